@@ -1,0 +1,36 @@
+# slipway_module(NAME SOURCES a.cc ... DEPS base ... LIBS Boost::json ... TESTS a_test.cc ... TEST_DEPS ...)
+#
+# One static library a directory of src/; the tests beside the code become one binary, `NAME_test`.
+# Every module shares one precompiled header, so a clean build stays short.
+find_program(SLIPWAY_CCACHE ccache)
+if(SLIPWAY_CCACHE)
+  # A precompiled header makes ccache ask for this leave; the sources use no __DATE__ or __TIME__.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${SLIPWAY_CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  endif()
+endif()
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+
+function(slipway_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;DEPS;LIBS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(slipway_${name} STATIC ${M_SOURCES})
+  target_include_directories(slipway_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM M_DEPS PREPEND slipway_ OUTPUT_VARIABLE deps)
+  target_link_libraries(slipway_${name} PUBLIC ${deps} ${M_LIBS} fmt::fmt-header-only Threads::Threads)
+  if(name STREQUAL "base")
+    target_precompile_headers(slipway_base PRIVATE ${PROJECT_SOURCE_DIR}/src/base/pch.h)
+  else()
+    target_precompile_headers(slipway_${name} REUSE_FROM slipway_base)
+  endif()
+  if(SLIPWAY_TESTS AND M_TESTS)
+    add_executable(${name}_test ${M_TESTS})
+    list(TRANSFORM M_TEST_DEPS PREPEND slipway_ OUTPUT_VARIABLE test_deps)
+    target_link_libraries(${name}_test PRIVATE slipway_${name} ${test_deps} GTest::gtest GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

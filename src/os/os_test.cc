@@ -1,0 +1,111 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "os/files.h"
+#include "os/queue.h"
+#include "os/subprocess.h"
+#include "os/wait.h"
+
+namespace slipway::os {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::filesystem::path temp_dir() {
+  std::string name = (std::filesystem::temp_directory_path() / "slipway-os-XXXXXX").string();
+  EXPECT_NE(::mkdtemp(name.data()), nullptr);
+  return name;
+}
+
+TEST(Wait, ReturnsWhenStopped) {
+  auto pipe = make_pipe();
+  ASSERT_TRUE(pipe);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto waited = wait_readable(pipe->read.get(), {stop.get_token(), Deadline::max()});
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().kind, ErrorKind::cancelled);
+}
+
+TEST(Wait, ReturnsAtTheDeadline) {
+  auto pipe = make_pipe();
+  ASSERT_TRUE(pipe);
+  const auto waited = wait_readable(pipe->read.get(), within(1ms));
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().kind, ErrorKind::timeout);
+}
+
+TEST(Command, CollectsBothStreamsAndTheExitCode) {
+  const auto output = run_command({.argv = {"sh", "-c", "echo out; echo err >&2; exit 3"}}, 1000, within(10s));
+  ASSERT_TRUE(output) << output.error().what;
+  EXPECT_EQ(output->out, "out\n");
+  EXPECT_EQ(output->err, "err\n");
+  EXPECT_EQ(output->exit_code, 3);
+}
+
+TEST(Command, StopsAtItsDeadlineAndLeavesNoChild) {
+  const auto output = run_command({.argv = {"sleep", "60"}}, 1000, within(20ms));
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().kind, ErrorKind::timeout);
+}
+
+TEST(Command, InheritsNoOtherDescriptor) {
+  auto pipe = make_pipe();
+  ASSERT_TRUE(pipe);
+  const Fd leaky(::dup2(pipe->read.get(), 77));  // not close-on-exec
+  const auto output = run_command({.argv = {"sh", "-c", "ls /proc/self/fd | grep -c 77 || true"}}, 1000, within(10s));
+  ASSERT_TRUE(output) << output.error().what;
+  EXPECT_EQ(output->out, "0\n");
+}
+
+TEST(Files, ReadRefusesMoreThanTheLimit) {
+  const auto dir = temp_dir();
+  ASSERT_TRUE(replace_file(dir / "a", "hello", 0600));
+  EXPECT_EQ(read_file(dir / "a", 5).value(), "hello");
+  EXPECT_EQ(read_file(dir / "a", 4).error().kind, ErrorKind::exhausted);
+  ASSERT_TRUE(remove_tree(dir));
+}
+
+TEST(Files, UntrustedOpenRefusesLinksFifosAndEscapes) {
+  const auto dir = temp_dir();
+  ASSERT_TRUE(replace_file(dir / "plain", "x", 0600));
+  ASSERT_EQ(::symlink("/etc/passwd", (dir / "link").c_str()), 0);
+  ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  const auto fd = open_file(dir, O_RDONLY | O_DIRECTORY);
+  ASSERT_TRUE(fd);
+  EXPECT_TRUE(open_untrusted(fd->get(), "plain"));
+  EXPECT_FALSE(open_untrusted(fd->get(), "link"));
+  EXPECT_FALSE(open_untrusted(fd->get(), "fifo"));
+  EXPECT_FALSE(open_untrusted(fd->get(), "../etc/passwd"));
+  EXPECT_FALSE(open_untrusted(fd->get(), "/etc/passwd"));
+  ASSERT_TRUE(remove_tree(dir));
+}
+
+TEST(Files, RemoveTreeDoesNotFollowLinks) {
+  const auto dir = temp_dir();
+  const auto kept = temp_dir();
+  ASSERT_TRUE(replace_file(kept / "precious", "x", 0600));
+  ASSERT_TRUE(make_directories(dir / "a/b", 0700));
+  ASSERT_EQ(::symlink(kept.c_str(), (dir / "a/b/link").c_str()), 0);
+  ASSERT_TRUE(remove_tree(dir));
+  EXPECT_FALSE(std::filesystem::exists(dir));
+  EXPECT_TRUE(std::filesystem::exists(kept / "precious"));
+  ASSERT_TRUE(remove_tree(kept));
+}
+
+TEST(BoundedQueue, DrainsWhatWasPushedBeforeClose) {
+  BoundedQueue<int> queue(2);
+  EXPECT_TRUE(queue.push(1));
+  queue.close();
+  EXPECT_FALSE(queue.push(2));
+  EXPECT_EQ(queue.pop(10, {}).size(), 1U);
+  EXPECT_TRUE(queue.pop(10, {}).empty());
+}
+
+}  // namespace
+}  // namespace slipway::os
