@@ -1,0 +1,249 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "model/expression.h"
+
+/// What users write, read into one model: every dialect ends here. Values that may hold `{{ }}` are Templates;
+/// they are resolved per job instance (model/plan.h). All of this is plain data.
+namespace slipway::model {
+
+template <class T>
+using Named = std::vector<std::pair<std::string, T>>;  ///< a mapping that keeps its order
+
+using TemplateMap = Named<Template>;
+
+enum class EventKind { push, pull_request, tag, schedule, manual, api };
+std::string_view to_string(EventKind kind);
+std::optional<EventKind> event_kind_of(std::string_view text);
+
+struct InputDefinition {  // also a template's `params`
+  enum class Type { string, number, boolean, choice } type = Type::string;
+  std::optional<Value> default_value;
+  std::vector<std::string> options;
+  std::string description;
+  bool required = false;
+};
+
+struct Schedule {
+  std::string cron;
+  std::string timezone = "UTC";
+};
+
+struct Trigger {  // one key of `on`
+  EventKind event = EventKind::push;
+  std::vector<std::string> branches, tags, paths, events;
+  std::vector<Schedule> schedules;
+  Named<InputDefinition> inputs;
+  Place place;
+};
+
+struct Concurrency {
+  Template group;
+  enum class Policy { queue, latest, cancel_running } policy = Policy::queue;
+};
+
+enum class Network { nat, none, host };
+
+struct Resources {
+  std::optional<double> cpus;
+  std::optional<std::uint64_t> memory_bytes, disk_bytes, pids;
+};
+
+struct SecretUse {
+  std::string name;
+  std::string env;   ///< the variable; empty when it is a file
+  std::string file;  ///< the path in the sandbox; empty when it is a variable
+  Place place;
+};
+
+struct CacheDefinition {
+  Template key;
+  std::vector<Template> restore;  ///< key prefixes, tried in order
+  std::vector<Template> paths;
+  Place place;
+};
+
+struct ArtifactDefinition {
+  Template name;
+  std::vector<Template> paths;  ///< globs below working_dir of the job, or absolute below /job
+  enum class When { success, failure, always } when = When::success;
+  std::optional<Duration> expires;
+  Place place;
+};
+
+struct Service {
+  std::string name;
+  Template image;
+  TemplateMap env;
+  std::vector<std::string> command;
+  struct Ready {
+    std::optional<int> tcp;
+    std::string http, log;
+    std::vector<std::string> command;
+    Duration within = std::chrono::seconds(30);
+  };
+  std::optional<Ready> ready;
+  Place place;
+};
+
+struct Matrix {
+  Named<std::vector<Value>> axes;
+  std::vector<Named<Value>> exclude, include;
+  std::optional<int> max_parallel;
+  bool fail_fast = true;
+  Place place;
+};
+
+struct ForEach {
+  std::variant<std::vector<Value>, ExpressionPtr> in;
+  std::string as = "ITEM";  ///< the environment variable; `item` in expressions
+  Place place;
+};
+
+/// Typed outcomes. `infra_failed` never blames the author.
+enum class Outcome { succeeded, failed, timed_out, cancelled, out_of_memory, infra_failed, rejected, skipped };
+std::string_view to_string(Outcome outcome);
+std::optional<Outcome> outcome_of(std::string_view text);
+/// failed, timed_out, out_of_memory, infra_failed, rejected are failures; cancelled and skipped are neither.
+Ending ending_of(Outcome outcome);
+
+struct Retry {
+  int attempts = 2;  ///< tries in addition to the first
+  std::vector<Outcome> on = {Outcome::infra_failed};
+  Duration backoff = std::chrono::seconds(1);  ///< doubled after each try, at most 5 min
+};
+
+struct RunAs {
+  enum class Kind { runner, root, number, source } kind = Kind::runner;
+  std::uint32_t uid = 0;  ///< for `number`
+};
+
+/// What runs: one of a shell script, an argv, or the image's own entrypoint.
+struct Script {
+  std::string text;
+};
+struct Argv {
+  std::vector<std::string> words;
+};
+using Action = std::variant<Script, Argv>;
+
+struct StepDefinition {
+  std::string name;
+  Action action;
+  std::vector<std::string> shell;  ///< empty: the job's
+  std::optional<Template> working_dir;
+  TemplateMap env;
+  std::vector<SecretUse> secrets;
+  std::optional<RunAs> run_as;
+  std::optional<Duration> timeout, no_output_timeout;
+  bool parallel = false;
+  std::optional<std::vector<std::string>> depends_on;
+  ExpressionPtr condition;  ///< null: all before it succeeded
+  bool continue_on_error = false;
+  std::optional<Retry> retry;
+  std::vector<std::string> uses_artifacts;
+  bool end_children = false;  ///< `end_children: step`: background children end with the step, not with the job
+  Place place;
+};
+
+struct Checkout {
+  bool none = false;
+  std::optional<int> depth;
+  bool submodules = false, lfs = false, clean = false;
+};
+
+struct CodeLocation {  // ci_code, source_code
+  std::string url, ref, path;
+  Place place;
+};
+
+struct Hook {
+  std::string phase;
+  std::string run;
+  int priority = 100;
+  Place place;
+};
+
+/// A key whose content this build reads and checks but leaves to a backend (`kubernetes`).
+struct Opaque {
+  std::string json;
+  Place place;
+};
+
+struct JobDefinition {
+  std::string name, description;
+  std::vector<std::string> depends_on;
+  ExpressionPtr condition;  ///< null: all_success
+  std::string environment;
+  std::optional<Concurrency> concurrency;
+  std::optional<int> priority;
+  std::vector<std::string> labels;
+  std::optional<Template> image;
+  std::optional<Network> network;
+  Resources resources;
+  std::vector<Service> services;
+  std::vector<std::string> devices;
+  std::optional<RunAs> run_as;
+  std::string workspace;  ///< empty: /job
+  bool read_only_root = false;
+  bool nested = false;
+  std::optional<Opaque> kubernetes;
+  std::optional<Matrix> matrix;
+  std::optional<ForEach> for_each;
+  std::optional<Retry> retry;
+  std::optional<Duration> timeout, no_output_timeout;
+  std::vector<StepDefinition> steps;
+  bool image_entrypoint = false;  ///< an image and nothing to run: its own entrypoint
+  std::vector<std::string> shell;
+  std::optional<Template> working_dir;
+  TemplateMap env;
+  std::vector<std::string> presets;
+  std::vector<SecretUse> secrets;
+  std::vector<Hook> hooks;
+  bool continue_on_error = false;
+  Checkout checkout;
+  std::optional<CodeLocation> ci_code, source_code;
+  std::vector<CacheDefinition> cache;
+  std::vector<ArtifactDefinition> artifacts;
+  std::vector<std::string> uses_artifacts;
+  std::vector<std::string> outputs;
+  Named<Value> params;  ///< values of the template it came from, read as `params.X`
+  Place place;
+
+  /// Where each key that was written stands, for errors about things a build or backend cannot honour.
+  std::map<std::string, Place> places;
+  /// Keys that hold because of `defaults`, `templates` or the language, not because the job says so:
+  /// key → where from ("defaults at ci.yaml:12", "template build", "built in"). For `plan --resolved`.
+  std::map<std::string, std::string> origins;
+};
+
+/// A job that may be asked for by name: `templates` of a workflow.
+struct JobTemplate {
+  Named<InputDefinition> params;
+  JobDefinition job;
+};
+
+struct Workflow {
+  std::string name, description;
+  std::string file;             ///< as given by the user, for messages
+  bool is_single_job = false;   ///< a `job:` file
+  std::vector<Trigger> on;
+  TemplateMap env;
+  std::map<std::string, TemplateMap> presets;
+  Named<Value> vars;
+  std::optional<Concurrency> concurrency;
+  std::map<std::string, JobTemplate> templates;
+  std::optional<CodeLocation> ci_code, source_code;
+  std::vector<JobDefinition> jobs;  ///< defaults, templates and aliases already applied; in file order
+};
+
+}  // namespace slipway::model

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "model/definition.h"
+
+/// What one attempt is to do, with every template expanded and every default filled in: what the planner makes,
+/// `slipway plan --resolved` shows, the worker drives and `slipway-init` carries out.
+namespace slipway::model {
+
+using Variables = std::vector<std::pair<std::string, std::string>>;  ///< order kept; the last of a name holds
+
+struct StepSpec {
+  std::string name;
+  Action action;
+  std::vector<std::string> shell;  ///< argv put before the script's path, for a Script
+  std::string working_dir;
+  Variables env;                   ///< on top of the job's
+  std::vector<SecretUse> secrets;  ///< on top of the job's
+  RunAs run_as;
+  std::optional<Duration> timeout, no_output_timeout;
+  bool parallel = false;
+  std::optional<std::vector<std::size_t>> depends_on;  ///< indexes of steps; no value: the order decides
+  ExpressionPtr condition;  ///< names and facts already replaced by literals: only status functions are left. May be null
+  bool continue_on_error = false;
+  Retry retry{.attempts = 0, .on = {}};
+  bool end_children = false;
+};
+
+struct CacheSpec {
+  std::string key;
+  std::vector<std::string> restore;
+  std::vector<std::string> paths;
+};
+
+struct ArtifactSpec {
+  std::string name;
+  std::vector<std::string> paths;
+  ArtifactDefinition::When when = ArtifactDefinition::When::success;
+  std::optional<Duration> expires;
+};
+
+/// An artifact of an earlier job of the run, to be found at `/job/inputs/NAME`.
+struct ArtifactUse {
+  std::string name;
+  std::string job;  ///< the instance that made it; empty: any job of the run
+};
+
+struct JobSpec {
+  RunId run;
+  std::string job;         ///< with instance: `test (gcc, 17)`
+  std::string definition;  ///< name in the file: `test`
+  std::string workflow;
+  AttemptId attempt;
+  int attempt_number = 1;
+
+  std::string image;  ///< `host`, an absolute directory, or an image's name
+  Network network = Network::nat;
+  Resources resources;
+  RunAs run_as;
+  std::string workspace = "/job";
+  bool read_only_root = false;
+  bool nested = false;
+  Checkout checkout;
+
+  Variables env;
+  std::vector<SecretUse> secrets;
+  std::vector<StepSpec> steps;
+  std::optional<Duration> timeout, no_output_timeout;
+  Duration grace = std::chrono::seconds(10);  ///< between a polite stop and a kill
+  std::vector<CacheSpec> cache;
+  std::vector<ArtifactSpec> artifacts;
+  std::vector<ArtifactUse> uses_artifacts;
+  std::vector<std::string> outputs;  ///< declared names
+  std::string event_json;
+  bool may_write_trusted_cache = false;
+  std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< a step
+};
+
+struct StepResult {
+  std::string name;
+  Outcome outcome = Outcome::skipped;
+  int exit_code = 0;  ///< 128 + signal when one ended it
+  Time started{}, finished{};
+  std::uint64_t cpu_micros = 0, memory_peak_bytes = 0, io_read_bytes = 0, io_written_bytes = 0;  ///< 0: not known
+  int tries = 1;
+};
+
+/// JSON of reference trigger format, kept as text until the planner reads it.
+struct TriggerRequest {
+  std::string json;
+};
+
+/// How an attempt ended. Comes from the journal, so an adopter of the sandbox reports the same.
+struct AttemptReport {
+  AttemptId attempt;
+  Outcome outcome = Outcome::infra_failed;
+  int exit_code = 0;     ///< of the step that decided; 0 when none did
+  std::string reason;    ///< for people: why it is not `succeeded`
+  Time started{}, finished{};
+  std::vector<StepResult> steps;
+  std::map<std::string, std::string> outputs;
+  std::map<std::string, std::string> vars;
+  std::vector<TriggerRequest> triggers;
+  std::vector<std::string> artifacts;  ///< names stored
+  std::uint64_t journal_bytes = 0;
+};
+
+}  // namespace slipway::model

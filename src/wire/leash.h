@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "model/job_spec.h"
+
+/// The leash: what the owner of a sandbox and its `slipway-init` say to each other, as JSON messages over
+/// os::MessageSocket (one object a message: {"type": "...", ...}). End of file on the leash ends the sandbox after
+/// `orphan_grace`.
+///
+/// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`);
+/// init answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
+namespace slipway::wire {
+
+/// A bundle (os/bundle.h) to be unpacked before the first step, with the rights of the job's user.
+struct InputBundle {
+  std::string path;         ///< absolute directory, created where missing
+  bool keep_absolute = false;  ///< the bundle's paths are absolute (caches)
+};
+
+struct SecretValue {
+  std::string name, value;
+};
+
+// --- owner to init ---
+struct Orders {
+  model::JobSpec job;
+  std::vector<SecretValue> secrets;   ///< values of every secret the job may use; only ever in memory
+  std::vector<InputBundle> inputs;
+  Duration orphan_grace{0};
+};
+struct Cancel {
+  enum class Why { by_user, timeout, fail_fast, superseded } why = Why::by_user;
+  bool at_once = false;  ///< no grace
+};
+/// Answer to `Request` of the same id; descriptors as the request says.
+struct Reply {
+  std::uint64_t id = 0;
+  bool ok = false;
+  std::string json;   ///< result, or {"error": "..."}
+};
+using ToInit = std::variant<Orders, Cancel, Reply>;
+
+// --- init to owner ---
+struct Running {};
+/// The journal has grown to this offset: sent at step borders, and at most every 20 ms in between.
+struct Progress {
+  std::uint64_t journal_bytes = 0;
+};
+/// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..,"key":..} → one descriptor
+/// to write a bundle to; `close_bundle` {"kind","name","complete":bool} → {"url":..};
+/// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {}.
+struct Request {
+  std::uint64_t id = 0;
+  std::string kind;
+  std::string json;
+};
+struct Finished {
+  std::uint64_t journal_bytes = 0;
+};
+using ToOwner = std::variant<Running, Progress, Request, Finished>;
+
+std::string encode(const ToInit& message);
+std::string encode(const ToOwner& message);
+Result<ToInit> decode_to_init(std::string_view text);
+Result<ToOwner> decode_to_owner(std::string_view text);
+
+}  // namespace slipway::wire
