@@ -23,10 +23,11 @@ struct Value;
 using ValueList = std::vector<Value>;
 struct Value {
   std::variant<std::nullptr_t, bool, double, std::string, ValueList> data = nullptr;
+  bool operator==(const Value&) const = default;  ///< same type and same content
 };
 
 std::string_view type_name(const Value& value);
-/// As it is put into text by `{{ }}`: numbers without a needless fraction, lists refused (`invalid`).
+/// As it is put into text by `{{ }}`: numbers without a needless fraction; lists and null are refused (`invalid`).
 Result<std::string> to_text(const Value& value);
 
 enum class UnaryOperator { negate };
@@ -67,7 +68,7 @@ struct Expression {
 /// A value of a definition that may hold `{{ }}`: literal text and expressions in turn.
 struct Template {
   struct Part {
-    std::string text;           ///< literal, when `expression` is null
+    std::string text;  ///< literal, when `expression` is null
     ExpressionPtr expression;
   };
   std::vector<Part> parts;
@@ -94,10 +95,10 @@ class Facts {
 };
 
 struct Scope {
-  std::map<std::string, Value> values;         ///< by dotted name, e.g. "branch", "matrix.compiler"
-  std::map<std::string, Ending> endings;       ///< of what this depends on, by name; for success(), failed(), ...
-  bool cancelled = false;                      ///< the run (or job, for a step) is being cancelled
-  const Facts* facts = nullptr;                ///< null: hash() and changed() are errors
+  std::map<std::string, Value> values;    ///< by dotted name, e.g. "branch", "matrix.compiler"
+  std::map<std::string, Ending> endings;  ///< of what this depends on, by name; for success(), failed(), ...
+  bool cancelled = false;                 ///< the run (or job, for a step) is being cancelled
+  const Facts* facts = nullptr;           ///< null: hash() and changed() are errors
 };
 
 /// One evaluated part of a decision: `branch == "main"` → `false` (branch is "dev").
@@ -108,12 +109,29 @@ struct TraceEntry {
 using Trace = std::vector<TraceEntry>;
 
 /// Evaluates. Pure but for `scope.facts`. Appends what was looked at to `trace`, in order; && and || stop early.
-/// Errors: `invalid`, with `file:line:column: ` in front where the place is known.
+///
+/// Status functions ask `scope.endings`: `success` and `failed` with names about those, without names as `all_success`
+/// (every one succeeded; true when there is none) and `any_failed` (false when there is none). While `scope.cancelled`
+/// these four are false, so that nothing new starts by them; `always` is true and `cancelled` is true.
+/// `default(a, b)` is b where a is null or a name that the scope does not have. `x == null` is allowed for every x.
+///
+/// Errors: `invalid` (or the kind that `scope.facts` gave), with `file:line:column: ` in front where the place is
+/// known.
 Result<Value> evaluate(const Expression& expression, const Scope& scope, Trace& trace);
+/// Errors as of `evaluate`; `exhausted` when the text would be longer than 1 MiB.
 Result<std::string> expand(const Template& text, const Scope& scope);
+/// A condition must be a boolean: as `evaluate`, anything else is `invalid`.
+Result<bool> holds(const Expression& condition, const Scope& scope, Trace& trace);
+
+/// As `expression`, with names that `scope` has and hash() and changed() that it can answer replaced by literals.
+/// Status functions and whatever cannot be answered stay; `text` and `place` stay as written, so traces read the same.
+ExpressionPtr simplify(const ExpressionPtr& expression, const Scope& scope);
 
 /// Does the expression call success, failed, all_success, any_failed, always or cancelled?
 bool calls_status_function(const Expression& expression);
+bool is_status_function(std::string_view name);
+/// Does it call `always` or `cancelled`? Only such a condition is worth asking once a run is being cancelled.
+bool may_hold_when_cancelled(const Expression& expression);
 /// Every dotted name in it, as written.
 std::vector<std::string> names_in(const Expression& expression);
 

@@ -1,0 +1,43 @@
+#include "model/definition.h"
+
+#include <array>
+
+namespace slipway::model {
+
+namespace {
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 6> kEventKinds = {"push", "pull_request", "tag", "schedule", "manual", "api"};
+constexpr std::array<std::string_view, 8> kOutcomes = {"succeeded",     "failed",       "timed_out", "cancelled",
+                                                       "out_of_memory", "infra_failed", "rejected",  "skipped"};
+
+template <class E, std::size_t N>
+std::optional<E> enumerator_of(const std::array<std::string_view, N>& names, std::string_view text) {
+  const auto found = std::ranges::find(names, text);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<E>(found - names.begin());
+}
+
+}  // namespace
+
+std::string_view to_string(EventKind kind) { return kEventKinds[static_cast<std::size_t>(kind)]; }
+std::optional<EventKind> event_kind_of(std::string_view text) { return enumerator_of<EventKind>(kEventKinds, text); }
+
+std::string_view to_string(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
+std::optional<Outcome> outcome_of(std::string_view text) { return enumerator_of<Outcome>(kOutcomes, text); }
+
+Ending ending_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::succeeded: return Ending::succeeded;
+    case Outcome::cancelled: return Ending::cancelled;
+    case Outcome::skipped: return Ending::skipped;
+    case Outcome::failed:
+    case Outcome::timed_out:
+    case Outcome::out_of_memory:
+    case Outcome::infra_failed:
+    case Outcome::rejected: return Ending::failed;
+  }
+  return Ending::failed;
+}
+
+}  // namespace slipway::model
