@@ -1,0 +1,19 @@
+#pragma once
+
+#include "base/error.h"
+
+namespace slipway::os {
+
+enum class Nesting {
+  refused,  ///< no new namespaces, no mounts
+  allowed,  ///< `nested: true`: a job that makes its own sandboxes
+};
+
+/// Takes the calling thread, and what it will execute, under the system call filter of a step: an allow-list like
+/// Docker's default; everything else fails with EPERM (calls newer than the list with ENOSYS, so that libc falls back),
+/// clone3 with ENOSYS (its flags cannot be seen by a filter), keyrings are refused.
+/// Needs no_new_privs. Only system calls: for use between fork and exec.
+/// Order for a step: enter its groups, its user namespace and ids, drop capabilities, this, exec.
+Result<void> apply_step_filter(Nesting nesting);
+
+}  // namespace slipway::os
