@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "wire/journal_json.h"
+
+/// What a step and `slipway-init` say to each other over the step's control socket ($SLIPWAY_SOCKET, a unix stream).
+///
+/// Frame, both ways: 4 bytes length, little endian, then one JSON object. A client may send several requests on one
+/// connection, one after the other; each gets one answer, in order. The socket itself says which step speaks.
+///   {"do":"output","name":N,"value":V}          set an output of the job     → {}
+///   {"do":"var","name":N,"value":V}             set a variable of the run    → {}
+///   {"do":"mask","value":V}                     mask it from here on         → {"masked":true|false}
+///   {"do":"trigger","json":TEXT}                ask for more jobs            → {}
+///   {"do":"annotate","level":L,"message":M,"title":T,"file":F,"line":N}      → {}
+///   {"do":"artifact","name":N,"paths":[...]}    collected when the job ends  → {}
+///   {"do":"group","start":true|false,"name":N}                               → {}
+///   {"do":"state","what":"is_job_running"|"job_result","job":J}              → the owner's answer
+///   {"do":"changed_files","from":F,"to":T}  {"do":"git_info"}                → the owner's answer
+/// Answer: {"ok":true,"result":{...}} or {"ok":false,"error":TEXT,"kind":KIND}, KIND one of ErrorKind's words.
+namespace slipway::wire::control {
+
+inline constexpr std::size_t kMaxRequest = 1U << 20U;
+inline constexpr std::size_t kMaxAnswer = 16U << 20U;
+inline constexpr std::size_t kMaxName = 256;           ///< of outputs, variables, artifacts, groups
+inline constexpr std::size_t kMaxValue = 256U << 10U;  ///< of one output or variable
+inline constexpr std::size_t kMaxSecret = 64U << 10U;
+inline constexpr std::size_t kMaxPaths = 1000;
+inline constexpr std::size_t kPrefixBytes = 4;
+
+struct Set {
+  payload::OutputVariable variable;
+};
+struct Mask {
+  std::string value;
+};
+struct Trigger {
+  std::string json;
+};
+struct Annotate {
+  payload::Annotation annotation;
+};
+struct Artifact {
+  std::string name;
+  std::vector<std::string> paths;
+};
+struct Group {
+  payload::Group group;
+};
+/// Only the owner of the sandbox can answer: `kind` and `json` as in wire::Request.
+struct AskOwner {
+  std::string kind, json;
+};
+using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner>;
+
+struct Answer {
+  bool ok = false;
+  std::string result = "{}";  ///< JSON, when ok
+  ErrorKind kind = ErrorKind::internal;
+  std::string error;
+};
+
+std::string encode(const Request& request);
+/// `invalid` with a message for the step's author: sizes, names and words are all checked here.
+Result<Request> decode_request(std::string_view text);
+
+std::string encode(const Answer& answer);
+Result<Answer> decode_answer(std::string_view text);
+
+/// A name of an output, variable or artifact: letters, digits, `_`, `-`, `.`; not empty, not longer than kMaxName.
+bool is_name(std::string_view text);
+
+/// `text` with its length in front.
+std::string frame(std::string_view text);
+
+/// Takes frames off a byte stream. Never holds more than one frame of `most_bytes`.
+class Unframer {
+ public:
+  explicit Unframer(std::size_t most_bytes) : most_bytes_(most_bytes) {}
+  /// `exhausted` when a frame says that it is too long: the stream is of no more use.
+  Result<void> feed(std::string_view bytes);
+  /// The next whole frame, if there is one.
+  std::optional<std::string> next();
+  /// How many more bytes may be fed without holding more than one frame and a prefix.
+  std::size_t wanted() const;
+
+ private:
+  std::optional<std::size_t> length() const;
+  std::size_t most_bytes_;
+  std::string held_;
+};
+
+}  // namespace slipway::wire::control

@@ -1,0 +1,142 @@
+#include "wire/leash.h"
+
+#include <array>
+
+#include "base/scope_exit.h"
+#include "wire/job_spec_value.h"
+#include "wire/json_fields.h"
+
+namespace slipway::wire {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Cancel::Why>, 4> kWhys = {{
+    {"by_user", Cancel::Why::by_user},
+    {"timeout", Cancel::Why::timeout},
+    {"fail_fast", Cancel::Why::fail_fast},
+    {"superseded", Cancel::Why::superseded},
+}};
+
+json::object orders_to_json(const Orders& orders) {
+  json::array secrets;
+  for (const SecretValue& secret : orders.secrets) {
+    secrets.push_back(json::object{{"name", secret.name}, {"value", secret.value}});
+  }
+  json::array inputs;
+  for (const InputBundle& input : orders.inputs) {
+    inputs.push_back(json::object{{"path", input.path}, {"keep_absolute", input.keep_absolute}});
+  }
+  return {{"type", "orders"},
+          {"job", to_json_object(orders.job)},
+          {"secrets", std::move(secrets)},
+          {"inputs", std::move(inputs)},
+          {"orphan_grace", orders.orphan_grace.count()}};
+}
+
+Orders orders_of(const Fields& fields) {
+  Orders orders;
+  if (const json::object* job = fields.object("job")) {
+    orders.job = read_job_spec(Fields(*job, fields.problem()));
+  } else {
+    fields.refuse("job", "there");
+  }
+  if (const json::array* secrets = fields.array("secrets")) {
+    for (const json::value& item : *secrets) {
+      const Fields secret(fields.as_object(item, "secrets"), fields.problem());
+      orders.secrets.push_back({secret.required_text("name"), secret.required_text("value")});
+    }
+  }
+  if (const json::array* inputs = fields.array("inputs")) {
+    for (const json::value& item : *inputs) {
+      const Fields input(fields.as_object(item, "inputs"), fields.problem());
+      orders.inputs.push_back({input.required_text("path"), input.flag("keep_absolute")});
+    }
+  }
+  orders.orphan_grace = fields.duration("orphan_grace");
+  return orders;
+}
+
+Cancel cancel_of(const Fields& fields) {
+  Cancel cancel;
+  cancel.at_once = fields.flag("at_once");
+  const std::string why = fields.text("why", "by_user");
+  for (const auto& [word, known] : kWhys) {
+    if (word == why) {
+      cancel.why = known;
+      return cancel;
+    }
+  }
+  fields.refuse("why", "a known word");
+  return cancel;
+}
+
+std::string word_of(Cancel::Why why) {
+  for (const auto& [word, known] : kWhys) {
+    if (known == why) return std::string(word);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode(const ToInit& message) {
+  return json::serialize(std::visit(
+      Overloaded{
+          [](const Orders& orders) { return orders_to_json(orders); },
+          [](const Cancel& cancel) {
+            return json::object{{"type", "cancel"}, {"why", word_of(cancel.why)}, {"at_once", cancel.at_once}};
+          },
+          [](const Reply& reply) {
+            return json::object{{"type", "reply"}, {"id", reply.id}, {"ok", reply.ok}, {"json", reply.json}};
+          },
+      },
+      message));
+}
+
+std::string encode(const ToOwner& message) {
+  return json::serialize(std::visit(
+      Overloaded{
+          [](const Running&) { return json::object{{"type", "running"}}; },
+          [](const Progress& progress) {
+            return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
+          },
+          [](const Request& request) {
+            return json::object{
+                {"type", "request"}, {"id", request.id}, {"kind", request.kind}, {"json", request.json}};
+          },
+          [](const Finished& finished) {
+            return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
+          },
+      },
+      message));
+}
+
+Result<ToInit> decode_to_init(std::string_view text) {
+  SW_TRY(const json::object object, parse_object(text, "leash"));
+  std::string problem;
+  const Fields fields(object, &problem);
+  const std::string type = fields.text("type");
+  if (type == "orders") return checked(ToInit(orders_of(fields)), problem, "leash: orders");
+  if (type == "cancel") return checked(ToInit(cancel_of(fields)), problem, "leash: cancel");
+  if (type == "reply") {
+    return checked(ToInit(Reply{fields.count("id"), fields.flag("ok"), fields.text("json")}), problem, "leash: reply");
+  }
+  return fail(ErrorKind::invalid, "leash: unknown message type");
+}
+
+Result<ToOwner> decode_to_owner(std::string_view text) {
+  SW_TRY(const json::object object, parse_object(text, "leash"));
+  std::string problem;
+  const Fields fields(object, &problem);
+  const std::string type = fields.text("type");
+  if (type == "running") return ToOwner(Running{});
+  if (type == "progress") return checked(ToOwner(Progress{fields.count("journal_bytes")}), problem, "leash: progress");
+  if (type == "finished") return checked(ToOwner(Finished{fields.count("journal_bytes")}), problem, "leash: finished");
+  if (type == "request") {
+    return checked(ToOwner(Request{fields.count("id"), fields.text("kind"), fields.text("json")}), problem,
+                   "leash: request");
+  }
+  return fail(ErrorKind::invalid, "leash: unknown message type");
+}
+
+}  // namespace slipway::wire

@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include "wire/job_spec_json.h"
+#include "wire/journal_json.h"
+#include "wire/leash.h"
+
+namespace slipway::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) {
+    ADD_FAILURE() << result.error().what;
+    return T{};
+  }
+  return std::move(*result);
+}
+
+model::ExpressionPtr call(std::string function, std::vector<model::ExpressionPtr> arguments = {}) {
+  return std::make_shared<const model::Expression>(
+      model::Expression{model::Call{std::move(function), std::move(arguments)}, {"ci.yaml", 3, 5}, "text"});
+}
+
+model::JobSpec full_job() {
+  model::JobSpec job;
+  job.run = RunId("r1");
+  job.job = "test (gcc, 17)";
+  job.attempt = AttemptId("a1");
+  job.attempt_number = 3;
+  job.image = "host";
+  job.network = model::Network::none;
+  job.resources = {1.5, 1024, {}, 64};
+  job.run_as = {model::RunAs::Kind::number, 1234};
+  job.checkout.depth = 5;
+  job.env = {{"A", "1"}, {"A", "2"}, {"EMPTY", ""}};
+  job.secrets = {{"KEY", "MY_KEY", "", {}}};
+  model::StepSpec step;
+  step.name = "unit";
+  step.action = model::Argv{{"make", "check"}};
+  step.timeout = 5s;
+  step.parallel = true;
+  step.depends_on = std::vector<std::size_t>{0};
+  step.condition = std::make_shared<const model::Expression>(model::Expression{
+      model::Binary{model::BinaryOperator::logical_or, call("failed"), call("always")}, {"ci.yaml", 3, 1}, "failed || always"});
+  step.retry = {2, {model::Outcome::timed_out}, 7s};
+  step.end_children = true;
+  model::StepSpec first;
+  first.action = model::Script{"echo \"$A\"\n"};
+  first.shell = {"sh", "-e"};
+  job.steps = {first, step};
+  job.timeout = 1h;
+  job.grace = 3s;
+  job.cache = {{"k", {"k-"}, {".deps"}}};
+  job.artifacts = {{"dist", {"dist/*"}, model::ArtifactDefinition::When::always, 24h}};
+  job.uses_artifacts = {{"in", "build"}};
+  job.outputs = {"version"};
+  job.event_json = R"({"x":1})";
+  job.log_head_bytes = 7;
+  return job;
+}
+
+TEST(JobSpecJson, KeepsEverythingOfAJob) {
+  const std::string text = to_json(full_job());
+  const model::JobSpec job = must(job_spec_from_json(text));
+  EXPECT_EQ(to_json(job), text);
+  EXPECT_EQ(job.env, full_job().env);
+  ASSERT_EQ(job.steps.size(), 2U);
+  EXPECT_EQ(job.steps[1].timeout, 5s);
+  EXPECT_EQ(job.steps[1].depends_on, (std::vector<std::size_t>{0}));
+  EXPECT_EQ(job.steps[1].retry.on, (std::vector{model::Outcome::timed_out}));
+  EXPECT_EQ(std::get<model::Script>(job.steps[0].action).text, "echo \"$A\"\n");
+  ASSERT_TRUE(job.steps[1].condition);
+  const auto& either = std::get<model::Binary>(job.steps[1].condition->node);
+  EXPECT_EQ(std::get<model::Call>(either.left->node).function, "failed");
+  EXPECT_EQ(job.steps[1].condition->place.line, 3);
+}
+
+TEST(JobSpecJson, DefaultsHoldForAbsentKeys) {
+  const model::JobSpec job = must(job_spec_from_json(R"({"job":"x"})"));
+  EXPECT_EQ(job.workspace, "/job");
+  EXPECT_EQ(job.log_head_bytes, model::JobSpec{}.log_head_bytes);
+  EXPECT_EQ(job.grace, model::JobSpec{}.grace);
+}
+
+TEST(JobSpecJson, RefusesWhatIsBroken) {
+  for (const std::string_view text :
+       {"", "[]", "{", R"({"steps":[1]})", R"({"steps":[{"depends_on":[1]}]})", R"({"network":"lan"})",
+        R"({"env":[["a"]]})", R"({"timeout":"1h"})", R"({"steps":[{"condition":{"binary":"+","left":{},"right":{}}}]})"}) {
+    const auto job = job_spec_from_json(text);
+    ASSERT_FALSE(job) << text;
+    EXPECT_EQ(job.error().kind, ErrorKind::invalid) << text;
+  }
+}
+
+TEST(JobSpecJson, RefusesAConditionNestedTooDeeply) {
+  model::ExpressionPtr deep = call("always");
+  for (int i = 0; i < 40; ++i) {
+    deep = std::make_shared<const model::Expression>(
+        model::Expression{model::Unary{model::UnaryOperator::negate, deep}, {}, "!"});
+  }
+  model::JobSpec job;
+  job.steps.resize(1);
+  job.steps[0].condition = deep;
+  EXPECT_FALSE(job_spec_from_json(to_json(job)));
+}
+
+TEST(Leash, EveryMessageSurvivesTheTrip) {
+  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}}, {{"/job/inputs/in", false}}, 2s};
+  const ToInit cancel = Cancel{Cancel::Why::fail_fast, true};
+  const ToInit reply = Reply{7, true, R"({"url":"u"})"};
+  for (const ToInit& message : {orders, cancel, reply}) {
+    const ToInit back = must(decode_to_init(encode(message)));
+    EXPECT_EQ(back.index(), message.index());
+    EXPECT_EQ(encode(back), encode(message));
+  }
+  for (const ToOwner& message : {ToOwner(Running{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}),
+                                 ToOwner(Finished{9})}) {
+    const ToOwner back = must(decode_to_owner(encode(message)));
+    EXPECT_EQ(back.index(), message.index());
+    EXPECT_EQ(encode(back), encode(message));
+  }
+}
+
+TEST(Leash, RefusesUnknownAndBrokenMessages) {
+  EXPECT_FALSE(decode_to_init(R"({"type":"progress"})"));
+  EXPECT_FALSE(decode_to_init(R"({"type":"orders"})"));
+  EXPECT_FALSE(decode_to_init(R"({"type":"cancel","why":"bored"})"));
+  EXPECT_FALSE(decode_to_owner(R"({"type":"progress","journal_bytes":-1})"));
+}
+
+TEST(JournalJson, AReportSurvivesTheTrip) {
+  payload::AttemptFinished finished;
+  finished.report.attempt = AttemptId("a");
+  finished.report.outcome = model::Outcome::out_of_memory;
+  finished.report.exit_code = 137;
+  finished.report.steps = {{"unit", model::Outcome::out_of_memory, 137, from_micros(5), from_micros(9), 1, 2, 3, 4, 2}};
+  finished.report.outputs = {{"version", "1.2"}};
+  finished.report.vars = {{"v", "x"}};
+  finished.report.artifacts = {"dist"};
+  const std::string text = payload::encode(finished);
+  EXPECT_EQ(payload::encode(must(payload::decode<payload::AttemptFinished>(text))), text);
+}
+
+TEST(JournalJson, EveryPayloadSurvivesTheTrip) {
+  const auto same = []<class T>(const T& value) {
+    const std::string text = payload::encode(value);
+    EXPECT_EQ(payload::encode(must(payload::decode<T>(text))), text);
+  };
+  same(payload::AttemptStarted{"r", "j", "a", 2, {"one", "two"}});
+  same(payload::StepStarted{"one", "make", 2});
+  same(payload::StepFinished{{"one", model::Outcome::failed, 2, {}, {}, 0, 0, 0, 0, 1}, "exit code 2", true, false});
+  same(payload::Trigger{R"({"jobs":[]})"});
+  same(payload::OutputVariable{payload::OutputVariable::Kind::var, "k", "v\n"});
+  same(payload::Annotation{payload::Annotation::Level::error, "t", "m", "a.cc", 3});
+  same(payload::Artifact{"dist", payload::Artifact::Kind::cache, 1, 2, "u", {"x: a link"}});
+  same(payload::SecretRegistered{"KEY"});
+  same(payload::ResourceSample{1, 2, 3, 4});
+  same(payload::Group{false, "g"});
+  same(payload::Checkpoint{{{0, 1, 2}, {1, 3, 4}}});
+  same(payload::Notice{"weak_secret", "KEY is too short"});
+}
+
+}  // namespace
+}  // namespace slipway::wire
