@@ -1,19 +1,35 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace slipway::secrets {
 
-/// Why a value cannot be masked without shredding the log. The caller shows it; the value is not masked.
-enum class Weakness { none, too_short, too_common };
+/// Why a value cannot be masked without shredding the log, or at all. The caller shows it; the value is not masked.
+///   too_short:  fewer than kShortestSecret bytes (white space at the ends does not count)
+///   too_common: one or two different bytes only (`--------`, `01010101`), a run of neighbours (`12345678`,
+///               `abcdef`), a plain number of up to 8 digits, or a word that logs are full of (`password`, `localhost`)
+///   too_long:   more than kLongestSecret bytes
+///   too_many:   the set's needles would take more than kMostNeedleBytes
+enum class Weakness { none, too_short, too_common, too_long, too_many };
 
-/// The values to mask and everything derived from them: base64 (three offsets, both alphabets), URL, hex in both
-/// cases, JSON-escaped, each line of a multi-line value. One set serves every stream of a job.
-/// Not thread-safe: owned by the thread that masks.
+inline constexpr std::string_view kMask = "***";
+inline constexpr std::size_t kShortestSecret = 6;
+/// A line of a multi-line secret is masked by itself from this length on, if it is not too common.
+inline constexpr std::size_t kShortestLine = 8;
+inline constexpr std::size_t kLongestSecret = 64U << 10U;
+inline constexpr std::size_t kMostNeedleBytes = 64U << 20U;
+
+struct Matcher;
+
+/// The values to mask and everything derived from them, the needles: as it is; base64 at its three offsets in both
+/// alphabets (without the edge characters that depend on what stands beside it, so padding never matters);
+/// percent-encoded in both cases, as much as curl, JavaScript and Java do, and with `+` for a space; hex in both
+/// cases; JSON-escaped as common encoders do; each line of a multi-line value, and these forms of it.
+/// One set serves every stream of a job. Not thread-safe: owned by the thread that masks.
 class SecretSet {
  public:
   SecretSet();
@@ -23,16 +39,19 @@ class SecretSet {
 
   /// Active at once for every later byte and for what streams hold back. Registering twice is harmless.
   Weakness add(std::string_view value);
+  /// Secrets, and needles derived from them.
   std::size_t size() const;
+  std::size_t needle_count() const;
 
  private:
   friend class MaskingStream;
-  struct Matcher;
   std::unique_ptr<Matcher> matcher_;
 };
 
 /// Masks one stream (a step's stdout or stderr). Any split of the input gives the same output. A partial match is
-/// held back until it is decided or the stream ends, never released by time.
+/// held back until it is decided or the stream ends, never released by time. Needles that overlap become one mask
+/// for all the bytes that any of them covers; needles that only touch become one mask each.
+/// `secrets` outlives the stream (moving the set is fine). Same thread.
 class MaskingStream {
  public:
   explicit MaskingStream(const SecretSet& secrets);
@@ -41,13 +60,19 @@ class MaskingStream {
   void feed(std::string_view bytes, std::string& out);
   /// The stream has ended: the rest.
   void finish(std::string& out);
+  /// At most the longest needle, and one overlap of needles in progress counts as nothing.
   std::size_t held_bytes() const;
+  /// Masks put so far: not 0 tells that a value stands in text that has gone by.
+  std::uint64_t masked_count() const { return masked_; }
 
  private:
-  const SecretSet* secrets_;
-  std::string held_;
-};
+  void scan(std::string_view text, bool ended, std::string& out, std::size_t& done);
 
-inline constexpr std::string_view kMask = "***";
+  const Matcher* matcher_;
+  std::string held_;
+  std::size_t covered_ = 0;  // the first bytes of held_ that a mask already stands for
+  bool open_mask_ = false;   // a mask was begun whose end is not known
+  std::uint64_t masked_ = 0;
+};
 
 }  // namespace slipway::secrets
