@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "model/definition.h"
+#include "model/event.h"
+#include "model/job_spec.h"
+
+/// A run and its jobs as values. `plan.h` makes a run, `transitions.h` moves it on; nothing else changes one.
+namespace slipway::model {
+
+/// Where a job instance is. The one table of states; docs/states.md shows the same with its reasons.
+///
+/// | state      | means                                              | leaves by                                    |
+/// | waiting    | something it depends on has not ended              | the last dependency's end → ready, finished   |
+/// | held       | decided to run; its matrix is at max_parallel, or  | a place is free → ready;                      |
+/// |            | its concurrency group is taken                     | cancelled, fail_fast → finished               |
+/// | ready      | in the queue for a slot                            | start_next → starting; cancelled → finished   |
+/// | starting   | an attempt was given to an executor                | AttemptStarted → running; as running          |
+/// | running    | the executor said that it runs                     | AttemptFinished → backing_off or finished     |
+/// | backing_off| the last attempt failed, another will follow       | Tick at retry_at → held, ready; cancelled     |
+/// | finished   | has its outcome                                    | never                                         |
+enum class JobState { waiting, held, ready, starting, running, backing_off, finished };
+std::string_view to_string(JobState state);
+std::optional<JobState> job_state_of(std::string_view text);
+
+/// Why an attempt is stopped.
+enum class StopWhy { by_user, timeout, fail_fast, superseded };
+std::string_view to_string(StopWhy why);
+/// at_once: no grace.
+enum class Promptness { graceful, at_once };
+
+using JobIndex = std::uint32_t;
+using GroupIndex = std::uint32_t;
+
+/// One instance of a job definition.
+struct Job {
+  std::string name;      ///< `test (gcc, 17)`: unique in the run
+  GroupIndex group = 0;
+  Named<Value> matrix;
+  std::optional<Value> item;
+
+  JobState state = JobState::waiting;
+  Outcome outcome = Outcome::skipped;  ///< only when finished
+  int exit_code = 0;
+  std::string reason;
+  bool failure_allowed = false;        ///< continue_on_error made a failure of it harmless
+  int attempts = 0;                    ///< started so far
+  AttemptId attempt;                   ///< the latest; reports of others are fenced off
+  std::optional<StopWhy> stopping;     ///< the attempt was told to end
+  std::string held_by;                 ///< the concurrency group that it waits for or is in
+  Time started{}, finished{}, retry_at{};
+  std::map<std::string, std::string> outputs;
+  std::vector<std::string> triggers_seen;  ///< JSON of what it asked for, so that a repeat does nothing
+};
+
+/// All instances of one definition: what `depends_on` names.
+struct Group {
+  std::shared_ptr<const JobDefinition> definition;  ///< shares the workflow's life
+  std::string name;                      ///< as `depends_on` names it
+  std::vector<GroupIndex> depends_on, dependents;
+  std::vector<JobIndex> jobs;
+  std::uint32_t dependencies_open = 0;   ///< dependencies that have not ended
+  std::uint32_t dependencies_bad = 0;    ///< of those that ended, how many not as succeeded
+  std::uint32_t open = 0;                ///< instances that have not finished
+  std::uint32_t active = 0;              ///< instances ready, starting or running: matrix.max_parallel counts them
+  std::uint32_t failed = 0, cancelled = 0, succeeded = 0;  ///< of the finished
+  bool expands_later = false;            ///< for_each over an expression: no instances until its dependencies end
+  bool ended = false;
+  bool fail_fast_fired = false;
+  std::deque<JobIndex> held;             ///< waiting for a place in the matrix, in order
+};
+
+/// What the user or the server asks of one run, beyond the definition.
+struct RunOptions {
+  Variables env;                         ///< above the job's own env, below a step's
+  std::string image;                     ///< in place of every job's; empty: none
+  std::string default_image = "host";    ///< where neither job nor defaults name one
+  std::vector<std::string> only_jobs;    ///< by definition or instance name; empty: all
+  bool with_dependencies = true;         ///< of only_jobs
+  std::map<std::string, std::string> only_matrix;  ///< keeps only instances with these values
+  bool follow_triggers = false;          ///< jobs asked for become part of the run
+  std::optional<std::uint32_t> max_parallel;       ///< jobs of this run at a time
+  Duration cancel_grace = std::chrono::minutes(5); ///< how long `always` jobs may go on after a cancellation
+  bool may_write_trusted_cache = false;
+  std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< of a step
+};
+
+/// Why something was decided, for `slipway explain`. `job` empty: about the run.
+struct Decision {
+  std::string job;
+  std::string what;  ///< `start`, `instances`, `run`, `skip`, `retry`, `cancel`, `reject`
+  Trace because;
+};
+
+enum class RunState { planned, running, finished };
+
+/// One execution of a workflow. Copied never, moved freely; owned by one thread.
+struct Run {
+  RunId id;
+  std::int64_t number = 0;               ///< counts per project; 0: not stored yet
+  std::shared_ptr<const Workflow> workflow;
+  Event event;
+  Named<Value> inputs;
+  RunOptions options;
+  std::shared_ptr<const Facts> facts;    ///< null: hash() and changed() are errors
+
+  RunState state = RunState::planned;
+  Outcome outcome = Outcome::succeeded;  ///< only when finished
+  int exit_code = 0;
+  std::string reason;
+  Time created{}, started{}, finished{};
+  std::optional<StopWhy> cancelling;     ///< set once, by the first CancelRequested
+  Time cancel_deadline{};
+  bool cancelled_at_once = false;
+
+  std::vector<Job> jobs;                 ///< grows (for_each, triggers), never shrinks
+  std::vector<Group> groups;
+  std::vector<Decision> decisions;       ///< of the planner; later ones come with the transitions
+
+  // Indexes, so that an event costs what it changes and not what the run holds.
+  std::unordered_map<std::string, GroupIndex> group_by_name;
+  std::unordered_map<AttemptId, JobIndex> job_by_attempt;  ///< attempts that have not ended
+  std::deque<JobIndex> ready;            ///< entries whose job has left the state `ready` are stale: skipped
+  std::set<std::pair<Time, JobIndex>> retries;
+  std::map<std::string, std::string> concurrency_names;    ///< group name → holder's job, while held
+  std::uint32_t groups_open = 0;
+  std::uint32_t active = 0;              ///< starting or running
+};
+
+/// The exit code of `slipway run` for one outcome: 0 succeeded or skipped · 1 failed, out of memory · 2 rejected ·
+/// 3 cancelled · 5 infra_failed · 124 timed_out.
+int exit_code_of(Outcome outcome);
+/// Of several outcomes the one that the exit code is taken from: the first of 2, 5, 1, 124, 3.
+Outcome worse(Outcome a, Outcome b);
+
+}  // namespace slipway::model
