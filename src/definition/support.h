@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "definition/problem.h"
+#include "model/definition.h"
+
+namespace slipway::definition {
+
+/// What the program that will run a workflow is able to honour.
+struct BuildSupport {
+  bool services = false;
+  bool named_images = false;  ///< other than `host` or an absolute directory
+  bool job_code = false;      ///< ci_code and source_code
+  bool hooks = false;
+  bool source_steps = false;  ///< `run_as: source`
+  bool devices = false;
+  bool worker_choice = false;  ///< labels, priority: else noted as without effect
+  bool kubernetes = false;     ///< else noted as without effect
+};
+
+/// Pure. An error (E101-E106) for each thing used that cannot be honoured: running without it would be another job.
+/// A note (E110) for each that has no effect here. Sorted by place.
+/// Images that hold `{{ }}` are known only once planned: ask `image_problem` again then.
+std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSupport& support);
+
+/// The error for an image that this build cannot run, if it is one.
+std::optional<Problem> image_problem(const std::string& image, const model::Place& place, const BuildSupport& support);
+
+}  // namespace slipway::definition
