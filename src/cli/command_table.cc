@@ -1,0 +1,253 @@
+#include "cli/command_table.h"
+
+#include "base/text.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr OptionRow kRoot[] = {
+    {.names = "--version", .doc = "print the version"},
+    {.names = "--print-config", .doc = "print every setting, its value and where that comes from"},
+    {.names = "--json", .doc = "print JSON (with --print-config)"},
+};
+
+constexpr OptionRow kCommon[] = {
+    {.names = "-C,--directory", .arity = Arity::one, .value = "DIR", .doc = "work as if started in DIR",
+     .completes = Completes::directory},
+    {.names = "--state-dir", .arity = Arity::one, .value = "DIR", .doc = "where runs, caches and artifacts lie",
+     .completes = Completes::directory, .setting = "state_dir"},
+    {.names = "--color", .arity = Arity::one, .value = "WHEN", .doc = "colours: auto, always or never",
+     .completes = Completes::choices, .choices = "auto|always|never", .setting = "color"},
+    {.names = "-q,--quiet", .doc = "only what went wrong"},
+    {.names = "-v,--verbose", .doc = "also what Slipway itself does"},
+    {.names = "--no-input", .doc = "never ask; what would be asked for is an error"},
+    {.names = "-h,--help", .doc = "show this help"},
+};
+
+constexpr OptionRow kJson[] = {{.names = "--json", .doc = "print JSON for programs (docs/json.md)"}};
+
+constexpr OptionRow kFile[] = {
+    {.names = "FILE", .arity = Arity::one, .value = "FILE",
+     .doc = "a workflow or job file; without it, every workflow in .slipway/ that the event would start",
+     .completes = Completes::file},
+    {.names = "--workflow-file", .arity = Arity::one, .value = "FILE", .doc = "the same as FILE",
+     .completes = Completes::file},
+};
+
+constexpr OptionRow kFileFlag[] = {
+    {.names = "--workflow-file", .arity = Arity::one, .value = "FILE", .doc = "the workflow or job file",
+     .completes = Completes::file},
+};
+
+constexpr OptionRow kSelection[] = {
+    {.names = "--job", .arity = Arity::many, .value = "NAME", .doc = "only this job and what it depends on",
+     .completes = Completes::job},
+    {.names = "--no-deps", .doc = "with --job: without what it depends on"},
+    {.names = "--event", .arity = Arity::one, .value = "KIND", .doc = "the event to act on (default push)",
+     .completes = Completes::choices, .choices = "push|pull_request|tag|manual|schedule|api"},
+    {.names = "--event-file", .arity = Arity::one, .value = "FILE", .doc = "the whole event, as JSON",
+     .completes = Completes::file},
+    {.names = "--commit", .arity = Arity::one, .value = "REV", .doc = "a commit, not the working tree as it is"},
+    {.names = "--base", .arity = Arity::one, .value = "REV", .doc = "the revision that path filters compare with"},
+    {.names = "-e,--env", .arity = Arity::many, .value = "K=V", .doc = "set a variable in every job"},
+    {.names = "-i,--input", .arity = Arity::many, .value = "K=V", .doc = "set an input of the workflow"},
+    {.names = "--matrix", .arity = Arity::many, .value = "K=V", .doc = "only the matrix instances with this value"},
+    {.names = "--backend", .arity = Arity::one, .value = "NAME", .doc = "what runs the sandboxes",
+     .completes = Completes::choices, .choices = "native|fake", .setting = "backend"},
+    {.names = "--image", .arity = Arity::one, .value = "IMAGE", .doc = "override every job's image: host or a directory",
+     .completes = Completes::directory, .setting = "image"},
+    {.names = "--require-limits", .doc = "fail where a limit cannot be held", .setting = "require_limits"},
+    {.names = "--git-url", .arity = Arity::one, .value = "URL", .doc = "with --job-command: the repository"},
+    {.names = "--git-ref", .arity = Arity::one, .value = "REF", .doc = "with --job-command: what to check out"},
+    {.names = "--job-command", .arity = Arity::one, .value = "TEXT", .doc = "a job without a file: this script"},
+};
+
+constexpr OptionRow kRun[] = {
+    {.names = "-s,--secret", .arity = Arity::many, .value = "NAME",
+     .doc = "a secret: from the environment, or asked for without echo"},
+    {.names = "--secret-file", .arity = Arity::one, .value = "FILE", .doc = "secrets from a dotenv or JSON file",
+     .completes = Completes::file},
+    {.names = "-j,--max-parallel", .arity = Arity::one, .value = "N", .doc = "jobs at a time",
+     .setting = "max_parallel"},
+    {.names = "--log-cap", .arity = Arity::one, .value = "SIZE", .doc = "how much of a step's output is kept (64MiB)",
+     .setting = "log_cap"},
+    {.names = "--keep", .doc = "keep the sandboxes' files of failed jobs", .setting = "keep"},
+    {.names = "-n,--dry-run", .doc = "show what would run, and stop"},
+    {.names = "--print-config", .doc = "print every setting as it would hold, and stop"},
+};
+
+constexpr OptionRow kLint[] = {{.names = "FILE", .arity = Arity::many, .value = "FILE",
+                                .doc = "files to check; without any, all below .slipway/",
+                                .completes = Completes::file}};
+constexpr OptionRow kPlan[] = {{.names = "--resolved", .doc = "every job with all its defaults, and where each came from"}};
+constexpr OptionRow kExplain[] = {
+    {.names = "JOB", .arity = Arity::one, .value = "JOB", .doc = "the job to explain",
+     .completes = Completes::job, .required = true},
+    {.names = "--run", .arity = Arity::one, .value = "RUN", .doc = "as it was decided in this run",
+     .completes = Completes::run},
+};
+constexpr OptionRow kGraph[] = {{.names = "--format", .arity = Arity::one, .value = "FORMAT",
+                                 .doc = "text (default), dot or json", .completes = Completes::choices,
+                                 .choices = "text|dot|json"}};
+constexpr OptionRow kCompletion[] = {{.names = "SHELL", .arity = Arity::one, .value = "SHELL", .doc = "bash, zsh or fish",
+                                      .completes = Completes::choices, .choices = "bash|zsh|fish", .required = true}};
+constexpr OptionRow kHelp[] = {{.names = "TOPIC", .arity = Arity::many, .value = "CODE|COMMAND",
+                                .doc = "an error's code (E012) or a command"}};
+constexpr OptionRow kRunsList[] = {
+    {.names = "-n,--limit", .arity = Arity::one, .value = "N", .doc = "at most N runs (default 20)"},
+    {.names = "--workflow", .arity = Arity::one, .value = "NAME", .doc = "only runs of this workflow"},
+    {.names = "--outcome", .arity = Arity::one, .value = "OUTCOME", .doc = "only runs that ended so",
+     .completes = Completes::choices, .choices = "succeeded|failed|timed_out|cancelled|infra_failed|rejected"},
+};
+constexpr OptionRow kRun1[] = {{.names = "RUN", .arity = Arity::one, .value = "RUN",
+                                .doc = "an id or its beginning, a number, or `latest` (default)", .completes = Completes::run}};
+constexpr OptionRow kRunsRemove[] = {
+    {.names = "RUN", .arity = Arity::many, .value = "RUN", .doc = "ids or their beginnings, or numbers",
+     .completes = Completes::run},
+    {.names = "--older-than", .arity = Arity::one, .value = "AGE", .doc = "every run that ended before (30d)"},
+    {.names = "--all", .doc = "every run that has ended"},
+    {.names = "-y,--yes", .doc = "do not ask"},
+};
+constexpr OptionRow kRunsArtifacts[] = {
+    {.names = "RUN", .arity = Arity::one, .value = "RUN", .doc = "an id or its beginning, a number, or `latest`",
+     .completes = Completes::run, .required = true},
+    {.names = "NAME", .arity = Arity::one, .value = "NAME", .doc = "the artifact; without it, they are listed"},
+    {.names = "-o,--output", .arity = Arity::one, .value = "DIR", .doc = "unpack it here (default ./NAME)",
+     .completes = Completes::directory},
+};
+constexpr OptionRow kLogs[] = {
+    {.names = "RUN", .arity = Arity::one, .value = "RUN", .doc = "an id or its beginning, a number, or `latest` (default)",
+     .completes = Completes::run},
+    {.names = "JOB", .arity = Arity::one, .value = "JOB", .doc = "only this job", .completes = Completes::job},
+    {.names = "--step", .arity = Arity::one, .value = "NAME", .doc = "only this step"},
+    {.names = "--attempt", .arity = Arity::one, .value = "N", .doc = "this try, not the last"},
+    {.names = "--failed", .doc = "only steps that failed"},
+    {.names = "-g,--grep", .arity = Arity::one, .value = "PATTERN", .doc = "only lines that match (extended regular expression)"},
+    {.names = "--ignore-case", .doc = "with --grep: upper and lower case are the same"},
+    {.names = "--since-line", .arity = Arity::one, .value = "N", .doc = "from line N of each job on"},
+    {.names = "--tail", .arity = Arity::one, .value = "N", .doc = "only the last N lines of each job"},
+    {.names = "-t,--timestamps", .doc = "the time before each line"},
+    {.names = "-f,--follow", .doc = "go on as the run does, until it ends"},
+};
+
+std::vector<CommandRow> make_rows() {
+  return {
+      {"run", "run a workflow or a job here, in sandboxes",
+       "slipway run                                  what a push to this branch would start\n"
+       "slipway run .slipway/workflows/ci.yaml       one workflow\n"
+       "slipway run ci.yaml --job test --no-deps     one job alone\n"
+       "slipway run --event tag --dry-run            what a tag would start\n"
+       "slipway run ci.yaml --json | jq .type        for programs",
+       {kFile, kRun, kSelection, kJson}},
+      {"lint", "check definitions; all errors at once", "slipway lint\nslipway lint --json .slipway/workflows/ci.yaml", {kLint, kJson}},
+      {"plan", "show which jobs would run, and why not", "slipway plan --event pull_request\nslipway plan --resolved ci.yaml --job test",
+       {kFile, kPlan, kSelection, kJson}},
+      {"explain", "why a job runs or does not", "slipway explain deploy --event push\nslipway explain deploy --run latest",
+       {kExplain, kFileFlag, kSelection, kJson}},
+      {"graph", "the jobs and what they depend on", "slipway graph --format dot | dot -Tsvg > ci.svg", {kFile, kGraph, kSelection}},
+      {"logs", "the output of a run, by job and step",
+       "slipway logs                          the latest run\n"
+       "slipway logs latest test --failed     what made it fail\n"
+       "slipway logs 01h test --grep 'error|warning' --timestamps\n"
+       "slipway logs -f                       from another terminal",
+       {kLogs, kJson}},
+      {"runs ls", "list runs, newest first", "slipway runs ls --outcome failed", {kRunsList, kJson}},
+      {"runs view", "one run: jobs, steps, tries, decisions", "slipway runs view latest", {kRun1, kJson}},
+      {"runs rm", "remove runs with their logs and artifacts", "slipway runs rm --older-than 30d --yes", {kRunsRemove}},
+      {"runs artifacts", "list or get what a run stored", "slipway runs artifacts latest dist -o out", {kRunsArtifacts, kJson}},
+      {"schema", "print the JSON Schema of definition files", "slipway schema > slipway.schema.json", {}},
+      {"doctor", "check what this machine offers", "", {kJson}},
+      {"completion", "print a completion script", "slipway completion bash > /etc/bash_completion.d/slipway", {kCompletion}},
+      {"help", "explain an error's code or a command", "slipway help E012", {kHelp}},
+  };
+}
+
+std::string option_line(const OptionRow& row) {
+  std::string left = row.short_name().empty() ? "    " : std::string(row.short_name()) + (row.is_positional() ? "" : ", ");
+  if (row.is_positional()) left.clear();
+  left += row.key();
+  if (!row.is_positional() && !row.value.empty()) left += fmt::format(" {}", row.value);
+  // A name too long for its column pushes the text to the next line.
+  const bool wide = left.size() > 24;
+  std::string line = fmt::format("  {:<24}  ", left);
+  if (wide) line = fmt::format("  {}\n  {:<24}  ", left, "");
+  line += row.doc;
+  if (!row.choices.empty() && row.doc.find(row.choices.substr(0, row.choices.find('|'))) == std::string_view::npos) {
+    line += fmt::format(" ({})", row.choices);
+  }
+  return line + '\n';
+}
+
+std::string usage_line(const CommandRow& command) {
+  std::string line = fmt::format("usage: slipway {} [OPTIONS]", command.name);
+  for (const auto& group : command.options) {
+    for (const OptionRow& row : group) {
+      if (!row.is_positional()) continue;
+      const std::string dots = row.arity == Arity::many ? "..." : "";
+      line += row.required ? fmt::format(" {}{}", row.names, dots) : fmt::format(" [{}{}]", row.names, dots);
+    }
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string_view OptionRow::key() const {
+  const std::size_t comma = names.find(',');
+  return comma == std::string_view::npos ? names : names.substr(comma + 1);
+}
+
+std::string_view OptionRow::short_name() const {
+  const std::size_t comma = names.find(',');
+  return comma == std::string_view::npos ? std::string_view() : names.substr(0, comma);
+}
+
+const std::vector<CommandRow>& command_rows() {
+  static const std::vector<CommandRow> rows = make_rows();
+  return rows;
+}
+
+std::span<const OptionRow> common_options() { return kCommon; }
+std::span<const OptionRow> root_options() { return kRoot; }
+
+const CommandRow* find_command(std::string_view name) {
+  for (const CommandRow& row : command_rows()) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+std::string root_help() {
+  std::string text =
+      "Slipway runs CI jobs: here in sandboxes, or on your own machines.\n\n"
+      "usage: slipway COMMAND [OPTIONS]\n\ncommands:\n";
+  for (const CommandRow& row : command_rows()) text += fmt::format("  {:<16}  {}\n", row.name, row.doc);
+  text += "\noptions:\n";
+  for (const OptionRow& row : root_options()) text += option_line(row);
+  for (const OptionRow& row : common_options()) text += option_line(row);
+  text +=
+      "\nexit codes: 0 succeeded, 1 failed or out of memory, 2 usage, definition or rejected, 3 cancelled by someone\n"
+      "else, 4 not allowed, 5 infrastructure, 124 timed out, 130 interrupted, 143 terminated\n"
+      "\n`slipway COMMAND --help` says more of each.\n";
+  return text;
+}
+
+std::string command_help(const CommandRow& command) {
+  std::string text = fmt::format("slipway {}: {}\n\n{}\n", command.name, command.doc, usage_line(command));
+  std::string positionals, options;
+  for (const auto& group : command.options) {
+    for (const OptionRow& row : group) (row.is_positional() ? positionals : options) += option_line(row);
+  }
+  if (!positionals.empty()) text += "\narguments:\n" + positionals;
+  if (!options.empty()) text += "\noptions:\n" + options;
+  text += "\nof every command:\n";
+  for (const OptionRow& row : common_options()) text += option_line(row);
+  if (!command.examples.empty()) {
+    text += "\nexamples:\n";
+    for (const std::string_view line : split(command.examples, '\n')) text += fmt::format("  {}\n", line);
+  }
+  return text;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "model/definition.h"
+
+/// What a person asked for on the command line, as plain data. Nothing here is looked up, opened or run.
+namespace slipway::cli {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;  ///< `K=V` flags, in the order given
+
+enum class Verbosity { quiet, normal, verbose };
+enum class ColourChoice { automatic, always, never };
+enum class Format { text, json, dot, yaml };
+
+/// A flag that sets a row of the settings table (configuration.h), which it overrides.
+struct SettingFlag {
+  std::string key;    ///< `max_parallel`
+  std::string value;  ///< as written
+  std::string flag;   ///< `--max-parallel`
+};
+
+struct CommonOptions {
+  std::filesystem::path directory;  ///< -C; empty: where the process is
+  Verbosity verbosity = Verbosity::normal;
+  bool json = false;
+  bool no_input = false;  ///< never ask; what would be asked for is an error
+  bool print_config = false;
+  std::vector<SettingFlag> settings;
+};
+
+/// Which definition, which part of it, and on what event: the same for run, plan, explain and graph.
+struct Selection {
+  std::string file;               ///< empty: every workflow in `.slipway/` that `event` would start
+  std::vector<std::string> jobs;  ///< empty: all
+  bool alone = false;             ///< `--no-deps`: the jobs without what they depend on
+  model::EventKind event = model::EventKind::push;
+  bool event_given = false;
+  std::string event_file;
+  std::string commit;  ///< empty: the working tree as it is
+  std::string base;    ///< revision that path filters compare with; empty: merge-base of upstream or default branch
+  Pairs env, inputs, matrix;
+  /// A job without a file; all empty unless `--job-command` was given.
+  std::string git_url, git_ref, job_command;
+};
+
+struct RunOptions {
+  Selection what;
+  std::vector<std::string> secrets;  ///< names; values from the environment, else asked for without echo
+  std::string secret_file;
+  bool dry_run = false;
+};
+
+struct LintOptions {
+  std::vector<std::string> files;  ///< empty: all below `.slipway/`
+};
+struct PlanOptions {
+  Selection what;
+  bool resolved = false;
+};
+struct ExplainOptions {
+  std::string job;
+  std::string run;  ///< set: decisions of this run of the history, not of a plan made now
+  Selection what;
+};
+struct GraphOptions {
+  Selection what;
+  Format format = Format::text;
+};
+struct SchemaOptions {};
+struct CompletionOptions {
+  std::string shell;  ///< bash, zsh or fish
+};
+struct DoctorOptions {};
+struct HelpCodeOptions {
+  std::string code;  ///< `E012`
+};
+struct RunsListOptions {
+  std::size_t limit = 20;
+  std::string workflow;
+  std::optional<model::Outcome> outcome;
+};
+struct RunsViewOptions {
+  std::string run;
+};
+struct RunsRemoveOptions {
+  std::vector<std::string> runs;
+  std::optional<Duration> older_than;
+  bool all = false;
+  bool yes = false;
+};
+struct RunsArtifactsOptions {
+  std::string run;
+  std::string name;  ///< empty: list them
+  std::filesystem::path output;
+};
+struct LogsOptions {
+  std::string run;
+  std::string job;   ///< empty: all jobs
+  std::string step;  ///< name; empty: all steps
+  std::optional<int> attempt;  ///< empty: the last
+  std::string grep;            ///< extended regular expression; empty: all lines
+  bool ignore_case = false;
+  std::uint64_t since_line = 0;  ///< counted per job, from 1
+  std::optional<std::uint64_t> tail;
+  bool failed_only = false;  ///< steps that failed
+  bool timestamps = false;
+  bool follow = false;
+};
+struct PrintConfigOptions {};
+/// The answer is known without doing anything: `--help`, `--version`.
+struct ShowText {
+  std::string text;
+};
+
+using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions, SchemaOptions,
+                             CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions, RunsViewOptions,
+                             RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions>;
+
+struct Invocation {
+  CommonOptions common;
+  Command command;
+};
+
+/// Reads the arguments behind the program's name. Errors: `invalid`, ready to be shown, with the nearest command or
+/// flag; the process then ends with kExitUsage. Cost: only the parser of the named command is built (under 1 ms).
+Result<Invocation> parse_arguments(const std::vector<std::string>& arguments);
+
+}  // namespace slipway::cli

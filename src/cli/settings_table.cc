@@ -1,0 +1,36 @@
+#include "cli/configuration.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr SettingRow kRows[] = {
+    {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|fake"},
+    {"image", SettingType::text, "host", SettableBy::anyone, "image of jobs that name none: `host` or a directory", ""},
+    {"state_dir", SettingType::text, "", SettableBy::operator_only, "where runs, caches and artifacts lie", ""},
+    {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", ""},
+    {"log_cap", SettingType::size, "64MiB", SettableBy::anyone, "output kept from the start of each step", ""},
+    {"cache_limit", SettingType::size, "5GiB", SettableBy::operator_only,
+     "caches in all; the least recently used go first", ""},
+    {"require_limits", SettingType::flag, "false", SettableBy::anyone, "fail where a limit cannot be held", ""},
+    {"keep", SettingType::flag, "false", SettableBy::anyone, "keep the sandboxes' files of failed jobs", ""},
+    {"color", SettingType::choice, "auto", SettableBy::anyone, "colours on the terminal", "auto|always|never"},
+    {"sandbox.host_paths", SettingType::list, "/usr /etc /opt", SettableBy::operator_only,
+     "what `image: host` shows of this machine", ""},
+    {"sandbox.allow_host_network", SettingType::flag, "false", SettableBy::operator_only,
+     "jobs may say `network: host`", ""},
+    {"sandbox.allow_nested", SettingType::flag, "false", SettableBy::operator_only, "jobs may say `nested: true`", ""},
+    {"sandbox.memory", SettingType::size, "", SettableBy::anyone, "memory of jobs that name none", ""},
+    {"sandbox.cpu", SettingType::real, "", SettableBy::anyone, "processors of jobs that name none", ""},
+    {"sandbox.pids", SettingType::number, "4096", SettableBy::anyone, "processes of jobs that name none", ""},
+    {"sandbox.disk", SettingType::size, "10GiB", SettableBy::anyone, "disk of jobs that name none", ""},
+    {"sandbox.pool", SettingType::size, "40GiB", SettableBy::operator_only,
+     "the sparse disk image that sandboxes' files lie in", ""},
+    {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", ""},
+};
+
+}  // namespace
+
+std::span<const SettingRow> setting_rows() { return kRows; }
+
+}  // namespace slipway::cli

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "model/notices.h"
+
+/// What a person or a program sees while a run goes on. A view is told by the engine's notices which journal grew and
+/// how far; steps and output it reads from those files itself, on its own thread.
+namespace slipway::cli {
+
+enum class ViewKind {
+  live,   ///< a terminal that can move its cursor: one line a job, tail of the active log
+  plain,  ///< `job | text` lines: pipes, files, dumb terminals
+  json,   ///< one JSON object a line, as docs/json.md says
+  quiet,  ///< the summary of what failed, nothing else
+};
+
+struct ViewOptions {
+  ViewKind kind = ViewKind::plain;
+  int fd = 1;  ///< where it writes; not owned
+  bool colour = false;
+  /// What the summary names: artifacts stored (name, job), caches, and so on; called once, after the last run's end,
+  /// on the view's thread. May be null.
+  std::function<std::vector<std::string>()> closing_lines;
+  std::filesystem::path journal_root;  ///< the state directory, which journal paths of notices are relative to
+  std::string program = "slipway";  ///< for commands in hints
+  std::string retrigger_hint;       ///< `slipway run FILE`: the beginning of the command that would run what was asked for
+};
+
+/// Which view fits descriptor `fd`: --json, --quiet, then whether it is a terminal and $TERM is not `dumb`.
+ViewKind choose_view(const CommonOptions& options, int fd, const std::string& term);
+/// NO_COLOR, CLICOLOR_FORCE, --color, and whether `fd` is a terminal.
+bool choose_colour(ColourChoice choice, int fd, const std::map<std::string, std::string>& environment);
+
+class View : public model::Listener {
+ public:
+  /// A line from Slipway itself (`stopping: press Ctrl-C again to stop at once`). Any thread.
+  virtual void say(std::string text) = 0;
+  /// Shows all that is left and ends its thread; puts the terminal back as it was. Idempotent.
+  /// Errors: `unavailable`, the reader of our output is gone (EPIPE) or its disk is full.
+  virtual Result<void> close() = 0;
+};
+
+/// `on_notice` blocks only while its queue of 65,536 notices is full. The view closes by itself when destroyed.
+Result<std::unique_ptr<View>> make_view(ViewOptions options);
+
+}  // namespace slipway::cli
