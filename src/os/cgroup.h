@@ -102,12 +102,16 @@ class SandboxCgroup {
   /// Absolute paths: what a sweeper needs to find them again.
   const std::vector<std::string>& paths() const { return paths_; }
 
+  /// v2 only: the leaf that init lives in, beside the group that holds the limits (CLONE_INTO_CGROUP). -1: none.
+  int init_leaf() const { return init_leaf_.get(); }
+
   CgroupFigures figures() const;
 
  private:
   friend class CgroupRoot;
   std::vector<CgroupDirectory> directories_;
   std::vector<std::string> paths_;
+  Fd init_leaf_;
 };
 
 /// Where this process may make groups: below its own group on v1 and on a delegated v2, at the top for root on v2.

@@ -1,0 +1,168 @@
+// Where groups may be made: reads the mounts and this process's own group, once.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "os/cgroup.h"
+#include "os/files.h"
+
+namespace slipway::os {
+
+namespace {
+
+constexpr std::size_t kMaxFile = 4U << 20U;
+constexpr const char* kGroupName = "slipway";
+
+struct Hierarchy {
+  std::string mount_point, mount_root;
+  int version = 1;
+  unsigned controllers = 0;
+  std::string names;  // of v1 controllers, as /proc/self/cgroup has them
+};
+
+unsigned controller_bit(std::string_view name) {
+  if (name == "memory") return CgroupDirectory::memory;
+  if (name == "pids") return CgroupDirectory::pids;
+  if (name == "cpu") return CgroupDirectory::cpu;
+  if (name == "cpuacct") return CgroupDirectory::cpuacct;
+  if (name == "blkio" || name == "io") return CgroupDirectory::io;
+  return 0;
+}
+
+unsigned bits_of(std::string_view names, char separator) {
+  unsigned bits = 0;
+  for (const std::string_view name : split(names, separator)) bits |= controller_bit(trim(name));
+  return bits;
+}
+
+// mountinfo: `36 35 98:0 /root /mount/point options [tags] - type source super_options`
+std::vector<Hierarchy> hierarchies() {
+  std::vector<Hierarchy> found;
+  const auto text = read_file("/proc/self/mountinfo", kMaxFile);
+  if (!text) return found;
+  for (const std::string_view line : split(*text, '\n')) {
+    const auto dash = line.find(" - ");
+    if (dash == std::string_view::npos) continue;
+    const auto head = split(line.substr(0, dash), ' ');
+    const auto tail = split(line.substr(dash + 3), ' ');
+    if (head.size() < 6 || tail.size() < 3) continue;
+    Hierarchy one;
+    one.mount_root = head[3];
+    one.mount_point = head[4];
+    if (tail[0] == "cgroup") {
+      one.controllers = bits_of(tail[2], ',');
+    } else if (tail[0] == "cgroup2") {
+      one.version = 2;
+      one.controllers = bits_of(read_file(one.mount_point + "/cgroup.controllers", kMaxFile).value_or(""), ' ');
+    }
+    if (one.controllers != 0) found.push_back(std::move(one));
+  }
+  return found;
+}
+
+// This process's group in `hierarchy`, as a directory below its mount point.
+std::string own_directory(const Hierarchy& hierarchy) {
+  const auto text = read_file("/proc/self/cgroup", kMaxFile);
+  if (!text) return hierarchy.mount_point;
+  for (const std::string_view line : split(*text, '\n')) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    const std::string_view names = line.substr(first + 1, second - first - 1);
+    const bool match = hierarchy.version == 2 ? names.empty() : (bits_of(names, ',') & hierarchy.controllers) != 0;
+    if (!match) continue;
+    std::string_view path = line.substr(second + 1);
+    if (hierarchy.mount_root != "/" && path.starts_with(hierarchy.mount_root)) {
+      path.remove_prefix(hierarchy.mount_root.size());
+    }
+    const std::string directory = path == "/" ? hierarchy.mount_point : hierarchy.mount_point + std::string(path);
+    // In a container the path may be the host's and not exist here: the top of the mount is then our own group.
+    return ::access(directory.c_str(), F_OK) == 0 ? directory : hierarchy.mount_point;
+  }
+  return hierarchy.mount_point;
+}
+
+bool write_text(const std::string& path, std::string_view text) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// Turns the controllers on for children of `directory`. False: not allowed, or processes live in it.
+bool enable_for_children(const std::string& directory, unsigned controllers) {
+  const std::string path = directory + "/cgroup.subtree_control";
+  const unsigned have = bits_of(read_file(path, kMaxFile).value_or(""), ' ');
+  for (const auto& [bit, name] : {std::pair{CgroupDirectory::memory, "+memory"}, {CgroupDirectory::pids, "+pids"},
+                                  {CgroupDirectory::cpu, "+cpu"}, {CgroupDirectory::io, "+io"}}) {
+    if ((controllers & bit) != 0 && (have & bit) == 0 && !write_text(path, name)) return false;
+  }
+  return true;
+}
+
+// v2: the directory below which sandboxes get their groups, ready to hand controllers down. Empty: none.
+std::string delegated_directory(const Hierarchy& hierarchy) {
+  const std::string own = own_directory(hierarchy);
+  std::vector<std::string> candidates;
+  if (::geteuid() == 0) candidates.push_back(hierarchy.mount_point);  // no need to move ourselves
+  candidates.push_back(own);
+  for (const std::string& candidate : candidates) {
+    if (!enable_for_children(candidate, hierarchy.controllers)) {
+      if (candidate != own) continue;
+      // No process may live where controllers are handed down: step into a leaf, if we are alone here.
+      const std::string procs = read_file(own + "/cgroup.procs", kMaxFile).value_or("");
+      if (trim(procs) != std::to_string(::getpid())) continue;
+      const std::string leaf = own + "/slipway-main";
+      if (::mkdir(leaf.c_str(), 0755) != 0 && errno != EEXIST) continue;
+      if (!write_text(leaf + "/cgroup.procs", "0") || !enable_for_children(own, hierarchy.controllers)) continue;
+    }
+    const std::string directory = candidate + "/" + kGroupName;
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) continue;
+    if (::access((directory + "/cgroup.subtree_control").c_str(), W_OK) != 0) continue;
+    if (enable_for_children(directory, hierarchy.controllers)) return directory;
+  }
+  return "";
+}
+
+std::string usable_directory(const Hierarchy& hierarchy) {
+  if (hierarchy.version == 2) return delegated_directory(hierarchy);
+  const std::string directory = own_directory(hierarchy) + "/" + kGroupName;
+  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return "";
+  return ::access(directory.c_str(), W_OK) == 0 ? directory : "";
+}
+
+}  // namespace
+
+CgroupRoot CgroupRoot::open() {
+  CgroupRoot root;
+  unsigned taken = 0;
+  for (const Hierarchy& hierarchy : hierarchies()) {
+    const unsigned fresh = hierarchy.controllers & ~taken;
+    if (fresh == 0) continue;  // the same hierarchy mounted twice
+    const std::string directory = usable_directory(hierarchy);
+    if (directory.empty()) continue;
+    Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) continue;
+    taken |= fresh;
+    root.parents_.push_back({std::move(fd), directory, hierarchy.version, hierarchy.controllers});
+    if (hierarchy.version == 2) root.support_.step_figures = true;
+  }
+  root.support_.memory = (taken & CgroupDirectory::memory) != 0;
+  root.support_.pids = (taken & CgroupDirectory::pids) != 0;
+  root.support_.cpus = (taken & CgroupDirectory::cpu) != 0;
+  root.support_.step_figures |= (taken & (CgroupDirectory::cpuacct | CgroupDirectory::memory)) != 0;
+  const auto missing = [&](bool held, const char* what) {
+    if (held) return;
+    root.support_.notes.push_back(
+        std::string("no ") + what + " limit: " +
+        (::geteuid() == 0 ? "the control group hierarchy is missing or read-only"
+                          : "start slipway below a delegated group (`systemd-run --user --scope -p Delegate=yes`)"));
+  };
+  missing(root.support_.memory, "memory");
+  missing(root.support_.pids, "process");
+  missing(root.support_.cpus, "CPU");
+  return root;
+}
+
+}  // namespace slipway::os
