@@ -181,14 +181,6 @@ std::string encode(const Group& payload) {
   return json::serialize(json::object{{"start", payload.start}, {"name", payload.name}});
 }
 
-std::string encode(const Checkpoint& payload) {
-  json::array steps;
-  for (const Checkpoint::Step& step : payload.steps) {
-    steps.push_back(json::object{{"step", step.step}, {"lines", step.lines}, {"bytes", step.bytes}});
-  }
-  return json::serialize(json::object{{"steps", std::move(steps)}});
-}
-
 std::string encode(const Notice& payload) {
   return json::serialize(json::object{{"code", payload.code}, {"message", payload.message}});
 }
@@ -274,22 +266,6 @@ template <>
 Result<Group> decode(std::string_view text) {
   return decode_with(text, "group",
                      [](const Fields& fields) { return Group{fields.flag("start", true), fields.text("name")}; });
-}
-
-template <>
-Result<Checkpoint> decode(std::string_view text) {
-  return decode_with(text, "checkpoint", [](const Fields& fields) {
-    Checkpoint checkpoint;
-    if (const json::array* steps = fields.array("steps")) {
-      for (const json::value& item : *steps) {
-        const Fields step(fields.as_object(item, "steps"), fields.problem());
-        const std::uint64_t index = step.count("step");
-        if (index > UINT16_MAX) step.refuse("step", "a step");
-        checkpoint.steps.push_back({static_cast<std::uint16_t>(index), step.count("lines"), step.count("bytes")});
-      }
-    }
-    return checkpoint;
-  });
 }
 
 template <>

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "model/job_spec.h"
 
-/// Payloads of the journal's records (journal/record.h), one JSON object each; output and truncation records hold
-/// bytes instead. Keys are the members' names; times and durations are integers in µs; absent keys are defaults,
+/// Payloads of the journal's records (journal/record.h), one JSON object each; output, truncation and checkpoint
+/// records hold bytes instead. Keys are the members' names; times and durations are integers in µs; absent keys are defaults,
 /// unknown keys are ignored, so that an older reader can read a newer journal.
 namespace slipway::wire::payload {
 
@@ -70,15 +70,6 @@ struct Group {
   std::string name;
 };
 
-/// A live index: what each step has printed so far.
-struct Checkpoint {
-  struct Step {
-    std::uint16_t step = 0;
-    std::uint64_t lines = 0, bytes = 0;
-  };
-  std::vector<Step> steps;
-};
-
 struct Notice {
   std::string code;  ///< stable, e.g. `weak_secret`, `exposed_secret`, `shell_not_found`
   std::string message;
@@ -99,7 +90,6 @@ std::string encode(const Artifact& payload);
 std::string encode(const SecretRegistered& payload);
 std::string encode(const ResourceSample& payload);
 std::string encode(const Group& payload);
-std::string encode(const Checkpoint& payload);
 std::string encode(const Notice& payload);
 std::string encode(const AttemptFinished& payload);
 
@@ -117,7 +107,6 @@ template <> Result<Artifact> decode(std::string_view text);
 template <> Result<SecretRegistered> decode(std::string_view text);
 template <> Result<ResourceSample> decode(std::string_view text);
 template <> Result<Group> decode(std::string_view text);
-template <> Result<Checkpoint> decode(std::string_view text);
 template <> Result<Notice> decode(std::string_view text);
 template <> Result<AttemptFinished> decode(std::string_view text);
 

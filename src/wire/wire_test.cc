@@ -158,7 +158,6 @@ TEST(JournalJson, EveryPayloadSurvivesTheTrip) {
   same(payload::SecretRegistered{"KEY"});
   same(payload::ResourceSample{1, 2, 3, 4});
   same(payload::Group{false, "g"});
-  same(payload::Checkpoint{{{0, 1, 2}, {1, 3, 4}}});
   same(payload::Notice{"weak_secret", "KEY is too short"});
 }
 

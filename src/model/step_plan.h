@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "model/job_spec.h"
+
+/// Which step of a job runs when. Pure: `slipway-init` feeds it what happened and does what it answers.
+///
+/// A step waits for those that `depends_on` names; without it, for every step before it, but those that stand with it
+/// in one run of consecutive `parallel` steps. Once all of them have ended, it is decided, once: its condition (none:
+/// all of them succeeded) says whether it runs or is skipped. An allowed failure (`continue_on_error`) counts as a
+/// success. A step that was skipped by its own condition does not hold up those that merely come after it.
+namespace slipway::model {
+
+class StepPlan {
+ public:
+  struct Skipped {
+    std::size_t step = 0;
+    std::string reason;
+  };
+  /// What is to be done now. Everything in it counts as done from then on.
+  struct Decisions {
+    std::vector<std::size_t> start;
+    std::vector<Skipped> skipped;
+    std::optional<Time> wake_at;  ///< ask again then: a retry's backoff ends
+  };
+  enum class After { ended, will_retry };
+  /// The end of the job, as its steps make it: of several failures the first decides.
+  struct Verdict {
+    Outcome outcome = Outcome::succeeded;
+    std::optional<std::size_t> step;  ///< the one that decided
+  };
+
+  /// Conditions hold status functions only (StepSpec). The specs are copied as far as they are needed.
+  explicit StepPlan(const std::vector<StepSpec>& steps);
+
+  /// `now`: any clock, as long as it is the same in every call.
+  Decisions next(Time now);
+
+  /// A step that `next` started has ended (this try of it).
+  After finished(std::size_t step, Outcome outcome, Time now);
+
+  /// No further tries; steps that have not begun run only where their condition holds when cancelled.
+  void cancel();
+
+  bool is_done() const;
+  int tries(std::size_t step) const { return steps_[step].tries; }
+  Verdict verdict() const;
+
+ private:
+  struct Step {
+    std::string name;
+    ExpressionPtr condition;
+    std::vector<std::size_t> waits_for;
+    bool by_order = true;  // waits_for comes from the order
+    bool continue_on_error = false;
+    Retry retry;
+    enum class State { waiting, running, backing_off, ended } state = State::waiting;
+    Outcome outcome = Outcome::skipped;
+    int tries = 0;
+    Time retry_at{};
+  };
+  struct Judgement {
+    bool run = false;
+    std::string reason;
+  };
+
+  bool is_ready(const Step& step) const;
+  Judgement judge(const Step& step) const;
+  Ending ending_seen(const Step& step) const;
+  void skip(std::size_t index, std::string reason, Decisions& decisions);
+  void skip_unreachable(Decisions& decisions);
+
+  std::vector<Step> steps_;
+  std::vector<std::size_t> failures_;  // in the order of their ends, allowed ones left out
+  bool cancelled_ = false;
+};
+
+}  // namespace slipway::model
