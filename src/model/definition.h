@@ -150,7 +150,7 @@ struct StepDefinition {
   ExpressionPtr condition;  ///< null: all before it succeeded
   bool continue_on_error = false;
   std::optional<Retry> retry;
-  std::vector<std::string> uses_artifacts;
+  std::vector<Template> uses_artifacts;
   bool end_children = false;  ///< `end_children: step`: background children end with the step, not with the job
   Place place;
 };
@@ -183,10 +183,10 @@ struct JobDefinition {
   std::string name, description;
   std::vector<std::string> depends_on;
   ExpressionPtr condition;  ///< null: all_success
-  std::string environment;
+  std::optional<Template> environment;
   std::optional<Concurrency> concurrency;
   std::optional<int> priority;
-  std::vector<std::string> labels;
+  std::vector<Template> labels;
   std::optional<Template> image;
   std::optional<Network> network;
   Resources resources;
@@ -214,10 +214,15 @@ struct JobDefinition {
   std::optional<CodeLocation> ci_code, source_code;
   std::vector<CacheDefinition> cache;
   std::vector<ArtifactDefinition> artifacts;
-  std::vector<std::string> uses_artifacts;
+  std::vector<Template> uses_artifacts;
   std::vector<std::string> outputs;
   Named<Value> params;  ///< values of the template it came from, read as `params.X`
   Place place;
+
+  /// Numbers, durations, sizes and booleans that were written with `{{ }}`, by where they stand (`timeout`,
+  /// `resources.memory`, `steps.2.continue_on_error`, steps counted from 0). Their own members are not set: settle()
+  /// (settle.h) sets them once the names are known.
+  std::map<std::string, Template> late;
 
   /// Where each key that was written stands, for errors about things a build or backend cannot honour.
   std::map<std::string, Place> places;
