@@ -11,6 +11,14 @@
 
 namespace slipway::journal {
 
+/// Asks for the last checkpoint for which all that is given holds.
+struct CheckpointQuery {
+  std::uint64_t before = UINT64_MAX;    ///< its offset is less than this
+  std::optional<Time> earlier_than;     ///< its time is
+  std::optional<std::uint16_t> step;    ///< at most `most_lines` lines of this step end before it
+  std::uint64_t most_lines = 0;
+};
+
 /// A journal's bytes by their uncompressed offset, wherever they lie. journal/seal.h opens either kind of file.
 class Source {
  public:
@@ -18,8 +26,10 @@ class Source {
   /// Reads up to `most` bytes; fewer only at the end, 0 at or behind it. Asked again later, a growing file has more.
   virtual Result<std::size_t> read_at(std::uint64_t offset, char* to, std::size_t most) = 0;
   virtual Result<std::uint64_t> size() = 0;
-  /// Offset of the last checkpoint before `offset`, if the source keeps an index of them.
-  virtual std::optional<std::uint64_t> checkpoint_before(std::uint64_t offset) const = 0;
+  /// Does it keep an index of its checkpoints?
+  virtual bool has_index() const = 0;
+  /// Offset of the checkpoint asked for, out of the index; nothing: there is none, start at the beginning.
+  virtual std::optional<std::uint64_t> find_checkpoint(const CheckpointQuery& query) const = 0;
 };
 
 /// An unsealed journal, which may still grow.
@@ -54,12 +64,9 @@ class Reader {
   /// `offset` must be one that a reader gave (0: the start); else the next call reports damage.
   void seek(std::uint64_t offset);
 
-  /// The last checkpoint before `offset` that verifies, found in constant work: what stands in front of it need not
-  /// be read. Nothing: start at the beginning.
-  Result<std::optional<Checkpoint>> checkpoint_before(std::uint64_t offset);
-  /// The checkpoint at this very offset, as `Checkpoint::previous` names it; nothing if there is none that verifies.
-  /// Its time goes to `time` unless null.
-  Result<std::optional<Checkpoint>> checkpoint_at(std::uint64_t offset, Time* time);
+  /// Without reading what stands in front of it: from the source's index, or from the last checkpoint of the file
+  /// backwards along their chain (a small read for each MiB). Nothing: there is none, start at the beginning.
+  Result<std::optional<Checkpoint>> find_checkpoint(const CheckpointQuery& query);
   Result<std::uint64_t> size() { return source_->size(); }
   std::uint32_t seed() const { return seed_; }
 
@@ -67,13 +74,22 @@ class Reader {
   Reader(std::unique_ptr<Source> source, std::uint32_t seed);
   /// The bytes from `offset` on: as many as wanted, or as there are.
   Result<std::string_view> window(std::uint64_t offset, std::size_t want);
-  Result<std::uint64_t> resync(std::uint64_t from);
-  bool verifies(std::string_view bytes) const;
+  Result<Next> damage_from(std::uint64_t offset);
+  struct Resync {
+    bool found = false;
+    std::uint64_t at = 0;
+  };
+  Result<Resync> resync(std::uint64_t from);
+  /// The record that `bytes` begin with, if all of it is there and its crc is right.
+  std::optional<Header> verified(std::string_view bytes) const;
+  Result<std::optional<Checkpoint>> checkpoint_at(std::uint64_t offset, Time& time);
+  Result<std::optional<std::uint64_t>> search_checkpoint(std::uint64_t before);
 
   std::unique_ptr<Source> source_;
   std::uint32_t seed_ = 0;
   std::uint64_t position_ = kFileHeaderBytes;
-  std::string buffer_;
+  std::string buffer_;           // its first filled_ bytes are those of the journal from buffer_at_ on
+  std::size_t filled_ = 0;
   std::uint64_t buffer_at_ = 0;
 };
 

@@ -39,12 +39,13 @@ class StepLog {
     std::uint64_t held = 0;   // bytes in the ring
     bool past_head = false;
     std::optional<Time> said;  // time of the last truncation record
-    std::uint64_t said_lost = 0;
+    Truncation what_was_said;
   };
-  void lose(std::uint16_t step, std::uint64_t bytes, Time now);
-  void push(const Record& record, Time now);
+  std::string_view keep(std::uint16_t step, State& state, const Record& record);
+  void push(const Record& record);
+  bool append(State& state, const Record& record);
   Result<void> say(std::uint16_t step, State& state, Time now);
-  void say_if_due(std::uint16_t step, State& state, Time now);
+  void say_if_due(Time now);
 
   Writer& writer_;
   TailRing* ring_;

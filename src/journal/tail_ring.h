@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,9 @@ namespace slipway::journal {
 /// outlives its writer, so that the host can append it to the journal of an init that died.
 ///
 /// File: 8 bytes magic `SLIPRNG1`, u64 capacity, u64 tail, u64 head (bytes ever written, so head - tail are held),
-/// u32 crc32c of these 32; the data begins at 4,096: entries that look like records (record.h; crc from 0), and may
-/// go round the end of the file. An entry is written before the header that makes it count.
+/// u32 crc32c of these 32; the data begins at 4,096: entries that look like records (record.h; crc from 0) whose
+/// payload is u64 position and the bytes. They may go round the end of the file; type 0: taken. An entry is written
+/// before the header that makes it count, and the header leaves an entry out before it is overwritten.
 class TailRing {
  public:
   /// `file`: empty, open for reading and writing. Space is taken at the first `push`.
@@ -24,15 +26,22 @@ class TailRing {
   /// A ring whose writer is gone. `not_found` for an empty file: nothing was ever pushed.
   static Result<TailRing> open(os::Fd file);
 
-  using Lost = std::function<void(const Record&)>;
-  using Visit = std::function<Result<void>(const Record&)>;
+  /// A piece of output; `position`: bytes its step had printed before it.
+  struct Piece {
+    Record record;
+    std::uint64_t position = 0;
+  };
+  using Visit = std::function<Result<void>(const Piece&)>;
 
-  /// Keeps one piece of output; calls `lost` for each older piece that has to go, or for this one if it is longer
-  /// than half the ring or the disk is full.
-  void push(const Record& record, const Lost& lost);
-  /// Visits the pieces of `step` (kNoStep: of all), oldest first, and forgets them. Damage ends the visit: `internal`.
-  Result<void> take(std::uint16_t step, const Visit& visit);
+  /// Keeps a piece; calls `lost(step, bytes)` for each older one that has to go, or for this one if it is longer
+  /// than most_bytes() or cannot be written.
+  void push(const Piece& piece, const std::function<void(std::uint16_t step, std::uint64_t bytes)>& lost);
+  /// Visits the pieces of `step` (nothing: of all), oldest first, and forgets them. The first error of a visit, or
+  /// `internal` for a damaged ring, ends it; nothing is forgotten then.
+  Result<void> take(std::optional<std::uint16_t> step, const Visit& visit);
 
+  /// Longest piece: an eighth of the ring, at most 64 KiB, so that little is lost with the oldest.
+  std::size_t most_bytes() const;
   std::uint64_t capacity() const { return capacity_; }
 
  private:
@@ -40,14 +49,16 @@ class TailRing {
   Result<void> write_header();
   Result<void> write_at(std::uint64_t position, std::string_view bytes);
   Result<void> read_at(std::uint64_t position, char* to, std::size_t bytes) const;
-  /// The entry at `position`; its payload lies in `buffer`.
-  Result<Record> read_entry(std::uint64_t position, std::string& buffer) const;
+  Result<Header> read_header(std::uint64_t at) const;
+  Result<Piece> read_piece(std::uint64_t at, const Header& header, std::string& buffer) const;
+  bool make_room(std::uint64_t bytes, const std::function<void(std::uint16_t, std::uint64_t)>& lost);
+  bool allocate();
 
   os::Fd file_;
   std::uint64_t capacity_ = 0;
   std::uint64_t tail_ = 0;
   std::uint64_t head_ = 0;
-  bool allocated_ = false;
+  enum class Space { unused, ready, none } space_ = Space::unused;
 };
 
 }  // namespace slipway::journal

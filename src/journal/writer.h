@@ -17,8 +17,8 @@ namespace slipway::journal {
 /// gathered, in one pwritev and without being copied. Checkpoints are written without being asked for.
 ///
 /// A full disk: kReserveBytes behind the end are always preallocated where the file system can. When that fails,
-/// output is refused (`exhausted`), and other records go into the reserve until it is used up too; every second
-/// (by the records' time) the writer tries again. A refused record leaves no trace in the file.
+/// output is refused (`exhausted`), truncation records and samples may use half of the reserve and all others the rest
+/// of it; every second (by the records' time) the writer tries again. A refused record leaves no trace in the file.
 class Writer {
  public:
   static constexpr std::size_t kBatchBytes = 64U << 10U;
@@ -34,9 +34,12 @@ class Writer {
   Writer(Writer&&) noexcept = default;
   Writer& operator=(Writer&&) noexcept = default;
 
-  /// Payloads longer than kMaxPayload become several records if they are output, else they are `invalid`.
-  /// Any other error: `exhausted` (see above) or a broken file, after which nothing more is accepted.
+  /// `invalid`: longer than kMaxPayload; `exhausted`: see above; anything else: the file is broken, and nothing
+  /// more is accepted.
   Result<void> append(RecordType type, std::uint16_t step, std::uint8_t flags, Time time, std::string_view payload);
+
+  /// Would output of this size be accepted now?
+  bool has_room(std::size_t output_bytes, Time time);
 
   /// What was appended is in the file (a reader sees it).
   Result<void> flush();
@@ -54,11 +57,11 @@ class Writer {
 
  private:
   Writer(os::Fd file, std::uint32_t seed, std::uint64_t at);
-  Result<void> append_one(const Header& header, std::string_view payload);
+  Result<void> put(const Header& header, std::string_view payload);
   Result<void> checkpoint(Time time);
-  Result<void> reserve(std::uint64_t bytes, RecordType type, Time time);
+  bool reserve(std::uint64_t bytes, std::uint64_t leave, Time time);
   bool preallocate(std::uint64_t upto);
-  Result<void> write(std::string_view payload, std::string_view trailer);
+  Result<void> write_out(std::string_view payload, std::string_view trailer);
 
   os::Fd file_;
   std::uint32_t seed_ = 0;
@@ -69,7 +72,7 @@ class Writer {
   std::uint64_t last_checkpoint_ = 0;  // offset; 0: none yet
   std::uint64_t since_ = 0;            // where counting towards the next checkpoint began
   Time retry_at_{};                    // disk is full: next try to get space
-  enum class Space { fine, full, unsupported } space_ = Space::fine;
+  enum class Space { fine, full, unknown } space_ = Space::fine;  // unknown: nothing can be preallocated here
   bool broken_ = false;
 };
 
