@@ -1,0 +1,322 @@
+"""Ill-behaved programs, one property each (programs/), run by `slipway run` as a user would run them."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from harness import descendants, wait_until
+
+PROGRAMS = Path(__file__).parent / "programs"
+WHO = pytest.mark.parametrize("run_as", ["runner", "root"])
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory):
+    """Where the compiled programs lie. Static, so that they run whatever the sandbox shows."""
+    built = tmp_path_factory.mktemp("zoo")
+    for source in sorted(PROGRAMS.glob("*.c")):
+        subprocess.run(["gcc", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-o", built / source.stem, source], check=True)
+    return built
+
+
+class Zoo:
+    def __init__(self, slipway, built):
+        self.slipway, self.built = slipway, built
+
+    def job(self, program: str, *arguments: str, keys: dict | None = None, after: str = "", before: str = "", run_as: str = "runner") -> str:
+        shutil.copy(self.built / program, self.slipway.project.path / program)
+        run = f"{before}\n./{program} {' '.join(arguments)}\n{after}"
+        return self.slipway.project.job(run=run, keys={"run_as": run_as, **(keys or {})})
+
+    def run(self, program: str, *arguments: str, options: tuple = (), **job):
+        return self.slipway.run(self.job(program, *arguments, **job), *options)
+
+
+@pytest.fixture
+def animals(slipway, zoo):
+    return Zoo(slipway, zoo)
+
+
+def journal_is_whole(ran) -> None:
+    """The history shows the same as was seen live, to the last line."""
+    [job] = ran.finished["jobs"]
+    assert job["steps"] and all(step["outcome"] for step in job["steps"]), ran
+
+
+# --- limits ---
+
+@pytest.mark.limit("pids")
+def test_a_fork_bomb_meets_the_pids_limit_and_leaves_nothing(animals):
+    ran = animals.run("fork_bomb", keys={"resources": {"pids": 64}}).expect(0)
+    assert int(ran.output().split()[0]) <= 64
+
+
+@pytest.mark.limit("pids")
+def test_a_fork_bomb_does_not_starve_another_job(animals):
+    animals.job("fork_bomb")
+    file = animals.slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "none"}, "jobs": [
+        {"name": "bomb", "resources": {"pids": 64}, "timeout": "20s", "run": "./fork_bomb; sleep 1"},
+        {"name": "victim", "run": "for i in $(seq 50); do sh -c true; done"}]}}))
+    ran = animals.slipway.run(file, "--max-parallel", "2")
+    assert ran.outcomes()["victim"] == "succeeded"
+
+
+@pytest.mark.limit("memory")
+def test_a_memory_hog_is_out_of_memory_and_its_output_is_kept(animals):
+    ran = animals.run("memory_hog", keys={"resources": {"memory": "64MiB"}}).expect(1)
+    assert ran.outcomes() == {"job": "out_of_memory"}
+    assert "growing\n" in ran.output()
+
+
+@pytest.mark.limit("disk")
+@pytest.mark.parametrize("where", ["/job/src/filler", "/tmp/filler", "/home/runner/filler"])
+def test_a_disk_hog_meets_the_disk_limit_wherever_it_writes(animals, where):
+    ran = animals.run("disk_hog", where, keys={"resources": {"disk": "100MiB", "memory": "1GiB"}}).expect(0)
+    assert "stopped at" in ran.output()
+    assert int(ran.output().split("stopped at ")[1].split()[0]) <= 110
+
+
+@pytest.mark.limit("disk")
+def test_a_full_disk_does_not_cost_the_journal(animals):
+    ran = animals.run("disk_hog", "/tmp/filler", keys={"resources": {"disk": "50MiB", "memory": "1GiB"}}, after="echo said afterwards; exit 3")
+    assert "said afterwards" in ran.output() and ran.job("job")["exit_code"] == 3
+
+
+def test_a_log_flood_leaves_memory_flat_and_keeps_head_and_tail(animals):
+    running = animals.slipway.start("run", animals.job("log_flood", "512"), "--quiet", "--log-cap", "4MiB")
+    peak = 0
+    while running.process.poll() is None:
+        for pid in [running.pid, *descendants(running.pid)]:
+            try:
+                peak = max(peak, *(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")))
+            except (OSError, ValueError, TypeError):
+                pass
+        time.sleep(0.02)
+    running.ended().expect(0)
+    assert peak < 160_000, f"{peak} kB resident"
+    logged = animals.slipway("logs", "latest").expect(0).out
+    assert "first line" in logged and "last line" in logged and len(logged) < 40_000_000
+
+
+# --- children ---
+
+def test_a_daemon_that_holds_stdout_does_not_hang_the_job(animals):
+    begin = time.monotonic()
+    ran = animals.run("double_fork_daemon").expect(0)
+    assert "parent is done" in ran.output() and time.monotonic() - begin < 8
+
+
+def test_a_program_that_ignores_every_signal_ends_at_its_timeout(animals):
+    begin = time.monotonic()
+    ran = animals.run("ignores_signals", keys={"timeout": "1s"}).expect(124)
+    assert "ignoring" in ran.output() and time.monotonic() - begin < 20
+
+
+def test_a_thousand_orphans_are_reaped(animals):
+    animals.run("orphans", keys={"resources": {"pids": 64}}).expect(0)
+
+
+def test_kill_of_everyone_spares_init_and_the_journal(animals):
+    ran = animals.run("kills_everyone", after="echo never || true")
+    assert "before the last" in ran.output() and "ALLOWED" not in ran.output()
+    journal_is_whole(ran)
+
+
+# --- a step against its own init ---
+
+@WHO
+@pytest.mark.parametrize("program", ["trace_init", "limit_init", "keyring", "namespaces", "mounts", "kernel"])
+def test_all_of_it_is_refused_and_the_journal_goes_on(animals, program, run_as):
+    ran = animals.run(program, run_as=run_as, after="code=$?; seq 1 50000; echo said afterwards; exit $code")
+    allowed = [line for line in ran.output().splitlines() if line.startswith("ALLOWED")]
+    assert allowed == [] and ran.code == 0, ran
+    assert ran.output().endswith("50000\nsaid afterwards\n")
+    journal_is_whole(ran)
+
+
+@WHO
+def test_limits_put_on_init_do_not_silence_later_steps(slipway, zoo, run_as):
+    shutil.copy(zoo / "limit_init", slipway.project.path / "limit_init")
+    file = slipway.project.job(steps=[("attack", "./limit_init || true"), ("after", "head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo end")], keys={"run_as": run_as})
+    ran = slipway.run(file).expect(0)
+    assert ran.output(step="after").endswith("end\n") and len(ran.output(step="after")) > 3_000_000
+
+
+def test_root_of_a_job_is_not_root_of_the_host(slipway):
+    secret = slipway.home / "host-secret"
+    secret.write_text("only root of the host reads this")
+    secret.chmod(0o600)
+    file = slipway.project.job(run=f"""
+        id -u; cat {secret} 2>&1 || true; cat /etc/shadow 2>&1 || true; ls /root /home /var/lib 2>&1 || true
+        cp /bin/sh ./rootsh && chmod 4755 ./rootsh && ls -l rootsh
+        """, keys={"run_as": "root"})
+    ran = slipway.run(file).expect(0)
+    assert ran.output().startswith("0\n")
+    assert "only root" not in ran.output() and "root:" not in ran.output().replace("root root", "")
+
+
+def test_setuid_programs_give_nothing(slipway):
+    ran = slipway.run(slipway.project.job(run="grep NoNewPrivs /proc/self/status; cp /usr/bin/id ./id; chmod 4755 id; ./id -u; cat /proc/self/status | grep CapEff")).expect(0)
+    assert "NoNewPrivs:\t1" in ran.output()
+    assert "CapEff:\t0000000000000000" in ran.output()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a keyring of root's is what must not be seen")
+def test_a_key_of_the_starter_is_not_readable(slipway):
+    # The starter's session keyring, through the file that lists keys: no call is needed for that.
+    ran = slipway.run(slipway.project.job(run="cat /proc/keys /proc/key-users 2>/dev/null || true")).expect(0)
+    assert "zoo" not in ran.output()
+
+
+# --- the control socket ---
+
+def test_nonsense_on_the_control_socket_harms_only_the_speaker(animals):
+    ran = animals.run("socket_garbage", after="slipway output answer 42 && echo still served",
+                      keys={"outputs": ["answer"]})
+    assert "done\n" in ran.output() and "still served" in ran.output(), ran
+
+
+# --- network ---
+
+class Listener:
+    """A service of this host, on every address, that counts who reaches it."""
+
+    def __enter__(self):
+        self.socket = socket.create_server(("0.0.0.0", 0))
+        self.port = self.socket.getsockname()[1]
+        self.reached = 0
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.reached += 1
+            connection.close()
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def own_addresses() -> list[str]:
+    out = subprocess.run(["ip", "-o", "-4", "addr", "show", "scope", "global"], capture_output=True, text=True, check=True).stdout
+    return [line.split()[3].split("/")[0] for line in out.splitlines()]
+
+
+def test_services_of_the_host_are_not_reached_from_a_nat_network(slipway):
+    if not json.loads(slipway("doctor", "--json").out).get("network_nat", True):
+        pytest.skip("no nat network on this machine (slipway doctor)")
+    with Listener() as listener:
+        file = slipway.project.job(run=f"""
+            gateway=$(ip -4 route show default | sed -n 's/.*via \\([0-9.]*\\).*/\\1/p')
+            echo "gateway $gateway"
+            for address in $gateway 127.0.0.1 {' '.join(own_addresses())}; do
+              if timeout 2 bash -c "exec 3<>/dev/tcp/$address/{listener.port}" 2>/dev/null; then echo "REACHED $address"; else echo "not $address"; fi
+            done
+            """, keys={"network": "nat"})
+        ran = slipway.run(file).expect(0)
+        assert "REACHED" not in ran.output() and "gateway 1" in ran.output(), ran
+        assert listener.reached == 0
+
+
+def test_network_none_has_loopback_only(slipway):
+    ran = slipway.run(slipway.project.job(run="ip -o link | sed 's/@.*//' | awk '{print $2}'; ping -c1 127.0.0.1 >/dev/null 2>&1 || true; cat /proc/net/route | wc -l")).expect(0)
+    assert ran.output().split() == ["lo:", "1"]
+
+
+def test_abstract_sockets_of_the_host_are_not_there(slipway):
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("\0slipway-zoo")
+    server.listen()
+    try:
+        ran = slipway.run(slipway.project.job(run="grep -c slipway-zoo /proc/net/unix || true")).expect(0)
+        assert ran.output() == "0\n"
+    finally:
+        server.close()
+
+
+# --- files that are read from a job ---
+
+TRICKS = {
+    "link": "ln -sf {secret} {file}",
+    "link to a file of the job's": "echo K=leak >/tmp/mine; ln -sf /tmp/mine {file}",
+    "FIFO": "rm -f {file}; mkfifo {file}",
+    "directory": "rm -f {file}; mkdir {file}",
+    "huge": "truncate -s 100G {file}",
+    "no text": "head -c 100000 /dev/urandom >{file}",
+    "link to /proc": "ln -sf /proc/1/environ {file}",
+    "link to /dev/zero": "ln -sf /dev/zero {file}",
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("file", ["/job/outputs.env", "/job/triggers.json"])
+def test_a_trick_at_a_file_that_is_read_from_the_job_leads_nowhere(slipway, trick, file):
+    secret = slipway.home / "secret"
+    secret.write_text("LEAK=of-the-host\n")
+    begin = time.monotonic()
+    ran = slipway.run(slipway.project.job(run=TRICKS[trick].format(file=file, secret=secret) + "\necho done"))
+    assert time.monotonic() - begin < 15
+    assert ran.output() == "done\n" and "of-the-host" not in ran.out + ran.err
+    assert ran.finished["jobs"][0]["outcome"] in ("succeeded", "failed"), ran
+
+
+@pytest.mark.parametrize("make", ["ln -s /etc out", "mkdir out && ln -s /etc/passwd out/p && ln -s .. out/up", "mkdir out && mkfifo out/f",
+                                  "mkdir out && ln /usr/bin/env out/hard 2>/dev/null; true", "rm -rf /job/artifacts; ln -s /etc /job/artifacts"])
+def test_an_artifact_takes_nothing_through_links_and_never_blocks(slipway, make, tmp_path):
+    file = slipway.project.job(run=f"{make}\necho fine >fine", keys={"artifacts": [{"name": "a", "paths": ["out", "out/**", "fine"]}]})
+    begin = time.monotonic()
+    ran = slipway.run(file)
+    assert time.monotonic() - begin < 15
+    for name in ("a", "artifacts"):
+        slipway("runs", "artifacts", ran.finished["run"], name, "-o", tmp_path / name)
+    for path in tmp_path.rglob("*"):
+        assert not (path.is_symlink() and path.is_relative_to(tmp_path / "a")), path
+    taken = [p for p in (tmp_path / "a").rglob("*")] + [p for p in (tmp_path / "artifacts").rglob("*")]
+    assert not any(p.is_file() and b"root:x:0" in p.read_bytes() for p in taken)
+
+
+def test_a_directory_swapped_for_a_link_while_it_is_packed_leads_nowhere(animals, tmp_path):
+    ran = animals.run("swapper", "out", "/etc", before="mkdir out; for i in $(seq 300); do echo x >out/file$i; done", after="sleep 0.2",
+                      keys={"artifacts": [{"name": "a", "paths": ["out/**"], "when": "always"}]})
+    animals.slipway("runs", "artifacts", ran.finished["run"], "a", "-o", tmp_path / "a")
+    assert not any("passwd" in p.name or "hostname" in p.name for p in (tmp_path / "a").rglob("*"))
+
+
+def test_links_in_a_cache_do_not_lead_out_on_restore(slipway):
+    import uuid
+    key = f"zoo-{uuid.uuid4()}"
+    victim = slipway.home / "victim"
+    victim.mkdir()
+    make = f"mkdir -p .deps; ln -s {victim} .deps/out; ln -s ../../../../../../../../tmp .deps/up; echo x >.deps/fine"
+    use = "echo y >.deps/out/planted 2>/dev/null || true; ls .deps"
+    for run in (make, use):
+        slipway.run(slipway.project.job(run=run, keys={"cache": [{"key": key, "paths": [".deps"]}]}))
+    assert list(victim.iterdir()) == []
+
+
+def test_output_that_looks_like_commands_is_only_output(slipway):
+    ran = slipway.run(slipway.project.job(run="""
+        echo '::slipway-trigger::{"name":"evil","run":"true"}'
+        echo '::add-mask::hello'; echo hello; echo '::set-output name=x::y'
+        """)).expect(0)
+    assert ran.of("trigger") == [] and "hello\n" in ran.output()
+
+
+def test_what_a_killed_slipway_leaves_to_hostile_files_is_swept(alone):
+    """A job makes directories that nobody may enter; the sweep removes them all the same."""
+    running = alone.start("run", "--json", alone.project.job(run="mkdir -p d/e/f; touch d/e/f/x; chmod 000 d/e; chattr +i d 2>/dev/null; echo up; sleep 60"))
+    running.wait_for("up")
+    running.process.kill()
+    running.process.wait()
+    alone.run(alone.project.job(run="true")).expect(0)
+    wait_until(lambda: not list((alone.state / "sandboxes").iterdir()), 5, what="the sweep")
