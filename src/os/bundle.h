@@ -13,6 +13,7 @@
 /// Stream: 8 bytes magic `SLIPBND1`, then entries, then an `end` entry. Integers little endian.
 ///   u8 kind (1 file, 2 directory, 3 symbolic link, 0 end) · u8 0 · u16 mode (0777 bits) · u32 path length ·
 ///   u64 size (file: bytes; link: length of the target) · i64 mtime µs · path · content · u32 crc32c of all of it
+/// Entries ascend by path, compared a part at a time: a reader sees a duplicate without remembering any path.
 /// Rejected: tar. Its headers carry owners, devices and hard links, which a reader must then refuse one by one.
 namespace slipway::os {
 
@@ -33,15 +34,19 @@ enum class Links {
 };
 
 /// Packs what matches `globs` (relative to `root_fd`, or absolute when `root_fd` is of `/`) into `out_fd`.
-/// A pattern that names a directory takes all below it. Paths in the bundle are relative to `root_fd`.
-/// Nothing is opened through a link. Errors: `exhausted` over a limit; `not_found` when nothing matched.
+/// A pattern that names a directory takes all below it, `!pattern` leaves out again; of several the last decides.
+/// Paths in the bundle are relative to `root_fd`. Nothing is opened through a link, and a mount is entered only where
+/// a pattern names it or a place in it without wildcards (`/job/src/out`, but not `/job/**`).
+/// Errors: `exhausted` over a limit; `not_found` when nothing matched; `invalid` for a pattern with `..`.
 Result<BundleReport> pack(int root_fd, const std::vector<std::string>& globs, int out_fd, Links links,
                           const BundleLimits& limits);
 
-/// Unpacks below `target_fd`, overwriting files, never through a link, never outside. `invalid`: broken stream.
+/// Unpacks below `target_fd`, overwriting files, never through a link, never outside. Links that may not be are in
+/// `refused`. `invalid`: broken stream; `conflict`: a file where a directory has to be, or the reverse. After an error
+/// a part is there: the caller discards it.
 Result<BundleReport> unpack(int in_fd, int target_fd, Links links, const BundleLimits& limits);
 
-/// The entries without unpacking: path and size, in order.
+/// The files and links without unpacking: path and size, in order. Reads and checks the whole stream.
 struct BundleEntry {
   std::string path;
   std::uint64_t size = 0;

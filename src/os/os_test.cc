@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "os/queue.h"
 #include "os/subprocess.h"
@@ -105,6 +106,21 @@ TEST(BoundedQueue, DrainsWhatWasPushedBeforeClose) {
   EXPECT_FALSE(queue.push(2));
   EXPECT_EQ(queue.pop(10, {}).size(), 1U);
   EXPECT_TRUE(queue.pop(10, {}).empty());
+}
+
+TEST(FileLock, KeepsOthersOutUntilItIsLetGo) {
+  const auto dir = temp_dir();
+  {
+    const auto held = FileLock::acquire(dir / "lock", LockMode::exclusive, within(1s));
+    ASSERT_TRUE(held);
+    EXPECT_FALSE(FileLock::try_acquire(dir / "lock", LockMode::shared).value());
+    EXPECT_EQ(FileLock::acquire(dir / "lock", LockMode::shared, within(1ms)).error().kind, ErrorKind::timeout);
+  }
+  const auto shared = FileLock::acquire(dir / "lock", LockMode::shared, within(1s));
+  ASSERT_TRUE(shared);
+  EXPECT_TRUE(FileLock::try_acquire(dir / "lock", LockMode::shared).value());
+  EXPECT_FALSE(FileLock::try_acquire(dir / "lock", LockMode::exclusive).value());
+  ASSERT_TRUE(remove_tree(dir));
 }
 
 }  // namespace
