@@ -1,0 +1,53 @@
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "os/fd.h"
+#include "sandbox/sandbox.h"
+
+namespace slipway::sandbox {
+
+/// Sandboxes that isolate nothing and run nothing: what each step does is read from its script. For tests, and to
+/// try a workflow's graph without its work (`slipway run --backend fake`).
+///
+/// One thread plays `slipway-init` for all of them, over the real leash and into real journals. A script's last
+/// line decides: `true`, `false`, `exit N`, `echo TEXT` (prints TEXT), `sleep-forever` (until it is cancelled or the
+/// owner goes); every other script succeeds and prints nothing. Step order and conditions are the real ones.
+class FakeBackend final : public SandboxBackend {
+ public:
+  static Result<std::unique_ptr<FakeBackend>> create();
+  ~FakeBackend() override;
+
+  Capabilities capabilities() override;
+  Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
+  Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
+  Result<Usage> usage(const SandboxId& id) override;
+  Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override;
+  Result<std::vector<SandboxId>> list_abandoned() override { return std::vector<SandboxId>{}; }
+  Result<void> sweep(const os::CallLimit&) override { return {}; }
+
+ private:
+  class Player;
+  explicit FakeBackend(os::Fd wake);
+  void play(const std::stop_token& stop);
+  void take_new(std::map<SandboxId, std::unique_ptr<Player>>& players);
+  void mark_gone(const SandboxId& id);
+
+  // Sandboxes between `start` and `destroy`; guarded by mutex_, which is never held while a player acts.
+  struct Entry {
+    os::Fd leash;        // init's end, until the thread takes it
+    bool wanted = true;  // false: `destroy` was called
+    bool gone = false;
+  };
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<SandboxId, Entry> entries_;
+  os::Fd wake_;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace slipway::sandbox
