@@ -34,6 +34,8 @@ class StagedFile {
  private:
   StagedFile(std::filesystem::path path, os::Fd fd, std::uint64_t most_bytes)
       : path_(std::move(path)), fd_(std::move(fd)), most_bytes_(most_bytes) {}
+  Result<void> reopen_for_reading();
+
   std::filesystem::path path_;
   os::Fd fd_;
   std::uint64_t most_bytes_;
