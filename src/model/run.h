@@ -59,10 +59,14 @@ struct Job {
   int attempts = 0;                    ///< started so far
   AttemptId attempt;                   ///< the latest; reports of others are fenced off
   std::optional<StopWhy> stopping;     ///< the attempt was told to end
-  std::string held_by;                 ///< the concurrency group that it waits for or is in
+  std::string concurrency_group;       ///< that it waits for or is in; empty: none
   Time started{}, finished{}, retry_at{};
   std::map<std::string, std::string> outputs;
-  std::vector<std::string> triggers_seen;  ///< JSON of what it asked for, so that a repeat does nothing
+  struct Asked {
+    int total = 0;         ///< jobs asked for by this text, by any attempt
+    int by_attempt = 0;    ///< of these by the present attempt
+  };
+  std::map<std::string, Asked> asked;  ///< triggers by their JSON, so that a repeat of the report does nothing
 };
 
 /// All instances of one definition: what `depends_on` names.
@@ -81,6 +85,10 @@ struct Group {
   bool fail_fast_fired = false;
   std::deque<JobIndex> held;             ///< waiting for a place in the matrix, in order
 };
+
+/// As conditions see a group that has ended: failed if one instance failed, else cancelled if one was, else succeeded
+/// if one did, else skipped. Failures that continue_on_error allows count as succeeded.
+Ending ending_of_group(const Group& group);
 
 /// What the user or the server asks of one run, beyond the definition.
 struct RunOptions {
@@ -105,6 +113,8 @@ struct Decision {
 };
 
 enum class RunState { planned, running, finished };
+std::string_view to_string(RunState state);
+std::optional<RunState> run_state_of(std::string_view text);
 
 /// One execution of a workflow. Copied never, moved freely; owned by one thread.
 struct Run {
@@ -117,11 +127,12 @@ struct Run {
   std::shared_ptr<const Facts> facts;    ///< null: hash() and changed() are errors
 
   RunState state = RunState::planned;
-  Outcome outcome = Outcome::succeeded;  ///< only when finished
+  Outcome outcome = Outcome::skipped;    ///< the worst so far of what counts; final when finished
   int exit_code = 0;
   std::string reason;
   Time created{}, started{}, finished{};
   std::optional<StopWhy> cancelling;     ///< set once, by the first CancelRequested
+  std::string cancel_reason;
   Time cancel_deadline{};
   bool cancelled_at_once = false;
 
@@ -131,11 +142,12 @@ struct Run {
 
   // Indexes, so that an event costs what it changes and not what the run holds.
   std::unordered_map<std::string, GroupIndex> group_by_name;
+  std::unordered_map<std::string, JobIndex> job_by_name;
   std::unordered_map<AttemptId, JobIndex> job_by_attempt;  ///< attempts that have not ended
   std::deque<JobIndex> ready;            ///< entries whose job has left the state `ready` are stale: skipped
   std::set<std::pair<Time, JobIndex>> retries;
-  std::map<std::string, std::string> concurrency_names;    ///< group name → holder's job, while held
   std::uint32_t groups_open = 0;
+  std::uint32_t triggered = 0;           ///< groups that triggers added
   std::uint32_t active = 0;              ///< starting or running
 };
 

@@ -18,10 +18,6 @@ struct AttemptRuns {
   AttemptId attempt;
   std::string journal_path;
 };
-/// Also how a lost attempt is reported: outcome `infra_failed`, with the reason.
-struct AttemptEnded {
-  AttemptReport report;
-};
 /// One job that a trigger asks for, as the reader of triggers (engine/triggers.h) understood it.
 struct AskedJob {
   std::string name;
@@ -34,6 +30,16 @@ struct TriggerRequested {
   AttemptId attempt;
   std::string json;
   std::vector<AskedJob> jobs;
+};
+/// Also how a lost attempt is reported: outcome `infra_failed`, with the reason.
+struct AttemptEnded {
+  AttemptReport report;
+  std::vector<TriggerRequested> triggers;  ///< all of the attempt, in order; those already asked for change nothing
+};
+/// The run's own concurrency group is closed to it: nothing of it will run.
+struct RunRefused {
+  Outcome outcome = Outcome::cancelled;  ///< cancelled: a newer one took its place; rejected: the queue is full
+  std::string reason;
 };
 /// The first one cancels gracefully; one with `at_once` also ends what was still allowed to go on.
 struct CancelRequested {
@@ -58,8 +64,8 @@ struct JobSuperseded {
 /// Time passed: due retries and the end of the grace after a cancellation.
 struct Tick {};
 
-using RunEvent = std::variant<RunBegins, AttemptRuns, AttemptEnded, TriggerRequested, CancelRequested, GroupEntered,
-                              GroupRefused, JobSuperseded, Tick>;
+using RunEvent = std::variant<RunBegins, RunRefused, AttemptRuns, AttemptEnded, TriggerRequested, CancelRequested,
+                              GroupEntered, GroupRefused, JobSuperseded, Tick>;
 
 // --- effects ---
 struct StartAttempt {

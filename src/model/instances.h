@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "model/plan.h"
+#include "model/run.h"
+
+/// How groups and their instances come into a run: for the planner, for `for_each` over what jobs put out, and for
+/// triggers. Private to model/.
+namespace slipway::model {
+
+/// Appends a group with its dependencies, which must be in the run; ended ones count as they ended. No instances yet.
+/// Errors: `invalid` for an unknown dependency or a name that is taken.
+Result<GroupIndex> add_group(Run& run, std::shared_ptr<const JobDefinition> definition, std::string name,
+                             std::vector<std::string> depends_on);
+
+/// Appends the instances of a group: its matrix times `items` (no value: it has no for_each). Errors: `exhausted` over
+/// kMaxInstances or kMaxJobs.
+Result<std::vector<JobIndex>> add_instances(Run& run, GroupIndex group, const std::optional<ValueList>& items);
+
+/// One instance with the group's own name, for a group that ends without having been expanded.
+JobIndex add_stand_in(Run& run, GroupIndex group);
+
+/// As `scope_of` for an instance that need not be in the run yet.
+Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose);
+
+/// Can the list of the group's for_each be known before any job ran?
+bool is_expanded_at_plan_time(const JobDefinition& definition);
+
+/// The list of a for_each. An expression that gives text (outputs are text) is read as a JSON list of
+/// strings, numbers and booleans, or else as one item a line. Errors: `invalid`, `exhausted` over kMaxInstances.
+Result<ValueList> items_of(const ForEach& for_each, const Scope& scope);
+
+}  // namespace slipway::model
