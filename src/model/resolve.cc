@@ -140,15 +140,17 @@ Result<void> resolve_passed_on(const Run& run, const Group& group, const Scope& 
     made.when = artifact.when;
     made.expires = artifact.expires;
   }
-  const auto use = [&](const std::vector<std::string>& names) {
+  const auto use = [&](const std::vector<Template>& texts) -> Result<void> {
+    SW_TRY(const auto names, expanded(texts, scope, "uses_artifacts"));
     for (const std::string& name : names) {
       const bool known = std::any_of(spec.uses_artifacts.begin(), spec.uses_artifacts.end(),
                                      [&](const ArtifactUse& used) { return used.name == name; });
       if (!known) spec.uses_artifacts.push_back({name, maker_of(run, group, name)});
     }
+    return {};
   };
-  use(definition.uses_artifacts);
-  for (const StepDefinition& step : definition.steps) use(step.uses_artifacts);
+  SW_CHECK(use(definition.uses_artifacts));
+  for (const StepDefinition& step : definition.steps) SW_CHECK(use(step.uses_artifacts));
   spec.outputs = definition.outputs;
   return {};
 }
