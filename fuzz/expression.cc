@@ -1,5 +1,5 @@
-// Any text as an expression and as a template: parsed or refused with a place inside the text, and what is parsed can be
-// evaluated.
+// Any text as an expression and as a template: parsed or refused with a place inside the text, and what is parsed can
+// be evaluated.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

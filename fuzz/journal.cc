@@ -1,11 +1,12 @@
-// Any bytes as a journal file, as they are and behind a right file header: reading ends, offsets only grow, and no
-// record or line points outside.
+// Any bytes as a journal: as a whole file, as what stands behind a right file header, and as records with right
+// checksums around hostile headers and payloads. Reading ends, offsets only grow, and no record or line points outside.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "journal/lines.h"
 #include "journal/reader.h"
@@ -13,6 +14,30 @@
 using namespace slipway;
 
 namespace {
+
+constexpr std::uint32_t kSeed = 7;
+
+/// The input cut into records: 4 bytes of type, flags, step and length, then so many bytes of payload.
+std::string records_of(std::string_view input) {
+  std::string out;
+  while (input.size() >= 4) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(input[i]); };
+    const std::string_view payload = input.substr(4, byte(3));
+    const journal::Header header{.length = static_cast<std::uint32_t>(payload.size()),
+                                 .record = {.type = static_cast<journal::RecordType>(1 + byte(0) % 16),
+                                            .flags = byte(1),
+                                            .step = static_cast<std::uint16_t>(byte(2) % 5),
+                                            .time = Time{},
+                                            .payload = {}}};
+    std::string head(journal::kHeaderBytes, '\0');
+    journal::encode_header(header, head.data());
+    const std::uint32_t crc = journal::record_crc(kSeed, head, payload);
+    out.append(head).append(payload);
+    for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(crc >> shift & 0xFFU));
+    input.remove_prefix(4 + payload.size());
+  }
+  return out;
+}
 
 class MemorySource final : public journal::Source {
  public:
@@ -56,14 +81,15 @@ void read_lines(const std::string& bytes) {
     if (next->what == journal::LineReader::Next::What::line) total += next->line.text.size();
   }
   while (const auto line = lines->take_open_line()) total += line->text.size();
-  if (total > bytes.size()) std::abort();
+  if (total > bytes.size()) std::abort();  // a line comes out once
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  for (const std::string& file : {bytes, std::string(journal::kMagic) + bytes}) {
+  const std::string header = journal::encode_file_header(kSeed);
+  for (const std::string& file : {bytes, header + bytes, header + records_of(bytes)}) {
     read_records(file);
     read_lines(file);
   }

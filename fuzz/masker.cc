@@ -1,6 +1,7 @@
 // Secrets and a stream, both from the input: whatever way the stream is split, the same comes out, and no accepted
 // secret is in it.
-//   byte 0: number of secrets (0-3) · each: a length byte, then its bytes · a byte: seed of the split · rest: the stream
+//   byte 0: number of secrets (0-3) · each: a length byte, then its bytes · a byte: seed of the split · rest: the
+//   stream
 #include <cstdint>
 #include <cstdlib>
 #include <string>
