@@ -8,10 +8,11 @@
 
 namespace slipway::secrets {
 
-/// Why a value cannot be masked without shredding the log, or at all. The caller shows it; the value is not masked.
+/// Why a value is not masked: it would shred the log, or cannot be. The caller shows it.
 ///   too_short:  fewer than kShortestSecret bytes (white space at the ends does not count)
 ///   too_common: one or two different bytes only (`--------`, `01010101`), a run of neighbours (`12345678`,
-///               `abcdef`), a plain number of up to 8 digits, or a word that logs are full of (`password`, `localhost`)
+///               `abcdef`), a number of up to 8 digits, up to 7 letters and nothing else, or a word that logs are
+///               full of (`password`, `localhost`; the list is in weakness.cc)
 ///   too_long:   more than kLongestSecret bytes
 ///   too_many:   the set's needles would take more than kMostNeedleBytes
 enum class Weakness { none, too_short, too_common, too_long, too_many };
@@ -23,12 +24,13 @@ inline constexpr std::size_t kShortestLine = 8;
 inline constexpr std::size_t kLongestSecret = 64U << 10U;
 inline constexpr std::size_t kMostNeedleBytes = 64U << 20U;
 
-struct Matcher;
+class Matcher;
 
 /// The values to mask and everything derived from them, the needles: as it is; base64 at its three offsets in both
 /// alphabets (without the edge characters that depend on what stands beside it, so padding never matters);
-/// percent-encoded in both cases, as much as curl, JavaScript and Java do, and with `+` for a space; hex in both
-/// cases; JSON-escaped as common encoders do; each line of a multi-line value, and these forms of it.
+/// percent-encoded in both cases, as much as curl, Python, JavaScript and Java do, and with `+` for a space; hex in
+/// both cases; JSON-escaped as common encoders do; quoted as a shell's trace shows it; each line of a multi-line
+/// value, also percent-encoded, JSON-escaped and quoted. White space at the ends is no part of a value.
 /// One set serves every stream of a job. Not thread-safe: owned by the thread that masks.
 class SecretSet {
  public:
@@ -40,12 +42,13 @@ class SecretSet {
   /// Active at once for every later byte and for what streams hold back. Registering twice is harmless.
   Weakness add(std::string_view value);
   /// Secrets, and needles derived from them.
-  std::size_t size() const;
+  std::size_t size() const { return size_; }
   std::size_t needle_count() const;
 
  private:
   friend class MaskingStream;
   std::unique_ptr<Matcher> matcher_;
+  std::size_t size_ = 0;
 };
 
 /// Masks one stream (a step's stdout or stderr). Any split of the input gives the same output. A partial match is
@@ -60,18 +63,18 @@ class MaskingStream {
   void feed(std::string_view bytes, std::string& out);
   /// The stream has ended: the rest.
   void finish(std::string& out);
-  /// At most the longest needle, and one overlap of needles in progress counts as nothing.
+  /// Less than the longest needle has.
   std::size_t held_bytes() const;
   /// Masks put so far: not 0 tells that a value stands in text that has gone by.
   std::uint64_t masked_count() const { return masked_; }
 
  private:
-  void scan(std::string_view text, bool ended, std::string& out, std::size_t& done);
+  void take(std::string_view bytes, std::string& out);
+  void decide(bool ended, std::string& out);
 
   const Matcher* matcher_;
   std::string held_;
-  std::size_t covered_ = 0;  // the first bytes of held_ that a mask already stands for
-  bool open_mask_ = false;   // a mask was begun whose end is not known
+  std::size_t covered_ = 0;  // so many bytes at the front of held_ a mask already stands for
   std::uint64_t masked_ = 0;
 };
 

@@ -1,0 +1,78 @@
+#include "secrets/masker.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "secrets/matcher.h"
+#include "secrets/needles.h"
+
+namespace slipway::secrets {
+namespace {
+
+constexpr std::size_t kSlice = 128U << 10U;  // scanned at once: bounds what matches can take, stays in the cache
+
+}  // namespace
+
+SecretSet::SecretSet() : matcher_(std::make_unique<Matcher>()) {}
+SecretSet::~SecretSet() = default;
+SecretSet::SecretSet(SecretSet&&) noexcept = default;
+SecretSet& SecretSet::operator=(SecretSet&&) noexcept = default;
+
+Weakness SecretSet::add(std::string_view value) {
+  const std::string_view secret = trimmed(value);
+  if (const Weakness weakness = weakness_of(secret); weakness != Weakness::none) return weakness;
+  std::vector<std::string> needles = derive_needles(secret);
+  std::size_t bytes = 0;
+  for (const std::string& needle : needles) bytes += needle.size();
+  if (matcher_->needle_bytes() + bytes > kMostNeedleBytes) return Weakness::too_many;
+  bool is_new = false;
+  for (std::string& needle : needles) is_new = matcher_->add(std::move(needle)) || is_new;
+  if (is_new) ++size_;
+  return Weakness::none;
+}
+
+std::size_t SecretSet::needle_count() const { return matcher_->needle_count(); }
+
+MaskingStream::MaskingStream(const SecretSet& secrets) : matcher_(secrets.matcher_.get()) {}
+
+void MaskingStream::feed(std::string_view bytes, std::string& out) {
+  if (matcher_->needle_count() == 0) {
+    out.append(bytes);  // nothing can be held without needles
+    return;
+  }
+  while (!bytes.empty()) {
+    const std::string_view slice = bytes.substr(0, kSlice);
+    held_.append(slice);
+    decide(false, out);
+    bytes.remove_prefix(slice.size());
+  }
+}
+
+void MaskingStream::finish(std::string& out) { decide(true, out); }
+
+std::size_t MaskingStream::held_bytes() const { return held_.size(); }
+
+/// Everything before the first place where a needle may still be growing is decided: no later byte changes which
+/// needles lie there. A mask may reach over that place; then `covered_` remembers how far.
+void MaskingStream::decide(bool ended, std::string& out) {
+  const std::string_view text = held_;
+  const std::size_t decided = ended ? text.size() : matcher_->first_open(text);
+  std::vector<Matcher::Match> matches;
+  matcher_->find(text, matches);
+  std::sort(matches.begin(), matches.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  std::size_t masked_to = covered_;  // behind the mask that was put last
+  for (const Matcher::Match& match : matches) {
+    if (match.begin >= decided) break;
+    if (match.begin >= masked_to) {
+      out.append(text.substr(masked_to, match.begin - masked_to));
+      out.append(kMask);
+      ++masked_;
+    }
+    masked_to = std::max(masked_to, match.end);
+  }
+  if (masked_to < decided) out.append(text.substr(masked_to, decided - masked_to));
+  covered_ = masked_to > decided ? masked_to - decided : 0;
+  held_.erase(0, decided);
+}
+
+}  // namespace slipway::secrets
