@@ -30,6 +30,8 @@ struct Entry {
   std::uint32_t runner_id = 1001;  ///< user and group; HOME=/home/runner
   bool single_id = false;          ///< rootless without a range: runner, root and init are all `own_id`
   std::string workspace = "/job";
+  std::string runtime_dir = "/run/slipway";  ///< another one only where there is no sandbox (tests)
+  bool filter_calls = true;                  ///< steps run under os::apply_step_filter
 };
 
 /// Runs the job; returns the exit status of process 1. With it everything in the sandbox ends.

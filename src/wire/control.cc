@@ -205,11 +205,16 @@ Result<void> Unframer::feed(std::string_view bytes) {
   return {};
 }
 
-std::optional<std::string> Unframer::next() {
+bool Unframer::has_frame() const {
   const auto said = length();
-  if (!said || *said > most_bytes_ || held_.size() < kPrefixBytes + *said) return {};
-  std::string text = held_.substr(kPrefixBytes, *said);
-  held_.erase(0, kPrefixBytes + *said);
+  return said && *said <= most_bytes_ && held_.size() >= kPrefixBytes + *said;
+}
+
+std::optional<std::string> Unframer::next() {
+  if (!has_frame()) return {};
+  const std::size_t said = *length();
+  std::string text = held_.substr(kPrefixBytes, said);
+  held_.erase(0, kPrefixBytes + said);
   return text;
 }
 

@@ -85,6 +85,7 @@ class Unframer {
   explicit Unframer(std::size_t most_bytes) : most_bytes_(most_bytes) {}
   /// `exhausted` when a frame says that it is too long: the stream is of no more use.
   Result<void> feed(std::string_view bytes);
+  bool has_frame() const;
   /// The next whole frame, if there is one.
   std::optional<std::string> next();
   /// How many more bytes may be fed without holding more than one frame and a prefix.

@@ -1,0 +1,210 @@
+#include "init/bundles.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "os/files.h"
+
+namespace slipway::init {
+
+namespace {
+
+constexpr std::size_t kMaxRefusedShown = 20;
+
+std::string_view word_of(wire::BundleKind kind) { return kind == wire::BundleKind::cache ? "cache" : "artifact"; }
+
+std::string without_dot(std::string path) {
+  while (path.starts_with("./")) path.erase(0, 2);
+  return path;
+}
+
+/// What a packing child tells: `wire::payload::Artifact` as text.
+std::string report_text(const os::BundleReport& report) {
+  wire::payload::Artifact artifact;
+  artifact.files = report.files;
+  artifact.bytes = report.bytes;
+  artifact.refused = report.refused;
+  if (artifact.refused.size() > kMaxRefusedShown) artifact.refused.resize(kMaxRefusedShown);
+  return wire::payload::encode(artifact);
+}
+
+Result<std::string> pack_here(const BundleTask& task, int out) {
+  SW_TRY(const os::Fd root, os::open_file(task.root, O_RDONLY | O_DIRECTORY));
+  const os::Links links = task.kind == wire::BundleKind::cache ? os::Links::inside : os::Links::refuse;
+  SW_TRY(const os::BundleReport report, os::pack(root.get(), task.globs, out, links, {}));
+  return report_text(report);
+}
+
+Result<std::string> unpack_here(const Bundles::Input& input) {
+  // The journal of a job is written by init alone: this process may only make what the step's user may make.
+  if (!input.keep_absolute) SW_CHECK(os::make_directories(input.directory, 0755));
+  SW_TRY(const os::Fd target, os::open_file(input.keep_absolute ? "/" : input.directory, O_RDONLY | O_DIRECTORY));
+  const os::Links links = input.keep_absolute ? os::Links::inside : os::Links::refuse;
+  SW_CHECK(os::unpack(input.fd, target.get(), links, {}));
+  return std::string();
+}
+
+}  // namespace
+
+Result<BundleTask> artifact_task(const std::string& workspace, std::string name, const std::vector<std::string>& paths) {
+  const std::string source = workspace + "/src/";
+  const std::string whole = workspace + "/";
+  bool in_source = true;
+  for (const std::string& path : paths) {
+    if (!path.starts_with('/') || path.starts_with(source)) continue;
+    in_source = false;
+    if (!path.starts_with(whole)) {
+      return fail(ErrorKind::invalid, fmt::format("`{}` is not below {}", path, workspace));
+    }
+  }
+  BundleTask task{wire::BundleKind::artifact, std::move(name), in_source ? workspace + "/src" : workspace, {}};
+  for (const std::string& path : paths) {
+    if (!path.starts_with('/')) {
+      task.globs.push_back((in_source ? "" : "src/") + without_dot(path));
+    } else {
+      task.globs.push_back(path.substr(in_source ? source.size() : whole.size()));
+    }
+  }
+  return task;
+}
+
+BundleTask cache_task(const std::string& workspace, const std::string& home, std::string key,
+                      const std::vector<std::string>& paths) {
+  BundleTask task{wire::BundleKind::cache, std::move(key), "/", {}};
+  for (const std::string& path : paths) {
+    std::string absolute = path;
+    if (path.starts_with("~/")) {
+      absolute = home + path.substr(1);
+    } else if (!path.starts_with('/')) {
+      absolute = workspace + "/src/" + without_dot(path);
+    }
+    task.globs.push_back(absolute.substr(1));
+  }
+  return task;
+}
+
+Bundles::~Bundles() { poller_.unwatch(current_.watch); }
+
+void Bundles::run(const Identity& identity, std::function<Result<std::string>()> work, Then then) {
+  if (aborted_) return then(fail(ErrorKind::cancelled, "the job is being cancelled"));
+  auto child = start_helper(identity, work);
+  if (!child) return then(std::unexpected(child.error()));
+  current_ = Current{child->pid, std::move(child->answer), {}, Poller::kNone, false, false, std::move(then)};
+  current_.watch = poller_.watch(current_.answer.get(), POLLIN, [this] { read_answer(); });
+  children_.expect(current_.pid, [this](const ChildEnd&) {
+    current_.child_ended = true;
+    read_answer();
+    current_.answer_ended = true;  // whoever else holds the pipe has nothing to say
+    end_if_done();
+  });
+}
+
+void Bundles::read_answer() {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::read(current_.answer.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) break;
+    current_.text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (current_.text.size() > kMaxHelperAnswer) break;
+  }
+  current_.answer_ended = true;
+  poller_.set_events(current_.watch, 0);
+  end_if_done();
+}
+
+void Bundles::end_if_done() {
+  if (!current_.answer_ended || !current_.child_ended || !current_.then) return;
+  poller_.unwatch(current_.watch);
+  const Current ended = std::exchange(current_, Current{});
+  ended.then(helper_answer(ended.text));
+}
+
+void Bundles::abort() {
+  aborted_ = true;
+  tasks_.clear();
+  if (current_.pid > 0 && children_.is_expected(current_.pid)) ::kill(current_.pid, SIGKILL);
+}
+
+void Bundles::collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void()> then) {
+  identity_ = identity;
+  tasks_ = std::move(tasks);
+  all_tried_ = std::move(then);
+  next_task();
+}
+
+void Bundles::next_task() {
+  if (tasks_.empty()) {
+    const auto then = std::exchange(all_tried_, nullptr);
+    if (then) then();
+    return;
+  }
+  const BundleTask& task = tasks_.front();
+  owner_.ask("open_bundle", wire::open_bundle_json(task.kind, task.name),
+             [this](const wire::Reply& reply, std::vector<os::Fd> fds) {
+               if (tasks_.empty()) return next_task();
+               const BundleTask asked = tasks_.front();
+               if (!reply.ok) return give_up(asked, wire::error_in(reply.json));
+               const auto bundle = wire::bundle_in(reply.json);
+               if (!bundle || fds.empty()) return give_up(asked, "the owner's answer is broken");
+               pack(identity_, *bundle, std::move(fds[0]));
+             });
+}
+
+void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
+  const BundleTask task = tasks_.front();
+  const auto file = std::make_shared<os::Fd>(std::move(out));
+  run(identity, [task, file] { return pack_here(task, file->get()); },
+      [this, bundle, task, file](Result<std::string> report) { close_bundle(bundle, task, std::move(report)); });
+}
+
+void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report) {
+  owner_.ask("close_bundle", wire::close_bundle_json(bundle, report.has_value()),
+             [this, task, report = std::move(report)](const wire::Reply& reply, std::vector<os::Fd>) {
+               if (!report) {
+                 const bool nothing = report.error().kind == ErrorKind::not_found && task.may_be_empty;
+                 return nothing ? give_up(task, {}) : give_up(task, report.error().what);
+               }
+               if (!reply.ok) return give_up(task, wire::error_in(reply.json));
+               auto artifact = wire::payload::decode<wire::payload::Artifact>(*report);
+               if (!artifact) return give_up(task, artifact.error().what);
+               artifact->name = task.name;
+               artifact->kind = task.kind == wire::BundleKind::cache ? wire::payload::Artifact::Kind::cache
+                                                                     : wire::payload::Artifact::Kind::artifact;
+               artifact->url = wire::url_in(reply.json);
+               records_.append(journal::RecordType::artifact, task.step, *artifact);
+               if (task.kind == wire::BundleKind::artifact) stored_.push_back(task.name);
+               if (!tasks_.empty()) tasks_.pop_front();
+               next_task();
+             });
+}
+
+void Bundles::give_up(const BundleTask& task, const std::string& why) {
+  if (!why.empty()) {
+    records_.notice(task.step, std::string(word_of(task.kind)) + "_not_stored",
+                    fmt::format("{} `{}` was not stored: {}", word_of(task.kind), task.name, why));
+  }
+  if (!tasks_.empty()) tasks_.pop_front();
+  next_task();
+}
+
+void Bundles::unpack(const Identity& identity, std::deque<Input> inputs, std::function<void(Result<void>)> then) {
+  if (inputs.empty()) return then({});
+  const Input input = inputs.front();
+  inputs.pop_front();
+  run(identity, [input] { return unpack_here(input); },
+      [this, identity, input, rest = std::move(inputs), then = std::move(then)](Result<std::string> done) {
+        if (!done && !input.keep_absolute) return then(wrap(done.error(), "unpacking into " + input.directory));
+        if (!done) records_.notice(journal::kNoStep, "cache_not_restored", "a cache was not restored: " + done.error().what);
+        unpack(identity, rest, then);
+      });
+}
+
+}  // namespace slipway::init

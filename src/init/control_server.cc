@@ -1,0 +1,218 @@
+#include "init/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/scope_exit.h"
+
+namespace slipway::init {
+
+namespace control = wire::control;
+
+namespace {
+
+constexpr int kBacklog = 64;
+constexpr uid_t kUnmapped = 65534;
+
+control::Answer refusal(ErrorKind kind, std::string why) { return {false, "{}", kind, std::move(why)}; }
+
+}  // namespace
+
+ControlServer::ControlServer(Poller& poller, Handler handler, ControlLimits limits)
+    : poller_(poller), handler_(std::move(handler)), limits_(limits), alive_(std::make_shared<bool>(true)) {}
+
+ControlServer::~ControlServer() {
+  *alive_ = false;
+  while (!listeners_.empty()) close(listeners_.begin()->first);
+}
+
+Result<void> ControlServer::listen(std::uint16_t step, const std::string& path, const Identity& identity) {
+  close(step);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(ErrorKind::invalid, "the control socket's path is too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return fail_errno(errno, "control socket");
+  (void)::unlink(path.c_str());  // of an earlier try of the step
+  // Nobody but init can connect until the socket is the step's.
+  const mode_t before = ::umask(0177);
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int bind_error = errno;
+  ::umask(before);
+  if (bound != 0) return fail_errno(bind_error, "control socket");
+  ScopeExit undo([&] { ::unlink(path.c_str()); });
+  if (::listen(fd.get(), kBacklog) != 0) return fail_errno(errno, "control socket");
+  if (identity.switches && ::chown(path.c_str(), identity.uid, identity.gid) != 0) {
+    return fail_errno(errno, "control socket");
+  }
+  Listener listener;
+  listener.path = path;
+  listener.uid = identity.uid;
+  listener.tokens = limits_.burst;
+  listener.filled_at = os::Clock::now();
+  listener.bytes_left = limits_.bytes;
+  listener.watch = poller_.watch(fd.get(), POLLIN, [this, step] { accept_all(step); });
+  listener.fd = std::move(fd);
+  listeners_[step] = std::move(listener);
+  undo.release();
+  return {};
+}
+
+void ControlServer::close(std::uint16_t step) {
+  const auto found = listeners_.find(step);
+  if (found == listeners_.end()) return;
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    const auto [id, connection] = std::pair(next->first, &next->second);
+    ++next;
+    if (connection->step == step) drop(id);
+  }
+  poller_.unwatch(found->second.watch);
+  poller_.cancel(found->second.refill);
+  (void)::unlink(found->second.path.c_str());  // goes with the sandbox at the latest
+  listeners_.erase(found);
+}
+
+void ControlServer::accept_all(std::uint16_t step) {
+  Listener& listener = listeners_.at(step);
+  while (listener.connections < limits_.connections) {
+    os::Fd fd(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    // The socket's owner is the first check, this the second; ids of a nested namespace may not be mapped here.
+    const bool known = ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+                       (peer.uid == listener.uid || (listener.uid == 0 && peer.uid == kUnmapped));
+    if (!known) continue;
+    const std::uint64_t id = ++last_id_;
+    Connection connection;
+    connection.step = step;
+    connection.watch = poller_.watch(fd.get(), POLLIN, [this, id] { on_ready(id); });
+    connection.fd = std::move(fd);
+    connections_.emplace(id, std::move(connection));
+    ++listener.connections;
+    settle(id);
+  }
+  poller_.set_events(listener.watch, 0);  // until a connection ends
+}
+
+void ControlServer::on_ready(std::uint64_t id) {
+  Connection& connection = connections_.at(id);
+  if (!connection.outgoing.empty()) {
+    if (!write_some(connection)) return drop(id);
+  } else if (!connection.answering) {
+    if (!read_some(connection)) return drop(id);
+  }
+  take_requests(id);
+}
+
+bool ControlServer::read_some(Connection& connection) {
+  std::array<char, 65536> buffer;
+  // Never more than what completes one request: the rest waits in the kernel, at the sender's expense.
+  const std::size_t most = std::min(buffer.size(), std::max<std::size_t>(connection.unframer.wanted(), 1));
+  const ssize_t got = ::recv(connection.fd.get(), buffer.data(), most, MSG_DONTWAIT);
+  if (got < 0) return errno == EAGAIN || errno == EINTR;
+  if (got == 0) return false;
+  Listener& listener = listeners_.at(connection.step);
+  const auto bytes = static_cast<std::size_t>(got);
+  if (bytes > listener.bytes_left) {
+    connection.outgoing = control::frame(
+        control::encode(refusal(ErrorKind::exhausted, "this step has asked for more than its control socket takes")));
+    connection.closing = true;
+    return true;
+  }
+  listener.bytes_left -= bytes;
+  if (const auto fed = connection.unframer.feed(std::string_view(buffer.data(), bytes)); !fed) {
+    connection.outgoing = control::frame(control::encode(refusal(fed.error().kind, fed.error().what)));
+    connection.closing = true;
+  }
+  return true;
+}
+
+bool ControlServer::write_some(Connection& connection) {
+  const ssize_t sent =
+      ::send(connection.fd.get(), connection.outgoing.data(), connection.outgoing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0) return errno == EAGAIN || errno == EINTR;
+  connection.outgoing.erase(0, static_cast<std::size_t>(sent));
+  return !connection.closing || !connection.outgoing.empty();
+}
+
+bool ControlServer::take_token(Listener& listener, std::uint64_t id) {
+  const os::Deadline now = os::Clock::now();
+  const double gained = std::chrono::duration<double>(now - listener.filled_at).count() * limits_.requests_per_second;
+  listener.tokens = std::min(limits_.burst, listener.tokens + gained);
+  listener.filled_at = now;
+  if (listener.tokens >= 1) {
+    listener.tokens -= 1;
+    return true;
+  }
+  const std::chrono::duration<double> wait((1 - listener.tokens) / limits_.requests_per_second);
+  Connection& connection = connections_.at(id);
+  poller_.set_events(connection.watch, 0);
+  poller_.cancel(connection.timeout);
+  connection.timeout = poller_.at(now + std::chrono::ceil<std::chrono::milliseconds>(wait), [this, id] {
+    connections_.at(id).timeout = Poller::kNone;
+    take_requests(id);
+  });
+  return false;
+}
+
+void ControlServer::take_requests(std::uint64_t id) {
+  Connection& connection = connections_.at(id);
+  if (connection.answering || !connection.outgoing.empty()) return settle(id);
+  if (!connection.unframer.has_frame()) return settle(id);
+  if (!take_token(listeners_.at(connection.step), id)) return;
+  const std::optional<std::string> text = connection.unframer.next();
+  connection.answering = true;
+  settle(id);
+  Result<control::Request> request = control::decode_request(*text);
+  if (!request) return answer(id, refusal(request.error().kind, request.error().what));
+  handler_(connection.step, std::move(*request), [this, id, alive = alive_](const control::Answer& given) {
+    if (*alive) answer(id, given);
+  });
+}
+
+void ControlServer::answer(std::uint64_t id, const control::Answer& given) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || !found->second.answering) return;
+  Connection& connection = found->second;
+  connection.answering = false;
+  connection.outgoing = control::frame(control::encode(given));
+  if (!write_some(connection)) return drop(id);
+  settle(id);
+}
+
+/// Looks at what the connection waits for now, and for how long.
+void ControlServer::settle(std::uint64_t id) {
+  Connection& connection = connections_.at(id);
+  poller_.cancel(connection.timeout);
+  connection.timeout = Poller::kNone;
+  if (connection.answering) {
+    poller_.set_events(connection.watch, 0);
+    return;
+  }
+  poller_.set_events(connection.watch, connection.outgoing.empty() ? POLLIN : POLLOUT);
+  connection.timeout = poller_.at(os::Clock::now() + limits_.idle, [this, id] {
+    connections_.at(id).timeout = Poller::kNone;
+    drop(id);
+  });
+}
+
+void ControlServer::drop(std::uint64_t id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  poller_.unwatch(found->second.watch);
+  poller_.cancel(found->second.timeout);
+  if (const auto listener = listeners_.find(found->second.step); listener != listeners_.end()) {
+    --listener->second.connections;
+    poller_.set_events(listener->second.watch, POLLIN);
+  }
+  connections_.erase(found);
+}
+
+}  // namespace slipway::init

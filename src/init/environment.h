@@ -1,0 +1,28 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "init/identity.h"
+#include "model/job_spec.h"
+
+namespace slipway::init {
+
+/// Where a step finds things.
+struct StepPlaces {
+  std::string workspace;    ///< /job
+  std::string runtime_dir;  ///< /run/slipway
+  std::string socket;       ///< the step's control socket
+  std::string event_file;
+};
+
+/// The whole environment of a step, `K=V`: what Slipway sets, then the job's, its secrets, the step's, its secrets.
+/// Later ones hold. `slipway` is always found first: a PATH of the job's is put behind it. Pure.
+std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step, const Identity& identity,
+                                          const StepPlaces& places, const std::map<std::string, std::string>& secrets);
+
+/// The value of `name` in such a list; empty when absent.
+std::string_view value_in(const std::vector<std::string>& environment, std::string_view name);
+
+}  // namespace slipway::init

@@ -1,0 +1,378 @@
+#include "init/job.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "base/scope_exit.h"
+#include "init/secret_files.h"
+#include "init/workspace_files.h"
+#include "os/files.h"
+
+namespace slipway::init {
+
+namespace {
+
+using namespace std::chrono_literals;
+using journal::RecordType;
+
+constexpr auto kProgressEvery = 20ms;
+constexpr auto kSyncEvery = 1s;
+constexpr auto kGatherLimit = 1h;   // for a job without a timeout
+constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
+
+std::string_view reason_of(wire::Cancel::Why why) {
+  switch (why) {
+    case wire::Cancel::Why::by_user: return "cancelled";
+    case wire::Cancel::Why::timeout: return "ran longer than its timeout";
+    case wire::Cancel::Why::fail_fast: return "cancelled: another job of its matrix failed";
+    case wire::Cancel::Why::superseded: return "cancelled: a newer run took its place";
+  }
+  return "cancelled";
+}
+
+bool has_entries(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return false;
+  DIR* entries = ::fdopendir(fd);
+  if (entries == nullptr) return false;
+  const ScopeExit close([&] { ::closedir(entries); });
+  while (const dirent* entry = ::readdir(entries)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Job::Job(Entry entry, Poller& poller, OwnerLink& owner, OwnerLink::Received received)
+    : entry_(std::move(entry)),
+      poller_(poller),
+      owner_(owner),
+      orders_(std::move(received.orders)),
+      fds_(std::move(received.fds)) {}
+
+int Job::run() {
+  if (const auto made = make_parts(); !made) return 1;  // without a journal there is nowhere to say why
+  if (const auto ready = set_up(); !ready) return fail_early(ready.error().what);
+  begin();
+  loop();
+  return phase_ == Phase::abandoned ? 1 : 0;
+}
+
+Result<void> Job::make_parts() {
+  if (fds_.size() < kFixedFds + orders_.inputs.size()) return fail(ErrorKind::invalid, "the orders lack descriptors");
+  started_ = wall_now();
+  const journal::LogCap cap{orders_.job.log_head_bytes, orders_.job.log_tail_bytes};
+  SW_TRY(records_, RecordKeeper::create(std::move(fds_[0]), std::move(fds_[1]), cap));
+  wire::payload::AttemptStarted payload{orders_.job.run.value, orders_.job.job, orders_.job.attempt.value,
+                                        orders_.job.attempt_number, {}};
+  register_secrets();
+  for (const model::StepSpec& step : orders_.job.steps) payload.steps.push_back(records_->masked(step.name));
+  records_->append(RecordType::attempt_started, journal::kNoStep, payload);
+  SW_TRY(children_, Children::make(poller_));
+  requests_ = std::make_unique<StepRequests>(*records_, owner_);
+  control_ = std::make_unique<ControlServer>(
+      poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
+        requests_->handle(step, std::move(request), respond);
+      });
+  output_ = std::make_unique<OutputPump>(poller_, *records_);
+  bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_);
+  return {};
+}
+
+void Job::register_secrets() {
+  for (wire::SecretValue& secret : orders_.secrets) {
+    const secrets::Weakness weakness = records_->secrets().add(secret.value);
+    if (weakness == secrets::Weakness::none) {
+      records_->append(RecordType::secret_registered, journal::kNoStep, wire::payload::SecretRegistered{secret.name});
+    } else {
+      records_->notice(journal::kNoStep, "weak_secret",
+                       fmt::format("secret `{}` is not masked: {}", secret.name, explain(weakness)));
+    }
+    secrets_[secret.name] = std::move(secret.value);
+  }
+  orders_.secrets.clear();
+}
+
+Result<void> Job::set_up() {
+  SW_TRY(identity_, identity_of(orders_.job.run_as, entry_));
+  for (const model::SecretUse& use : orders_.job.secrets) {
+    if (!secrets_.contains(use.name)) return fail(ErrorKind::unavailable, fmt::format("secret `{}` was not given", use.name));
+  }
+  SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, entry_.workspace));
+  if (!orders_.job.event_json.empty()) {
+    event_file_ = entry_.runtime_dir + "/event.json";
+    SW_TRY(const os::Fd file, os::open_file(event_file_, O_WRONLY | O_CREAT | O_TRUNC, 0444));
+    SW_CHECK(os::write_all(file.get(), orders_.job.event_json));
+  }
+  steps_ = std::make_unique<StepRunner>(
+      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_, orders_.job, secrets_, event_file_},
+      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  return {};
+}
+
+/// The journal is there, the job cannot be run.
+int Job::fail_early(const std::string& why) {
+  infra_reason_ = why;
+  finish();
+  return 0;
+}
+
+void Job::begin() {
+  owner_.attach({[this](const wire::Cancel& cancel) { on_cancel(cancel); }, [this] { on_owner_lost(); }});
+  owner_.send(wire::Running{});
+  at_border_ = true;
+  synced_at_ = os::Clock::now();
+  watch_times();
+  std::deque<Bundles::Input> inputs;
+  for (std::size_t i = 0; i < orders_.inputs.size(); ++i) {
+    inputs.push_back({orders_.inputs[i].path, orders_.inputs[i].keep_absolute, fds_[kFixedFds + i].get()});
+  }
+  bundles_->unpack(identity_, std::move(inputs), [this](const Result<void>& done) {
+    fds_.clear();
+    if (!done) infra_reason_ = done.error().what;
+    if (!done || forced_) return gather();
+    run_steps();
+  });
+}
+
+void Job::loop() {
+  after_turn();
+  while (phase_ != Phase::ended && phase_ != Phase::abandoned) {
+    poller_.turn(requests_->is_scanning() ? Poller::Wait::poll : Poller::Wait::block);
+    after_turn();
+  }
+}
+
+void Job::after_turn() {
+  if (phase_ == Phase::ended || phase_ == Phase::abandoned) return;
+  requests_->scan_some();
+  if (phase_ == Phase::ending_children && !children_->any()) gather();
+  if (phase_ == Phase::ended) return;
+  records_->flush();
+  report_progress();
+}
+
+void Job::report_progress() {
+  const os::Deadline now = os::Clock::now();
+  const std::uint64_t bytes = records_->offset();
+  if (bytes != synced_bytes_ && now - synced_at_ >= kSyncEvery) {
+    records_->sync_soon();
+    synced_at_ = now;
+    synced_bytes_ = bytes;
+  }
+  if (bytes == told_bytes_) return;
+  if (!std::exchange(at_border_, false) && now - told_at_ < kProgressEvery) {
+    if (progress_timer_ == Poller::kNone) {
+      progress_timer_ = poller_.at(told_at_ + kProgressEvery, [this] { progress_timer_ = Poller::kNone; });
+    }
+    return;
+  }
+  owner_.send(wire::Progress{bytes});
+  told_bytes_ = bytes;
+  told_at_ = now;
+}
+
+// --- what comes from outside, in any phase ---
+
+void Job::on_cancel(const wire::Cancel& cancel) {
+  const bool timed_out = cancel.why == wire::Cancel::Why::timeout;
+  stop(timed_out ? model::Outcome::timed_out : model::Outcome::cancelled, std::string(reason_of(cancel.why)),
+       cancel.at_once ? Duration(0) : orders_.job.grace);
+}
+
+void Job::on_owner_lost() {
+  const auto abandon = [this] {
+    // Process 1 takes everything with it when it ends; without a pid namespace this must do.
+    children_->signal_all(SIGKILL);
+    phase_ = Phase::abandoned;
+  };
+  if (orders_.orphan_grace <= Duration(0)) return abandon();
+  poller_.at(os::Clock::now() + orders_.orphan_grace, abandon);
+}
+
+void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace) {
+  if (!forced_) forced_ = Forced{outcome, reason};
+  const os::Deadline kill_at = os::Clock::now() + grace;
+  switch (phase_) {
+    case Phase::unpacking:
+    case Phase::gathering: return bundles_->abort();
+    case Phase::steps: return steps_->stop(outcome, reason, kill_at);
+    case Phase::ending_children:
+      poller_.cancel(kill_);
+      kill_ = poller_.at(kill_at, [this] { kill_children(); });
+      return;
+    case Phase::ended:
+    case Phase::abandoned: return;
+  }
+}
+
+void Job::watch_times() {
+  const model::JobSpec& job = orders_.job;
+  if (job.timeout) {
+    poller_.at(os::Clock::now() + *job.timeout, [this, limit = *job.timeout] {
+      stop(model::Outcome::timed_out, fmt::format("the job ran longer than its timeout of {}", to_short_text(limit)),
+           orders_.job.grace);
+    });
+  }
+  if (job.no_output_timeout) watch_silence();
+}
+
+void Job::watch_silence() {
+  const Duration limit = *orders_.job.no_output_timeout;
+  poller_.at(output_->last_output() + limit, [this, limit] {
+    if (phase_ != Phase::steps && phase_ != Phase::unpacking) return;
+    if (output_->last_output() + limit > os::Clock::now()) return watch_silence();
+    stop(model::Outcome::timed_out, fmt::format("the job printed nothing for {}", to_short_text(limit)), orders_.job.grace);
+  });
+}
+
+// --- the phases ---
+
+void Job::run_steps() {
+  phase_ = Phase::steps;
+  steps_->start();
+}
+
+/// Background children live until here.
+void Job::end_children() {
+  phase_ = Phase::ending_children;
+  if (!children_->any()) return gather();
+  children_->signal_all(SIGTERM);
+  children_->signal_all(SIGCONT);  // what is stopped cannot end politely
+  const bool in_a_hurry = forced_.has_value();  // its grace is used up by the steps
+  const auto grace = in_a_hurry ? std::min(orders_.job.grace, Duration(500ms)) : orders_.job.grace;
+  kill_ = poller_.at(os::Clock::now() + grace, [this] { kill_children(); });
+}
+
+void Job::kill_children() {
+  if (phase_ != Phase::ending_children) return;
+  // Again and again: outside a pid namespace only children are seen, and theirs become ours when they are gone.
+  children_->signal_all(SIGKILL);
+  kill_ = poller_.at(os::Clock::now() + 10ms, [this] { kill_children(); });
+}
+
+void Job::gather() {
+  poller_.cancel(kill_);
+  phase_ = Phase::gathering;
+  output_->finish();
+  for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
+  poller_.at(os::Clock::now() + kGatherLimit, [this] { bundles_->abort(); });
+  if (left_nothing_behind()) return collect_bundles();
+  bundles_->run(identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
+                [this](const Result<std::string>& text) {
+                  take_workspace_files(text);
+                  collect_bundles();
+                });
+}
+
+/// Neither file is there: spares a process. Names only; nothing of the job's is opened.
+bool Job::left_nothing_behind() const {
+  for (const std::string_view name : {"outputs.env", "triggers.json"}) {
+    struct stat status {};
+    if (::lstat(fmt::format("{}/{}", entry_.workspace, name).c_str(), &status) == 0) return false;
+  }
+  return true;
+}
+
+void Job::take_workspace_files(const Result<std::string>& text) {
+  const auto refuse = [this](const Error& error) {
+    records_->append(RecordType::annotation, journal::kNoStep,
+                     wire::payload::Annotation{wire::payload::Annotation::Level::error, "not read",
+                                               records_->masked(error.what), {}, 0});
+  };
+  if (!text) return refuse(text.error());
+  const auto files = split_files(*text);
+  if (!files) return refuse(files.error());
+  if (const auto outputs = parse_outputs(files->outputs); outputs) {
+    for (const auto& [name, value] : *outputs) {
+      const auto set = requests_->set(journal::kNoStep, {wire::payload::OutputVariable::Kind::output, name, value});
+      if (!set) return refuse(set.error());
+    }
+  } else {
+    refuse(outputs.error());
+  }
+  if (files->triggers.empty()) return;
+  if (const auto asked = requests_->trigger(journal::kNoStep, files->triggers); !asked) {
+    refuse({asked.error().kind, "triggers.json: " + asked.error().what});
+  }
+}
+
+std::deque<BundleTask> Job::bundle_tasks() {
+  std::deque<BundleTask> tasks;
+  const bool succeeded = outcome() == model::Outcome::succeeded;
+  const auto add = [&](const std::string& name, const std::vector<std::string>& paths, std::uint16_t step) {
+    auto task = artifact_task(entry_.workspace, name, paths);
+    if (!task) return records_->notice(step, "artifact_not_stored", fmt::format("artifact `{}`: {}", name, task.error().what));
+    task->step = step;
+    tasks.push_back(std::move(*task));
+  };
+  for (const model::ArtifactSpec& artifact : orders_.job.artifacts) {
+    using When = model::ArtifactDefinition::When;
+    if (artifact.when == When::always || (artifact.when == When::success) == succeeded) {
+      add(artifact.name, artifact.paths, journal::kNoStep);
+    }
+  }
+  for (const AskedArtifact& asked : requests_->artifacts()) add(asked.name, asked.paths, asked.step);
+  if (const std::string left = entry_.workspace + "/artifacts"; has_entries(left)) {
+    tasks.push_back({wire::BundleKind::artifact, "artifacts", left, {"**"}, journal::kNoStep, true});
+  }
+  if (succeeded) {
+    for (const model::CacheSpec& cache : orders_.job.cache) {
+      tasks.push_back(cache_task(entry_.workspace, identity_.home, cache.key, cache.paths));
+    }
+  }
+  return tasks;
+}
+
+void Job::collect_bundles() {
+  const bool never_ran = !infra_reason_.empty();
+  bundles_->collect(identity_, never_ran ? std::deque<BundleTask>{} : bundle_tasks(), [this] { finish(); });
+}
+
+void Job::finish() {
+  while (requests_->is_scanning()) requests_->scan_some();
+  records_->append(RecordType::attempt_finished, journal::kNoStep, wire::payload::AttemptFinished{report()});
+  records_->close();
+  phase_ = Phase::ended;
+  owner_.send(wire::Finished{records_->offset()});
+}
+
+model::Outcome Job::outcome() const {
+  if (!infra_reason_.empty()) return model::Outcome::infra_failed;
+  if (forced_) return forced_->outcome;
+  return steps_->verdict().outcome;
+}
+
+model::AttemptReport Job::report() const {
+  model::AttemptReport report;
+  report.attempt = orders_.job.attempt;
+  report.outcome = outcome();
+  report.started = started_;
+  report.finished = wall_now();
+  if (steps_) {
+    report.steps = steps_->results();
+    const model::StepPlan::Verdict verdict = steps_->verdict();
+    if (verdict.step) {
+      report.exit_code = report.steps[*verdict.step].exit_code;
+      report.reason = fmt::format("step `{}`: {}", report.steps[*verdict.step].name, steps_->reason(*verdict.step));
+    }
+  }
+  if (forced_) report.reason = forced_->reason;
+  if (!infra_reason_.empty()) report.reason = infra_reason_;
+  report.reason = records_->masked(report.reason);
+  report.outputs = requests_->outputs();
+  report.vars = requests_->vars();
+  report.artifacts = bundles_->stored();
+  return report;
+}
+
+}  // namespace slipway::init

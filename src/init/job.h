@@ -1,0 +1,93 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "init/bundles.h"
+#include "init/children.h"
+#include "init/control_server.h"
+#include "init/entry.h"
+#include "init/output_pump.h"
+#include "init/owner_link.h"
+#include "init/record_keeper.h"
+#include "init/step_requests.h"
+#include "init/step_runner.h"
+
+namespace slipway::init {
+
+/// One job, from its orders to the last record of its journal. One thread, one event loop.
+///
+/// Phases: unpack what comes in · run the steps · end what they left running · gather what goes out · say how it ended.
+/// Cancellation, the job's timeouts and the loss of the owner are heard in each of them.
+class Job {
+ public:
+  Job(Entry entry, Poller& poller, OwnerLink& owner, OwnerLink::Received received);
+
+  /// The exit status of init.
+  int run();
+
+ private:
+  enum class Phase { unpacking, steps, ending_children, gathering, ended, abandoned };
+  struct Forced {
+    model::Outcome outcome;
+    std::string reason;
+  };
+
+  Result<void> set_up();
+  Result<void> make_parts();
+  void register_secrets();
+  void begin();
+  void loop();
+  void after_turn();
+  void report_progress();
+
+  void on_cancel(const wire::Cancel& cancel);
+  void on_owner_lost();
+  void stop(model::Outcome outcome, const std::string& reason, Duration grace);
+  void watch_times();
+  void watch_silence();
+
+  void run_steps();
+  void end_children();
+  void kill_children();
+  void gather();
+  void take_workspace_files(const Result<std::string>& text);
+  void collect_bundles();
+  std::deque<BundleTask> bundle_tasks();
+  bool left_nothing_behind() const;
+  void finish();
+  model::AttemptReport report() const;
+  model::Outcome outcome() const;
+  int fail_early(const std::string& why);
+
+  Entry entry_;
+  Poller& poller_;
+  OwnerLink& owner_;
+  wire::Orders orders_;
+  std::vector<os::Fd> fds_;
+  std::map<std::string, std::string> secrets_;
+  Identity identity_;  // of the job
+  std::string event_file_;
+  Time started_{};
+
+  std::unique_ptr<RecordKeeper> records_;
+  std::unique_ptr<Children> children_;
+  std::unique_ptr<StepRequests> requests_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<OutputPump> output_;
+  std::unique_ptr<Bundles> bundles_;
+  std::unique_ptr<StepRunner> steps_;
+
+  Phase phase_ = Phase::unpacking;
+  std::optional<Forced> forced_;
+  std::string infra_reason_;  // why the job could not be run as ordered
+  Poller::Token kill_ = Poller::kNone, progress_timer_ = Poller::kNone;
+  bool at_border_ = false;
+  std::uint64_t told_bytes_ = 0, synced_bytes_ = 0;
+  os::Deadline told_at_{}, synced_at_{};
+};
+
+}  // namespace slipway::init

@@ -1,0 +1,142 @@
+#include "init/output_pump.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace slipway::init {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kReadBytes = 1U << 20U;
+
+/// How long a stream that brought so little rests. Short enough for its pipe (1 MiB) not to fill up meanwhile, unless
+/// the program suddenly prints at more than 100 MB/s.
+constexpr os::Clock::duration rest_after(std::size_t bytes) {
+  if (bytes < 4096) return 10ms;
+  if (bytes < (64U << 10U)) return 1ms;
+  return 0ms;
+}
+
+}  // namespace
+
+OutputPump::OutputPump(Poller& poller, RecordKeeper& records)
+    : poller_(poller),
+      records_(records),
+      last_output_(os::Clock::now()),
+      buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
+
+OutputPump::~OutputPump() {
+  while (!pipes_.empty()) close(pipes_.begin()->first);
+}
+
+void OutputPump::add(std::uint16_t step, journal::Stream stream, os::Fd pipe) {
+  const std::uint64_t id = ++last_id_;
+  const int fd = pipe.get();
+  pipes_.emplace(id, Pipe{step, stream, std::move(pipe), secrets::MaskingStream(records_.secrets())});
+  pipes_.at(id).watch = poller_.watch(fd, POLLIN, [this, id] { on_ready(id); });
+  last_outputs_[step] = last_output_ = os::Clock::now();
+}
+
+OutputPump::More OutputPump::read_once(Pipe& pipe, std::size_t most, std::size_t& got) {
+  got = 0;
+  const ssize_t read = ::read(pipe.fd.get(), buffer_.get(), std::min(most, kReadBytes));
+  if (read < 0 && errno == EINTR) return More::maybe;
+  if (read < 0) return errno == EAGAIN ? More::no : More::ended;
+  if (read == 0) return More::ended;
+  got = static_cast<std::size_t>(read);
+  masked_.clear();
+  pipe.masking.feed(std::string_view(buffer_.get(), got), masked_);
+  record(pipe);
+  last_outputs_[pipe.step] = last_output_ = os::Clock::now();
+  return More::maybe;
+}
+
+void OutputPump::record(const Pipe& pipe) {
+  if (masked_.empty()) return;
+  records_.output(pipe.step, pipe.stream, masked_);
+  if (pipe.drained) late_[pipe.step] = true;
+}
+
+void OutputPump::on_ready(std::uint64_t id) {
+  Pipe& pipe = pipes_.at(id);
+  std::size_t got = 0;
+  if (read_once(pipe, kReadBytes, got) == More::ended) {
+    close(id);
+    return;
+  }
+  const auto rest = rest_after(got);
+  if (rest == 0ms || got == 0) return;
+  poller_.set_events(pipe.watch, 0);
+  pipe.rest = poller_.at(os::Clock::now() + rest, [this, id] {
+    Pipe& rested = pipes_.at(id);
+    rested.rest = Poller::kNone;
+    poller_.set_events(rested.watch, POLLIN);
+  });
+}
+
+void OutputPump::close(std::uint64_t id) {
+  const auto found = pipes_.find(id);
+  if (found == pipes_.end()) return;
+  Pipe& pipe = found->second;
+  masked_.clear();
+  pipe.masking.finish(masked_);
+  record(pipe);
+  poller_.unwatch(pipe.watch);
+  poller_.cancel(pipe.rest);
+  pipes_.erase(found);
+}
+
+void OutputPump::drain(std::uint16_t step) {
+  std::vector<std::uint64_t> ended;
+  for (auto& [id, pipe] : pipes_) {
+    if (pipe.step != step) continue;
+    int waiting = 0;
+    (void)::ioctl(pipe.fd.get(), FIONREAD, &waiting);  // on a pipe it cannot fail
+    auto left = static_cast<std::size_t>(std::max(waiting, 0));
+    // One read more than that: it tells an ended stream from an open one.
+    for (More more = More::maybe; more == More::maybe;) {
+      std::size_t got = 0;
+      more = read_once(pipe, std::max<std::size_t>(left, 1), got);
+      if (more == More::ended) ended.push_back(id);
+      left -= std::min(left, got);
+      if (left == 0 && got > 0) {
+        int more_waiting = 0;
+        (void)::ioctl(pipe.fd.get(), FIONREAD, &more_waiting);
+        if (more_waiting > 0) break;  // a child writes on
+      }
+    }
+    pipe.drained = true;
+  }
+  for (const std::uint64_t id : ended) close(id);
+}
+
+void OutputPump::finish() {
+  while (!pipes_.empty()) {
+    const std::uint64_t id = pipes_.begin()->first;
+    std::size_t got = 0;
+    while (read_once(pipes_.at(id), kReadBytes, got) == More::maybe) {
+    }
+    close(id);
+  }
+}
+
+bool OutputPump::has_open_stream(std::uint16_t step) const {
+  return std::ranges::any_of(pipes_, [step](const auto& entry) { return entry.second.step == step; });
+}
+
+os::Deadline OutputPump::last_output(std::uint16_t step) const {
+  const auto found = last_outputs_.find(step);
+  return found == last_outputs_.end() ? last_output_ : found->second;
+}
+
+std::vector<std::uint16_t> OutputPump::take_late_steps() {
+  std::vector<std::uint16_t> steps;
+  for (const auto& [step, late] : std::exchange(late_, {})) steps.push_back(step);
+  return steps;
+}
+
+}  // namespace slipway::init

@@ -1,0 +1,80 @@
+#include "init/owner_link.h"
+
+#include "base/scope_exit.h"
+
+namespace slipway::init {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// The owner reads its end all the time; one that is stuck must not hang the job's output for long.
+constexpr auto kSendLimit = 5s;
+constexpr auto kReceiveLimit = 5s;
+constexpr auto kReplyLimit = 10min;  // the owner may have to store a large bundle first
+
+}  // namespace
+
+OwnerLink::~OwnerLink() { poller_.unwatch(watch_); }
+
+Result<OwnerLink::Received> OwnerLink::receive_orders() {
+  SW_TRY(os::Message message, socket_.receive({}));
+  SW_TRY(wire::ToInit said, wire::decode_to_init(message.text));
+  if (auto* orders = std::get_if<wire::Orders>(&said)) return Received{std::move(*orders), std::move(message.fds)};
+  return fail(ErrorKind::invalid, "the leash began with something else than orders");
+}
+
+void OwnerLink::attach(Events events) {
+  events_ = std::move(events);
+  watch_ = poller_.watch(socket_.fd(), POLLIN, [this] { on_ready(); });
+}
+
+void OwnerLink::on_ready() {
+  auto message = socket_.receive(os::within(kReceiveLimit));
+  if (!message) return lose();
+  const auto said = wire::decode_to_init(message->text);
+  if (!said) return;  // a newer owner's message that this program does not know
+  std::visit(Overloaded{
+                 [](const wire::Orders&) {},  // given once
+                 [this](const wire::Cancel& cancel) { events_.cancel(cancel); },
+                 [&](const wire::Reply& given) { reply(given, std::move(message->fds)); },
+             },
+             *said);
+}
+
+void OwnerLink::send(const wire::ToOwner& message) {
+  if (lost_) return;
+  if (!socket_.send(wire::encode(message), {}, os::within(kSendLimit))) lose();
+}
+
+void OwnerLink::ask(std::string kind, std::string json, OnReply on_reply) {
+  const std::uint64_t id = ++last_id_;
+  Pending pending{std::move(on_reply), {}};
+  pending.timeout = poller_.at(os::Clock::now() + kReplyLimit, [this, id] {
+    reply({id, false, R"({"error":"the owner of this sandbox does not answer"})"}, {});
+  });
+  pending_.emplace(id, std::move(pending));
+  send(wire::Request{id, std::move(kind), std::move(json)});
+  if (lost_) reply({id, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+}
+
+void OwnerLink::reply(const wire::Reply& given, std::vector<os::Fd> fds) {
+  const auto found = pending_.find(given.id);
+  if (found == pending_.end()) return;
+  poller_.cancel(found->second.timeout);
+  const OnReply on_reply = std::move(found->second.on_reply);
+  pending_.erase(found);
+  on_reply(given, std::move(fds));
+}
+
+void OwnerLink::lose() {
+  if (lost_) return;
+  lost_ = true;
+  poller_.unwatch(watch_);
+  while (!pending_.empty()) {
+    reply({pending_.begin()->first, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+  }
+  if (events_.lost) events_.lost();
+}
+
+}  // namespace slipway::init

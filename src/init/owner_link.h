@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "init/poller.h"
+#include "os/message_socket.h"
+#include "wire/leash.h"
+
+namespace slipway::init {
+
+/// The leash, seen from inside. One thread.
+class OwnerLink {
+ public:
+  using OnReply = std::function<void(const wire::Reply&, std::vector<os::Fd>)>;
+  struct Events {
+    std::function<void(const wire::Cancel&)> cancel;
+    std::function<void()> lost;  ///< end of file: nobody holds the leash any more
+  };
+
+  OwnerLink(Poller& poller, os::Fd leash) : poller_(poller), socket_(std::move(leash)) {}
+  ~OwnerLink();
+
+  /// Blocks until the orders are there. `unavailable`: the owner went away first.
+  struct Received {
+    wire::Orders orders;
+    std::vector<os::Fd> fds;
+  };
+  Result<Received> receive_orders();
+
+  /// From here on messages are taken by the loop.
+  void attach(Events events);
+
+  void send(const wire::ToOwner& message);
+  /// `on_reply` is called once; with `ok` false when the owner is gone or does not answer in time.
+  void ask(std::string kind, std::string json, OnReply on_reply);
+  bool is_lost() const { return lost_; }
+
+ private:
+  struct Pending {
+    OnReply on_reply;
+    Poller::Token timeout = Poller::kNone;
+  };
+  void on_ready();
+  void lose();
+  void reply(const wire::Reply& reply, std::vector<os::Fd> fds);
+
+  Poller& poller_;
+  os::MessageSocket socket_;
+  Events events_;
+  Poller::Token watch_ = Poller::kNone;
+  bool lost_ = false;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, Pending> pending_;
+};
+
+}  // namespace slipway::init

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "init/journal_sync.h"
+#include "journal/step_log.h"
+#include "journal/tail_ring.h"
+#include "journal/writer.h"
+#include "secrets/masker.h"
+#include "wire/journal_json.h"
+
+namespace slipway::init {
+
+Time wall_now();
+
+/// Everything that goes into the journal passes here, masked. One thread.
+///
+/// Nothing here fails the job: a journal on a full disk counts what it loses (journal/step_log.h), and a record that
+/// cannot be written is gone. `is_broken` says so at the end.
+class RecordKeeper {
+ public:
+  /// `ring` may be empty: no tails are kept then.
+  static Result<std::unique_ptr<RecordKeeper>> create(os::Fd journal, os::Fd ring, journal::LogCap cap);
+
+  secrets::SecretSet& secrets() { return secrets_; }
+  /// `text` with every secret replaced.
+  std::string masked(std::string_view text) const;
+
+  template <class Payload>
+  void append(journal::RecordType type, std::uint16_t step, const Payload& payload) {
+    append_text(type, step, wire::payload::encode(payload));
+  }
+  void notice(std::uint16_t step, std::string code, std::string_view message);
+  /// Output of a step that has been masked already.
+  void output(std::uint16_t step, journal::Stream stream, std::string_view bytes);
+  /// The tail of the step's output goes into the journal.
+  void end_step_output(std::uint16_t step);
+  std::uint64_t lost_bytes(std::uint16_t step) const { return log_->lost_bytes(step); }
+
+  /// What was appended can be read by others.
+  void flush();
+  /// Asks for what was flushed to be put on the disk, without waiting for it.
+  void sync_soon();
+  /// Everything is on the disk; nothing more is appended.
+  void close();
+
+  std::uint64_t offset() const { return writer_.offset(); }
+  int fd() const { return writer_.fd(); }
+  bool is_broken() const { return broken_; }
+
+ private:
+  RecordKeeper(journal::Writer writer, std::optional<journal::TailRing> ring);
+  void append_text(journal::RecordType type, std::uint16_t step, std::string_view payload);
+
+  journal::Writer writer_;
+  std::optional<journal::TailRing> ring_;
+  std::optional<journal::StepLog> log_;  // made last: it points to the two above
+  secrets::SecretSet secrets_;
+  bool broken_ = false;
+  JournalSync sync_;  // owns a thread: last
+};
+
+}  // namespace slipway::init

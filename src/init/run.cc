@@ -1,0 +1,33 @@
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "init/entry.h"
+#include "init/job.h"
+
+namespace slipway::init {
+
+namespace {
+
+/// Steps must neither look into this process nor find its memory in a file.
+void protect() {
+  ::prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::umask(022);
+}
+
+}  // namespace
+
+int run(Entry entry) {
+  protect();
+  Poller poller;
+  OwnerLink owner(poller, std::move(entry.leash));
+  auto received = owner.receive_orders();
+  if (!received) return 1;  // the owner changed its mind, or broke the protocol: there is no journal to say so in
+  return Job(std::move(entry), poller, owner, std::move(*received)).run();
+}
+
+}  // namespace slipway::init

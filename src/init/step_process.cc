@@ -1,0 +1,126 @@
+#include "init/step_process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "init/environment.h"
+#include "os/files.h"
+
+namespace slipway::init {
+
+namespace {
+
+constexpr int kPipeBytes = 1 << 20;
+constexpr std::string_view kOomScore = "500";
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> raw;
+  raw.reserve(strings.size() + 1);
+  for (const std::string& text : strings) raw.push_back(const_cast<char*>(text.c_str()));  // execve's old type
+  raw.push_back(nullptr);
+  return raw;
+}
+
+/// Where the program may lie: as given when it has a slash, else in every directory of PATH.
+std::vector<std::string> candidates(const std::string& program, std::string_view path) {
+  if (program.find('/') != std::string::npos) return {program};
+  std::vector<std::string> all;
+  for (const std::string_view directory : split(path, ':')) {
+    all.push_back((directory.empty() ? std::string(".") : std::string(directory)) + "/" + program);
+  }
+  return all;
+}
+
+/// Everything that the child needs, made before the fork: behind it only system calls are allowed.
+struct Prepared {
+  std::vector<std::string> programs;
+  std::vector<char*> program_pointers, argv, environment;
+  int stdout_fd = -1, stderr_fd = -1, error_fd = -1, null_fd = -1;
+};
+
+[[noreturn]] void give_up(const Prepared& prepared, StartFailure::Stage stage) {
+  const StartFailure failure{stage, errno};
+  (void)!::write(prepared.error_fd, &failure, sizeof failure);  // nobody is left to tell
+  ::_exit(127);
+}
+
+void reset_signals() {
+  for (int signal = 1; signal < 32; ++signal) ::signal(signal, SIG_DFL);  // fails for KILL and STOP, as it should
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+[[noreturn]] void be_the_step(const StepCommand& command, const os::StepCgroup& cgroup, const Prepared& prepared) {
+  using Stage = StartFailure::Stage;
+  ::setsid();
+  reset_signals();
+  if (!cgroup.enter()) give_up(prepared, Stage::cgroup);
+  // The killer takes a step rather than anything of the host. Where it may not be set, nothing is lost.
+  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    (void)!::write(fd, kOomScore.data(), kOomScore.size());
+    ::close(fd);
+  }
+  ::umask(022);
+  ::dup2(prepared.null_fd, STDIN_FILENO);
+  ::dup2(prepared.stdout_fd, STDOUT_FILENO);
+  ::dup2(prepared.stderr_fd, STDERR_FILENO);
+  ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (!become(command.identity)) give_up(prepared, Stage::identity);
+  if (::chdir(command.working_dir.c_str()) != 0) give_up(prepared, Stage::working_dir);
+  if (command.filter && !os::apply_step_filter(command.nesting)) give_up(prepared, Stage::filter);
+  int error = ENOENT;
+  for (char* const* program = prepared.program_pointers.data(); *program != nullptr; ++program) {
+    ::execve(*program, prepared.argv.data(), prepared.environment.data());
+    // As a shell does: a file that may not be executed is worth telling, one that is not there is not.
+    if (errno != ENOENT && errno != ENOTDIR) error = errno;
+  }
+  errno = error;
+  give_up(prepared, Stage::program);
+}
+
+}  // namespace
+
+Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup) {
+  if (command.argv.empty()) return fail(ErrorKind::invalid, "a step without a command");
+  SW_TRY(os::Pipe out, os::make_pipe());
+  SW_TRY(os::Pipe err, os::make_pipe());
+  SW_TRY(os::Pipe error, os::make_pipe());
+  SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY));
+  for (const int fd : {out.read.get(), err.read.get()}) {
+    (void)::fcntl(fd, F_SETPIPE_SZ, kPipeBytes);  // refused past the user's pipe quota: slower, not wrong
+    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
+  ::fcntl(error.read.get(), F_SETFL, O_NONBLOCK);
+
+  Prepared prepared;
+  prepared.programs = candidates(command.argv[0], value_in(command.environment, "PATH"));
+  prepared.program_pointers = pointers(prepared.programs);
+  prepared.argv = pointers(command.argv);
+  prepared.environment = pointers(command.environment);
+  prepared.stdout_fd = out.write.get();
+  prepared.stderr_fd = err.write.get();
+  prepared.error_fd = error.write.get();
+  prepared.null_fd = null.get();
+
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno(errno, "fork");
+  if (pid == 0) be_the_step(command, cgroup, prepared);
+  return StepProcess{pid, std::move(out.read), std::move(err.read), std::move(error.read)};
+}
+
+std::optional<StartFailure> start_failure(const StepProcess& process) {
+  StartFailure failure;
+  const ssize_t got = ::read(process.start_error.get(), &failure, sizeof failure);
+  if (got != static_cast<ssize_t>(sizeof failure)) return {};
+  return failure;
+}
+
+}  // namespace slipway::init

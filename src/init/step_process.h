@@ -1,0 +1,46 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "init/identity.h"
+#include "os/cgroup.h"
+#include "os/fd.h"
+#include "os/seccomp.h"
+
+namespace slipway::init {
+
+/// What is to be executed for one try of a step.
+struct StepCommand {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;
+  std::string working_dir;
+  Identity identity;
+  os::Nesting nesting = os::Nesting::refused;
+  bool filter = true;  ///< the system call filter
+};
+
+/// A step's main process: leader of its own session and process group, input from /dev/null.
+struct StepProcess {
+  pid_t pid = -1;
+  os::Fd stdout_pipe;  ///< read ends, non-blocking
+  os::Fd stderr_pipe;
+  os::Fd start_error;  ///< see start_failure
+};
+
+/// Why the process never came to execute the step's program.
+struct StartFailure {
+  enum class Stage { cgroup, identity, working_dir, filter, program } stage = Stage::program;
+  int error_number = 0;
+};
+
+/// Forks and returns at once. What goes wrong in the child shows when it has ended (exit status 127).
+Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup);
+
+/// For a process that has ended: why it did not start, if so.
+std::optional<StartFailure> start_failure(const StepProcess& process);
+
+}  // namespace slipway::init

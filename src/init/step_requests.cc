@@ -1,0 +1,174 @@
+#include "init/step_requests.h"
+
+#include <fmt/format.h>
+
+#include "base/scope_exit.h"
+#include "wire/owner_json.h"
+
+namespace slipway::init {
+
+namespace control = wire::control;
+using journal::RecordType;
+
+namespace {
+
+// Of a whole job, so that what its end repeats and what the engine keeps stays small.
+constexpr std::size_t kMaxVariables = 1000;
+constexpr std::uint64_t kMaxVariableBytes = 512U << 10U;
+constexpr std::uint64_t kMaxTriggerBytes = 8U << 20U;
+constexpr std::size_t kMaxAnnotations = 10'000;
+constexpr std::size_t kMaxArtifacts = 100;
+constexpr std::size_t kMaxSecrets = 10'000;
+constexpr std::size_t kMaxScans = 64;
+
+control::Answer answer_of(const Result<void>& done) {
+  if (done) return {true, "{}", {}, {}};
+  return {false, "{}", done.error().kind, done.error().what};
+}
+
+}  // namespace
+
+std::string_view explain(secrets::Weakness weakness) {
+  switch (weakness) {
+    case secrets::Weakness::none: return {};
+    case secrets::Weakness::too_short: return "it is too short to be masked without shredding the log";
+    case secrets::Weakness::too_common: return "it is too common a text to be masked without shredding the log";
+    case secrets::Weakness::too_long: return "it is too long to be masked";
+    case secrets::Weakness::too_many: return "there are too many secrets to mask one more";
+  }
+  return {};
+}
+
+void StepRequests::handle(std::uint16_t step, control::Request request, const ControlServer::Respond& respond) {
+  std::visit(Overloaded{
+                 [&](control::Set& set) { respond(answer_of(this->set(step, std::move(set.variable)))); },
+                 [&](control::Mask& mask) { respond(this->mask(step, mask.value)); },
+                 [&](control::Trigger& trigger) { respond(answer_of(this->trigger(step, trigger.json))); },
+                 [&](control::Annotate& annotate) { respond(answer_of(this->annotate(step, annotate.annotation))); },
+                 [&](control::Artifact& artifact) { respond(answer_of(keep_artifact(step, artifact))); },
+                 [&](control::Group& group) {
+                   records_.append(RecordType::group, step,
+                                   wire::payload::Group{group.group.start, records_.masked(group.group.name)});
+                   respond({true, "{}", {}, {}});
+                 },
+                 [&](control::AskOwner& ask) { ask_owner(ask, respond); },
+             },
+             request);
+}
+
+Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable variable) {
+  const bool is_output = variable.kind == wire::payload::OutputVariable::Kind::output;
+  std::map<std::string, std::string>& known = is_output ? outputs_ : vars_;
+  const auto before = known.find(variable.name);
+  if (before == known.end() && outputs_.size() + vars_.size() >= kMaxVariables) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may set at most {} outputs and variables", kMaxVariables));
+  }
+  const std::uint64_t gone = before == known.end() ? 0 : before->second.size();
+  if (variable_bytes_ - gone + variable.value.size() > kMaxVariableBytes) {
+    return fail(ErrorKind::exhausted, fmt::format("outputs and variables of a job may hold {} bytes", kMaxVariableBytes));
+  }
+  // What passes to other jobs is written down: a secret in it does not go along.
+  std::string value = records_.masked(variable.value);
+  if (value != variable.value) {
+    records_.notice(step, "secret_in_output",
+                    fmt::format("`{}` holds a secret: it is passed on masked", variable.name));
+  }
+  variable.value = std::move(value);
+  variable_bytes_ += variable.value.size() - std::min<std::uint64_t>(gone, variable_bytes_);
+  known[variable.name] = variable.value;
+  records_.append(RecordType::output_variable, step, variable);
+  return {};
+}
+
+Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
+  if (!wire::is_json_object(json)) return fail(ErrorKind::invalid, "a trigger is one JSON object");
+  if (trigger_bytes_ + json.size() > kMaxTriggerBytes) {
+    return fail(ErrorKind::exhausted, fmt::format("the triggers of a job may hold {} bytes", kMaxTriggerBytes));
+  }
+  trigger_bytes_ += json.size();
+  records_.append(RecordType::trigger, step, wire::payload::Trigger{records_.masked(json)});
+  return {};
+}
+
+Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Annotation& annotation) {
+  if (++annotations_ > kMaxAnnotations) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may make at most {} annotations", kMaxAnnotations));
+  }
+  wire::payload::Annotation masked = annotation;
+  masked.title = records_.masked(annotation.title);
+  masked.message = records_.masked(annotation.message);
+  masked.file = records_.masked(annotation.file);
+  records_.append(RecordType::annotation, step, masked);
+  return {};
+}
+
+Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Artifact& artifact) {
+  if (artifacts_.size() >= kMaxArtifacts) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may ask for at most {} artifacts", kMaxArtifacts));
+  }
+  artifacts_.push_back({artifact.name, artifact.paths, step});
+  return {};
+}
+
+control::Answer StepRequests::mask(std::uint16_t step, const std::string& value) {
+  if (secrets_ >= kMaxSecrets) {
+    return {false, "{}", ErrorKind::exhausted, fmt::format("a job may register at most {} secrets", kMaxSecrets)};
+  }
+  const secrets::Weakness weakness = records_.secrets().add(value);
+  if (weakness != secrets::Weakness::none) {
+    const std::string why = fmt::format("a value given to `slipway mask` is not masked: {}", explain(weakness));
+    records_.notice(step, "weak_secret", why);
+    return {false, "{}", ErrorKind::invalid, why};
+  }
+  ++secrets_;
+  records_.append(RecordType::secret_registered, step, wire::payload::SecretRegistered{});
+  begin_scan(step, value);
+  return {true, R"({"masked":true})", {}, {}};
+}
+
+void StepRequests::begin_scan(std::uint16_t step, std::string_view value) {
+  records_.flush();
+  if (scans_.size() >= kMaxScans) {
+    records_.notice(step, "not_scanned", "many secrets were registered at once: earlier output was not searched for this one");
+    return;
+  }
+  auto scan = ExposureScan::begin(records_.fd(), value, records_.offset());
+  if (scan) {
+    scans_.push_back({std::move(*scan), step});
+  } else {
+    records_.notice(step, "not_scanned", "earlier output was not searched for this secret: " + scan.error().what);
+  }
+}
+
+void StepRequests::scan_some() {
+  if (scans_.empty()) return;
+  Scan& scan = scans_.front();
+  const auto state = scan.scan.go_on();
+  if (state && *state == ExposureScan::State::more) return;
+  for (const std::uint16_t step : scan.scan.exposed()) {
+    wire::payload::Annotation annotation;
+    annotation.level = wire::payload::Annotation::Level::warning;
+    annotation.title = "exposed secret";
+    annotation.message = "a value that was registered by `slipway mask` stands unmasked in earlier output of this step";
+    records_.append(RecordType::annotation, step, annotation);
+  }
+  if (!state) {
+    records_.notice(scan.by_step, "not_scanned", "earlier output was not searched to its end: " + state.error().what);
+  }
+  scans_.pop_front();
+}
+
+void StepRequests::ask_owner(const control::AskOwner& ask, const ControlServer::Respond& respond) {
+  if (owner_.is_lost()) {
+    return respond({false, "{}", ErrorKind::unavailable, "the owner of this sandbox is gone"});
+  }
+  owner_.ask(ask.kind, ask.json, [respond](const wire::Reply& reply, std::vector<os::Fd>) {
+    if (reply.ok) {
+      respond({true, reply.json, {}, {}});
+    } else {
+      respond({false, "{}", ErrorKind::unavailable, wire::error_in(reply.json)});
+    }
+  });
+}
+
+}  // namespace slipway::init

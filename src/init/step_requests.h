@@ -1,0 +1,67 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "init/control_server.h"
+#include "init/exposure_scan.h"
+#include "init/owner_link.h"
+#include "init/record_keeper.h"
+
+namespace slipway::init {
+
+/// An artifact that a step asked for at run time.
+struct AskedArtifact {
+  std::string name;
+  std::vector<std::string> paths;
+  std::uint16_t step = 0;
+};
+
+/// Does what steps ask for over their control sockets, and keeps what they said until the job ends. One thread.
+class StepRequests {
+ public:
+  /// Both outlive this object.
+  StepRequests(RecordKeeper& records, OwnerLink& owner) : records_(records), owner_(owner) {}
+
+  void handle(std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond);
+
+  /// As `handle`, for what stands in the workspace's files. The error is for the job's author.
+  Result<void> set(std::uint16_t step, wire::payload::OutputVariable variable);
+  Result<void> trigger(std::uint16_t step, std::string_view json);
+
+  /// Values registered late are looked for in the journal a piece at a time.
+  bool is_scanning() const { return !scans_.empty(); }
+  void scan_some();
+
+  const std::map<std::string, std::string>& outputs() const { return outputs_; }
+  const std::map<std::string, std::string>& vars() const { return vars_; }
+  const std::vector<AskedArtifact>& artifacts() const { return artifacts_; }
+
+ private:
+  wire::control::Answer mask(std::uint16_t step, const std::string& value);
+  Result<void> annotate(std::uint16_t step, const wire::payload::Annotation& annotation);
+  Result<void> keep_artifact(std::uint16_t step, const wire::control::Artifact& artifact);
+  void ask_owner(const wire::control::AskOwner& ask, const ControlServer::Respond& respond);
+  void begin_scan(std::uint16_t step, std::string_view value);
+
+  struct Scan {
+    ExposureScan scan;
+    std::uint16_t by_step = 0;
+  };
+  RecordKeeper& records_;
+  OwnerLink& owner_;
+  std::map<std::string, std::string> outputs_, vars_;
+  std::uint64_t variable_bytes_ = 0;
+  std::uint64_t trigger_bytes_ = 0;
+  std::size_t annotations_ = 0;
+  std::size_t secrets_ = 0;
+  std::vector<AskedArtifact> artifacts_;
+  std::deque<Scan> scans_;
+};
+
+/// Why a value is not masked, for people; empty for `none`.
+std::string_view explain(secrets::Weakness weakness);
+
+}  // namespace slipway::init

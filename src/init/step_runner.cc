@@ -1,0 +1,293 @@
+#include "init/step_runner.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/scope_exit.h"
+#include "init/secret_files.h"
+#include "init/step_words.h"
+#include "os/files.h"
+
+namespace slipway::init {
+
+namespace {
+
+using namespace std::chrono_literals;
+using journal::RecordType;
+
+constexpr auto kLookAgain = 10ms;   // at what remains of a step that is being ended
+constexpr auto kAfterKill = 1s;     // how long what was killed may take to vanish before the job goes on without it
+
+/// The plan's clock: never set back.
+Time plan_now() { return Time(std::chrono::duration_cast<Duration>(os::Clock::now().time_since_epoch())); }
+os::Deadline deadline_of(Time plan_time) { return os::Deadline(plan_time.time_since_epoch()); }
+
+std::uint64_t micros_of(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000U + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+}  // namespace
+
+StepRunner::StepRunner(Parts parts, Events events)
+    : parts_(std::move(parts)),
+      events_(std::move(events)),
+      plan_(parts_.job.steps),
+      results_(parts_.job.steps.size()),
+      reasons_(parts_.job.steps.size()) {
+  for (std::size_t i = 0; i < results_.size(); ++i) results_[i].name = parts_.job.steps[i].name;
+}
+
+void StepRunner::start() { advance(); }
+
+void StepRunner::advance() {
+  again_ = true;
+  if (advancing_) return;  // called from within by a step that could not be started: the loop below goes on
+  advancing_ = true;
+  while (std::exchange(again_, false)) {
+    const model::StepPlan::Decisions decisions = plan_.next(plan_now());
+    for (const auto& skipped : decisions.skipped) {
+      model::StepResult result = results_[skipped.step];
+      result.started = result.finished = wall_now();
+      record_end(skipped.step, result, skipped.reason);
+    }
+    for (const std::size_t index : decisions.start) start_one(index);
+    parts_.poller.cancel(wake_);
+    wake_ = Poller::kNone;
+    if (decisions.wake_at) wake_ = parts_.poller.at(deadline_of(*decisions.wake_at), [this] { advance(); });
+  }
+  advancing_ = false;
+  if (plan_.is_done() && running_.empty() && !std::exchange(done_, true)) {
+    parts_.poller.cancel(last_call_);
+    events_.done();
+  }
+}
+
+void StepRunner::start_one(std::size_t index) {
+  if (os::Clock::now() >= kill_at_) {
+    return finish_unstarted(index, {model::Outcome::cancelled, 0, "the grace period is over"});
+  }
+  const auto started = try_start(index);
+  if (started) return;
+  const bool by_author = started.error().kind == ErrorKind::invalid || started.error().kind == ErrorKind::not_found;
+  finish_unstarted(index, {by_author ? model::Outcome::failed : model::Outcome::infra_failed, 0, started.error().what});
+}
+
+Result<void> StepRunner::try_start(std::size_t index) {
+  const auto number = static_cast<std::uint16_t>(index);
+  const model::StepSpec& spec = parts_.job.steps[index];
+  SW_TRY(const Identity identity, identity_of(spec.run_as, parts_.entry));
+  SW_TRY(const StepCommand command, prepare(index, identity));
+  Running step;
+  step.started = wall_now();
+  SW_TRY(step.cgroup, parts_.entry.cgroups.create(fmt::format("step-{}-{}", index, plan_.tries(index))));
+  SW_TRY(step.process, start_step(command, step.cgroup));
+  const pid_t pid = step.process.pid;
+  parts_.records.append(RecordType::step_started, number,
+                        wire::payload::StepStarted{parts_.records.masked(spec.name),
+                                                   parts_.records.masked(title_of(spec)), plan_.tries(index)});
+  parts_.output.add(number, journal::Stream::out, std::move(step.process.stdout_pipe));
+  parts_.output.add(number, journal::Stream::err, std::move(step.process.stderr_pipe));
+  running_.emplace(index, std::move(step));
+  parts_.children.expect(pid, [this, index](const ChildEnd& end) { on_main_end(index, end); });
+  watch_times(index);
+  events_.border();
+  return {};
+}
+
+Result<StepCommand> StepRunner::prepare(std::size_t index, const Identity& identity) {
+  const model::StepSpec& spec = parts_.job.steps[index];
+  const Entry& entry = parts_.entry;
+  const StepPlaces places{entry.workspace, entry.runtime_dir, fmt::format("{}/{}.sock", entry.runtime_dir, index),
+                          parts_.event_file};
+  SW_CHECK(parts_.control.listen(static_cast<std::uint16_t>(index), places.socket, identity));
+  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, identity, entry.workspace));
+  StepCommand command;
+  command.identity = identity;
+  command.nesting = entry.nesting;
+  command.filter = entry.filter_calls;
+  command.environment = step_environment(parts_.job, spec, identity, places, parts_.secrets);
+  command.working_dir = spec.working_dir.empty() ? entry.workspace + "/src" : spec.working_dir;
+  if (!command.working_dir.starts_with('/')) command.working_dir = entry.workspace + "/src/" + command.working_dir;
+  if (const auto* argv = std::get_if<model::Argv>(&spec.action)) {
+    command.argv = argv->words;
+    return command;
+  }
+  const std::string script = fmt::format("{}/{}.script", entry.runtime_dir, index);
+  SW_TRY(const os::Fd file, os::open_file(script, O_WRONLY | O_CREAT | O_TRUNC, 0444));
+  SW_CHECK(os::write_all(file.get(), std::get<model::Script>(spec.action).text));
+  command.argv = spec.shell.empty() ? std::vector<std::string>{"sh", "-e"} : spec.shell;
+  command.argv.push_back(script);
+  return command;
+}
+
+void StepRunner::watch_times(std::size_t index) {
+  const model::StepSpec& spec = parts_.job.steps[index];
+  Running& step = running_.at(index);
+  if (spec.timeout) {
+    step.timeout = parts_.poller.at(os::Clock::now() + *spec.timeout, [this, index, limit = *spec.timeout] {
+      stop_one(index, model::Outcome::timed_out, fmt::format("ran longer than its timeout of {}", to_short_text(limit)),
+               os::Clock::now() + parts_.job.grace);
+    });
+  }
+  if (spec.no_output_timeout) watch_silence(index, *spec.no_output_timeout);
+}
+
+void StepRunner::watch_silence(std::size_t index, Duration limit) {
+  const os::Deadline due = parts_.output.last_output(static_cast<std::uint16_t>(index)) + limit;
+  running_.at(index).silence = parts_.poller.at(due, [this, index, limit] {
+    const os::Deadline now = os::Clock::now();
+    if (parts_.output.last_output(static_cast<std::uint16_t>(index)) + limit > now) return watch_silence(index, limit);
+    stop_one(index, model::Outcome::timed_out, fmt::format("printed nothing for {}", to_short_text(limit)),
+             now + parts_.job.grace);
+  });
+}
+
+void StepRunner::stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at) {
+  kill_at_ = std::min(kill_at_, kill_at);
+  plan_.cancel();
+  std::vector<std::size_t> indexes;
+  for (const auto& [index, step] : running_) indexes.push_back(index);
+  for (const std::size_t index : indexes) stop_one(index, outcome, reason, kill_at_);
+  // What runs because it asks to run when cancelled may use the grace period, and no more.
+  parts_.poller.cancel(last_call_);
+  last_call_ = parts_.poller.at(kill_at_, [this] {
+    std::vector<std::size_t> late;
+    for (const auto& [index, step] : running_) late.push_back(index);
+    for (const std::size_t index : late) {
+      stop_one(index, model::Outcome::cancelled, "the grace period is over", os::Clock::now());
+    }
+  });
+  advance();
+}
+
+void StepRunner::stop_one(std::size_t index, model::Outcome outcome, const std::string& reason, os::Deadline kill_at) {
+  const auto found = running_.find(index);
+  if (found == running_.end()) return;
+  Running& step = found->second;
+  const bool first = !step.forced;
+  if (first && !step.main_end) {
+    step.forced = outcome;
+    step.forced_reason = reason;
+  }
+  if (!first && kill_at >= step.kill_at) return;
+  step.kill_at = std::min(step.kill_at, kill_at);
+  if (first) signal_members(step, SIGTERM);
+  parts_.poller.cancel(step.kill);
+  step.kill = parts_.poller.at(step.kill_at, [this, index] {
+    Running& late = running_.at(index);
+    late.kill = Poller::kNone;
+    signal_members(late, SIGKILL);
+    if (late.main_end) settle(index);
+  });
+}
+
+/// Everything that belongs to the step: its process group, and its control group for what left that. Is there any?
+bool StepRunner::signal_members(const Running& step, int signal) const {
+  bool any = ::kill(-step.process.pid, signal) == 0;
+  for (const pid_t pid : step.cgroup.processes()) any = ::kill(pid, signal) == 0 || any;
+  return any;
+}
+
+void StepRunner::on_main_end(std::size_t index, const ChildEnd& end) {
+  Running& step = running_.at(index);
+  step.main_end = end;
+  parts_.poller.cancel(step.timeout);
+  parts_.poller.cancel(step.silence);
+  step.timeout = step.silence = Poller::kNone;
+  if (parts_.job.steps[index].end_children && !step.forced && signal_members(step, SIGTERM)) {
+    step.kill_at = std::min(kill_at_, os::Clock::now() + parts_.job.grace);
+    step.kill = parts_.poller.at(step.kill_at, [this, index] {
+      running_.at(index).kill = Poller::kNone;
+      signal_members(running_.at(index), SIGKILL);
+    });
+  }
+  settle(index);
+}
+
+/// A step that was ended from here, or ends its children, has ended when none of it is left.
+void StepRunner::settle(std::size_t index) {
+  Running& step = running_.at(index);
+  const bool takes_all = step.forced || parts_.job.steps[index].end_children;
+  parts_.children.reap();
+  if (!takes_all || !signal_members(step, 0) || os::Clock::now() > step.kill_at + kAfterKill) return finish(index);
+  parts_.poller.at(os::Clock::now() + kLookAgain, [this, index] {
+    if (const auto found = running_.find(index); found != running_.end() && found->second.main_end) settle(index);
+  });
+}
+
+StepRunner::End StepRunner::end_of(const Running& step, const os::CgroupFigures& figures) {
+  const int exit_code = step.main_end->exit_code;
+  if (step.forced) return {*step.forced, exit_code, step.forced_reason};
+  if (const auto failure = start_failure(step.process)) {
+    const bool by_author = failure->stage == StartFailure::Stage::program || failure->stage == StartFailure::Stage::working_dir;
+    const bool is_there = failure->error_number != ENOENT && failure->stage == StartFailure::Stage::program;
+    return {by_author ? model::Outcome::failed : model::Outcome::infra_failed, is_there ? 126 : 127, explain(*failure), true};
+  }
+  if (exit_code == 0) return {model::Outcome::succeeded, 0, {}};
+  if (figures.out_of_memory_kills > 0) {
+    return {model::Outcome::out_of_memory, exit_code, "the kernel ended it: it used more memory than the job may have"};
+  }
+  return {model::Outcome::failed, exit_code, explain_exit(exit_code)};
+}
+
+void StepRunner::finish(std::size_t index) {
+  const auto number = static_cast<std::uint16_t>(index);
+  Running step = std::move(running_.at(index));
+  running_.erase(index);
+  parts_.poller.cancel(step.kill);
+  parts_.output.drain(number);
+  parts_.control.close(number);
+  const os::CgroupFigures figures = step.cgroup.figures();
+  const End end = end_of(step, figures);
+  (void)step.cgroup.remove();  // children may live on in it; the host removes it at the latest
+
+  const rusage& usage = step.main_end->usage;
+  constexpr std::uint64_t kBlock = 512;
+  model::StepResult result;
+  result.name = parts_.records.masked(parts_.job.steps[index].name);
+  result.outcome = end.outcome;
+  result.exit_code = end.exit_code;
+  result.started = step.started;
+  result.finished = wall_now();
+  result.tries = plan_.tries(index);
+  result.cpu_micros = figures.cpu_micros != 0 ? figures.cpu_micros : micros_of(usage.ru_utime) + micros_of(usage.ru_stime);
+  result.memory_peak_bytes =
+      figures.memory_peak_bytes != 0 ? figures.memory_peak_bytes : static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  const bool has_io = figures.io_read_bytes != 0 || figures.io_written_bytes != 0;
+  result.io_read_bytes = has_io ? figures.io_read_bytes : static_cast<std::uint64_t>(usage.ru_inblock) * kBlock;
+  result.io_written_bytes = has_io ? figures.io_written_bytes : static_cast<std::uint64_t>(usage.ru_oublock) * kBlock;
+  if (end.not_started) parts_.records.notice(number, "not_started", end.reason);
+  record_end(index, std::move(result), end.reason);
+  events_.border();
+  advance();
+}
+
+void StepRunner::finish_unstarted(std::size_t index, End end) {
+  parts_.control.close(static_cast<std::uint16_t>(index));
+  parts_.records.notice(static_cast<std::uint16_t>(index), "not_started", end.reason);
+  model::StepResult result = results_[index];
+  result.outcome = end.outcome;
+  result.exit_code = end.exit_code;
+  result.tries = plan_.tries(index);
+  result.started = result.finished = wall_now();
+  record_end(index, std::move(result), end.reason);
+  again_ = true;
+}
+
+/// Tells the plan (unless it decided itself, by skipping) and the journal.
+void StepRunner::record_end(std::size_t index, model::StepResult result, const std::string& reason) {
+  const auto number = static_cast<std::uint16_t>(index);
+  const bool will_retry = plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
+  parts_.records.end_step_output(number);
+  const bool allowed = parts_.job.steps[index].continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
+  results_[index] = result;
+  reasons_[index] = parts_.records.masked(reason);
+  parts_.records.append(RecordType::step_finished, number,
+                        wire::payload::StepFinished{std::move(result), reasons_[index], will_retry, allowed});
+  parts_.records.sync_soon();
+}
+
+}  // namespace slipway::init

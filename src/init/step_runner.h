@@ -1,0 +1,97 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "init/children.h"
+#include "init/control_server.h"
+#include "init/entry.h"
+#include "init/environment.h"
+#include "init/output_pump.h"
+#include "init/record_keeper.h"
+#include "init/step_process.h"
+#include "model/step_plan.h"
+
+namespace slipway::init {
+
+/// Runs the steps of a job as model::StepPlan says: starts their processes, holds them to their times, ends them, and
+/// writes down how they ended. One thread.
+class StepRunner {
+ public:
+  struct Parts {
+    Poller& poller;
+    Children& children;
+    OutputPump& output;
+    RecordKeeper& records;
+    ControlServer& control;
+    const Entry& entry;
+    const model::JobSpec& job;
+    const std::map<std::string, std::string>& secrets;
+    std::string event_file;
+  };
+  struct Events {
+    std::function<void()> border;  ///< a step began or ended
+    std::function<void()> done;    ///< nothing runs and nothing will; called once
+  };
+
+  StepRunner(Parts parts, Events events);
+
+  void start();
+  /// Ends what runs (TERM, KILL at `kill_at`) and starts only what asks to run when cancelled. At `kill_at` that ends
+  /// too. A later call may bring `kill_at` forward; what is stopped already keeps its outcome.
+  void stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at);
+
+  const std::vector<model::StepResult>& results() const { return results_; }
+  model::StepPlan::Verdict verdict() const { return plan_.verdict(); }
+  /// Why step `index` is not `succeeded`.
+  const std::string& reason(std::size_t index) const { return reasons_[index]; }
+
+ private:
+  struct Running {
+    StepProcess process;
+    os::StepCgroup cgroup;
+    Time started{};
+    std::optional<ChildEnd> main_end;        // its main process is gone; the rest of it is being waited for
+    std::optional<model::Outcome> forced;    // it was ended from here, and that is why
+    std::string forced_reason;
+    os::Deadline kill_at = os::Deadline::max();
+    Poller::Token timeout = Poller::kNone, silence = Poller::kNone, kill = Poller::kNone;
+  };
+  struct End {
+    model::Outcome outcome = model::Outcome::infra_failed;
+    int exit_code = 0;
+    std::string reason;
+    bool not_started = false;
+  };
+
+  void advance();
+  void start_one(std::size_t index);
+  Result<void> try_start(std::size_t index);
+  Result<StepCommand> prepare(std::size_t index, const Identity& identity);
+  void watch_times(std::size_t index);
+  void watch_silence(std::size_t index, Duration limit);
+  void stop_one(std::size_t index, model::Outcome outcome, const std::string& reason, os::Deadline kill_at);
+  void on_main_end(std::size_t index, const ChildEnd& end);
+  void settle(std::size_t index);
+  bool signal_members(const Running& step, int signal) const;
+  End end_of(const Running& step, const os::CgroupFigures& figures);
+  void finish(std::size_t index);
+  void finish_unstarted(std::size_t index, End end);
+  void record_end(std::size_t index, model::StepResult result, const std::string& reason);
+
+  Parts parts_;
+  Events events_;
+  model::StepPlan plan_;
+  std::map<std::size_t, Running> running_;
+  std::vector<model::StepResult> results_;
+  std::vector<std::string> reasons_;
+  Poller::Token wake_ = Poller::kNone, last_call_ = Poller::kNone;
+  os::Deadline kill_at_ = os::Deadline::max();
+  bool advancing_ = false, again_ = false, done_ = false;
+};
+
+}  // namespace slipway::init

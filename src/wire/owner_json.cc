@@ -1,0 +1,44 @@
+#include "wire/owner_json.h"
+
+#include "wire/json_fields.h"
+
+namespace slipway::wire {
+
+namespace {
+
+std::string text_in(std::string_view reply_json, std::string_view key) {
+  const auto object = parse_object(reply_json, "reply");
+  if (!object) return {};
+  std::string problem;
+  return Fields(*object, &problem).text(key);
+}
+
+}  // namespace
+
+std::string open_bundle_json(BundleKind kind, std::string_view name) {
+  return json::serialize(json::object{{"kind", kind == BundleKind::cache ? "cache" : "artifact"},
+                                      {"name", json::string(name.data(), name.size())}});
+}
+
+std::string close_bundle_json(std::uint64_t bundle, bool complete) {
+  return json::serialize(json::object{{"bundle", bundle}, {"complete", complete}});
+}
+
+Result<std::uint64_t> bundle_in(std::string_view reply_json) {
+  SW_TRY(const json::object object, parse_object(reply_json, "reply"));
+  std::string problem;
+  const Fields fields(object, &problem);
+  if (fields.find("bundle") == nullptr) fields.refuse("bundle", "there");
+  return checked(fields.count("bundle"), problem, "reply");
+}
+
+std::string url_in(std::string_view reply_json) { return text_in(reply_json, "url"); }
+
+std::string error_in(std::string_view reply_json) {
+  std::string error = text_in(reply_json, "error");
+  return error.empty() ? "refused" : error;
+}
+
+bool is_json_object(std::string_view text) { return parse_object(text, "text").has_value(); }
+
+}  // namespace slipway::wire
