@@ -237,6 +237,12 @@ std::string enabling(unsigned bits) {
 
 }  // namespace
 
+std::vector<std::string> CgroupRoot::paths_for(const std::string& name) const {
+  std::vector<std::string> paths;
+  for (const Parent& parent : parents_) paths.push_back(parent.path + "/" + name);
+  return paths;
+}
+
 Result<SandboxCgroup> CgroupRoot::create(const std::string& name, const CgroupLimits& limits, uid_t owner) const {
   SandboxCgroup made;
   ScopeExit undo([&] { (void)remove_cgroups(made.paths_); });  // the caller gets the first error

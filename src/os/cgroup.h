@@ -123,6 +123,9 @@ class CgroupRoot {
 
   const CgroupSupport& support() const { return support_; }
 
+  /// Where `create` will make the groups of that name: to be written down before they exist.
+  std::vector<std::string> paths_for(const std::string& name) const;
+
   /// `owner`: the host id that may make children in it.
   Result<SandboxCgroup> create(const std::string& name, const CgroupLimits& limits, uid_t owner) const;
 

@@ -102,7 +102,7 @@ TEST_F(Cgroup, RemovalEndsWhatStillRuns) {
     if (!step->enter()) ::_exit(200);
     for (;;) ::pause();
   }
-  while (step->processes().empty()) ::usleep(100);  // the child's own move, at most a scheduling turn away
+  while (step->processes().empty()) std::this_thread::yield();  // the child's own move, at most a scheduling turn away
   std::thread reaper([&] { ::waitpid(child, nullptr, 0); });
   EXPECT_TRUE(remove_cgroups(sandbox->paths()));
   reaper.join();

@@ -45,7 +45,7 @@ struct Program {
   std::size_t size = 0;
 
   constexpr void add(unsigned code_word, std::uint32_t value, std::size_t if_true = 0, std::size_t if_false = 0) {
-    if (if_true > 255 || if_false > 255) throw "a jump is too far";  // only ever at compile time
+    SW_ASSERT(if_true <= 255 && if_false <= 255, "a jump of the filter is too far");  // fails the build: constant
     code.at(size++) = {static_cast<std::uint16_t>(code_word), static_cast<std::uint8_t>(if_true),
                        static_cast<std::uint8_t>(if_false), value};
   }

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/error.h"
+#include "os/fd.h"
+
+/// User namespaces made ahead and entered later by setns: no dance of two processes at each start.
+/// For small single-threaded programs only: these calls fork.
+namespace slipway::os {
+
+struct IdMap {
+  std::string users, groups;  ///< lines of "inside outside count", as /proc/PID/uid_map takes them
+};
+
+/// A user namespace with these maps, below the caller's. The caller must be allowed to write them.
+Result<Fd> make_user_namespace(const IdMap& map);
+
+/// A user namespace below `parent`, owned by `owner` (an id in `parent`), with a map onto ids of `parent`: a process
+/// with that id in `parent` may enter it.
+Result<Fd> make_nested_user_namespace(int parent, uid_t owner, const IdMap& map);
+
+}  // namespace slipway::os

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What the launcher learns about the host once, for `image: host` and for masking.
+namespace slipway::sandbox::native {
+
+struct HostLayout {
+  /// Directories of the allow-list, each shown by an overlay of its own, parents before what is mounted in them.
+  std::vector<std::string> shown;
+  /// Links at the top, as the host has them: {"/bin", "usr/bin"}.
+  std::vector<std::pair<std::string, std::string>> links;
+  /// Below /proc and /sys: what Docker hides and any user could read here.
+  std::vector<std::string> masked_files, masked_directories;
+  std::string passwd, group;  ///< with an entry for the runner
+  std::string self;           ///< path of this program, for the `slipway` command inside
+};
+
+HostLayout read_host_layout();
+
+/// The text of /etc/passwd or /etc/group with the runner's entry added where its name and id are free.
+std::string with_runner(std::string text, const char* entry);
+inline constexpr const char* kRunnerPasswd = "runner:x:1001:1001:Slipway runner:/home/runner:/bin/sh";
+inline constexpr const char* kRunnerGroup = "runner:x:1001:";
+
+}  // namespace slipway::sandbox::native

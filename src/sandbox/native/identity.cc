@@ -1,0 +1,67 @@
+#include "sandbox/native/identity.h"
+
+#include <fmt/format.h>
+
+#include "sandbox/native/setup_spec.h"
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+constexpr std::uint32_t kFirstHostId = 0x70000000;  // far above what people and /etc/subuid use
+
+}  // namespace
+
+std::uint32_t job_id(const model::RunAs& run_as) {
+  switch (run_as.kind) {
+    case model::RunAs::Kind::root: return 0;
+    case model::RunAs::Kind::number: return run_as.uid;
+    case model::RunAs::Kind::runner:
+    case model::RunAs::Kind::source: return kRunnerId;
+  }
+  return kRunnerId;
+}
+
+std::uint32_t Identity::outside(std::uint32_t inside) const {
+  switch (kind_) {
+    case Kind::root: return kFirstHostId + static_cast<std::uint32_t>(slot_) * kIdsPerSlot + inside;
+    case Kind::range:  // 0 is the caller, 1.. are its subordinate ids
+      if (inside == kRunnerId) return 0;
+      return inside < kRunnerId ? inside + 1 : inside;
+    case Kind::single: return 0;
+  }
+  return 0;
+}
+
+std::uint32_t Identity::init_id() const { return kind_ == Kind::single ? kRunnerId : kInitId; }
+
+os::IdMap Identity::map() const {
+  std::string text;
+  switch (kind_) {
+    case Kind::root: text = fmt::format("0 {} {}\n", outside(0), kIdsPerSlot); break;
+    case Kind::range:
+      text = fmt::format("0 1 {0}\n{0} 0 1\n{1} {1} {2}\n", kRunnerId, kRunnerId + 1, kInitId - kRunnerId);
+      break;
+    case Kind::single: text = fmt::format("{} 0 1\n", kRunnerId); break;
+  }
+  return {text, text};
+}
+
+os::IdMap Identity::map_for_root_steps() const {
+  const std::string text = fmt::format("0 0 {}\n", kInitId);
+  return {text, text};
+}
+
+os::IdMap Identity::showing(std::uint32_t owner, std::uint32_t group, std::uint32_t appears) const {
+  // Identity for the others, so that their files keep valid owners: an overlay could not copy them up otherwise.
+  const auto lines = [&](std::uint32_t shown) {
+    std::string text;
+    if (shown > 0) text += fmt::format("0 0 {}\n", shown);
+    text += fmt::format("{} {} 1\n", shown, outside(appears));
+    text += fmt::format("{0} {0} {1}\n", shown + 1, kFirstHostId - shown - 1);
+    return text;
+  };
+  return {lines(owner), lines(group)};
+}
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,154 @@
+#include "sandbox/native/launcher.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <map>
+
+#include "os/message_socket.h"
+#include "sandbox/native/child.h"
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+// A fork into a new pid namespace; on v2 right into init's leaf.
+pid_t fork_first_process(int init_leaf) {
+  clone_args args{};
+  args.flags = CLONE_NEWPID;
+  args.exit_signal = SIGCHLD;
+  if (init_leaf >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<__u64>(init_leaf);
+  }
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
+class Launcher {
+ public:
+  Launcher(init::EntryPoint entry, Identity::Kind kind) : entry_(entry), kind_(kind), host_(read_host_layout()) {}
+
+  /// Starts one sandbox. The child's end never returns from here.
+  void serve(os::Message message) {
+    if (message.fds.size() < 2) return;  // the owner is not ours; there is nobody to tell
+    os::Fd status = std::move(message.fds[1]);
+    if (auto started = start(std::move(message), status); !started) {
+      (void)os::MessageSocket(std::move(status)).send(encode_failure(started.error()), {}, os::within(std::chrono::seconds(1)));
+    }
+  }
+
+ private:
+  struct SlotNamespaces {
+    os::Fd sandbox, root_steps;
+  };
+
+  Result<void> start(os::Message message, const os::Fd& status) {
+    SW_TRY(SetupSpec spec, decode_setup_spec(message.text));
+    const Identity identity(kind_, spec.slot);
+    ChildInput input;
+    std::size_t next = 2;
+    input.leash = std::move(message.fds[0]);
+    const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
+    if (spec.disk == SetupSpec::Disk::directory) input.disk = take();
+    const os::Fd init_leaf = spec.has_init_leaf ? take() : os::Fd();
+    for (const GroupShape& group : spec.groups) input.groups.push_back({take(), group.version, group.controllers});
+    SW_CHECK(add_namespaces(spec, identity, input));
+    input.spec = std::move(spec);
+    input.status = os::Fd(::fcntl(status.get(), F_DUPFD_CLOEXEC, 3));
+    const pid_t child = fork_first_process(init_leaf.get());
+    if (child < 0) return fail_errno(errno, "starting the sandbox's first process");
+    if (child == 0) ::_exit(run_child(std::move(input), host_, identity, entry_));
+    return {};
+  }
+
+  Result<void> add_namespaces(const SetupSpec& spec, const Identity& identity, ChildInput& input) {
+    SW_TRY(const SlotNamespaces* slot, namespaces_of(spec.slot, identity));
+    SW_TRY(input.sandbox_namespace, copy(slot->sandbox));
+    if (slot->root_steps) {
+      SW_TRY(input.root_namespace, copy(slot->root_steps));
+    }
+    for (const Mount& mount : spec.sandbox.mounts) {
+      input.mount_owner.emplace_back();
+      // Rootless: the caller's files are the runner's already, by the sandbox's own map.
+      if (!mount.owner || kind_ != Identity::Kind::root) continue;
+      SW_TRY(input.mount_owner.back(), owner_namespace(mount, identity, job_id(spec.sandbox.run_as)));
+    }
+    return {};
+  }
+
+  // Made at a slot's first use and kept: making one takes two processes and a millisecond.
+  Result<const SlotNamespaces*> namespaces_of(int slot, const Identity& identity) {
+    if (const auto found = slots_.find(slot); found != slots_.end()) return &found->second;
+    SlotNamespaces made;
+    SW_TRY(made.sandbox, os::make_user_namespace(identity.map()));
+    if (kind_ != Identity::Kind::single) {
+      SW_TRY(made.root_steps,
+             os::make_nested_user_namespace(made.sandbox.get(), identity.init_id(), identity.map_for_root_steps()));
+    }
+    return &slots_.emplace(slot, std::move(made)).first->second;
+  }
+
+  Result<os::Fd> owner_namespace(const Mount& mount, const Identity& identity, std::uint32_t appears) {
+    struct stat status {};
+    if (::stat(mount.outside.c_str(), &status) != 0) return fail_errno(errno, mount.outside.string());
+    const os::IdMap map = identity.showing(*mount.owner, status.st_gid, appears);
+    const std::string key = map.users + "|" + map.groups;
+    auto found = owners_.find(key);
+    if (found == owners_.end()) {
+      constexpr std::size_t kMost = 4096;
+      if (owners_.size() >= kMost) owners_.clear();
+      SW_TRY(os::Fd made, os::make_user_namespace(map));
+      found = owners_.emplace(key, std::move(made)).first;
+    }
+    return copy(found->second);
+  }
+
+  static Result<os::Fd> copy(const os::Fd& fd) {
+    os::Fd copied(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+    if (!copied) return fail_errno(errno, "copying a descriptor");
+    return copied;
+  }
+
+  const init::EntryPoint entry_;
+  const Identity::Kind kind_;
+  const HostLayout host_;
+  std::map<int, SlotNamespaces> slots_;
+  std::map<std::string, os::Fd> owners_;  // by the map's text
+};
+
+Result<void> prepare_process(const std::string& stage) {
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "a mount namespace");
+  // Slave: what the host mounts later is seen here, nothing of ours is seen there.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return fail_errno(errno, "own mounts");
+  if (::chdir(stage.c_str()) != 0) return fail_errno(errno, "entering " + stage);
+  ::signal(SIGCHLD, SIG_IGN);  // ended sandboxes leave nothing to reap: their owner holds a pidfd
+  return {};
+}
+
+}  // namespace
+
+int run_launcher(const std::string& stage, init::EntryPoint entry) {
+  os::MessageSocket owner{os::Fd(kLauncherSocket)};
+  const Result<void> ready = prepare_process(stage);
+  Launcher launcher(entry, Identity::Kind::root);
+  for (;;) {
+    auto message = owner.receive({});
+    if (!message) return 0;  // the owner is gone
+    if (ready) {
+      launcher.serve(std::move(*message));
+    } else if (message->fds.size() >= 2) {
+      os::MessageSocket status(std::move(message->fds[1]));
+      (void)status.send(encode_failure(ready.error()), {}, os::within(std::chrono::seconds(1)));
+    }
+  }
+}
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "os/message_socket.h"
+#include "os/subprocess.h"
+
+namespace slipway::sandbox::native {
+
+/// The owner's end of the launcher: starts it when first needed, and again should it have died. Any thread.
+class LauncherLink {
+ public:
+  LauncherLink(std::filesystem::path program, std::filesystem::path stage)
+      : program_(std::move(program)), stage_(std::move(stage)) {}
+
+  Result<void> send(const std::string& request, const std::vector<int>& fds, const os::CallLimit& limit);
+
+ private:
+  struct Running {
+    os::MessageSocket socket;
+    os::Subprocess process;
+  };
+  Result<void> start();
+
+  const std::filesystem::path program_, stage_;
+  std::mutex mutex_;  // one request at a time on the socket; it holds many, so nobody waits for a set-up here
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace slipway::sandbox::native

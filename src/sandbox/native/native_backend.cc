@@ -1,0 +1,229 @@
+#include "sandbox/native/native_backend.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/scope_exit.h"
+#include "os/files.h"
+#include "os/wait.h"
+#include "sandbox/native/identity.h"
+#include "sandbox/native/setup_spec.h"
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+constexpr auto kCleanUpWithin = std::chrono::seconds(10);
+constexpr std::size_t kMaxName = 64;
+
+std::uint64_t machine_memory() {
+  struct sysinfo info {};
+  ::sysinfo(&info);
+  return static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
+}
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
+
+bool is_clean_absolute(const std::filesystem::path& path) {
+  return path.is_absolute() && path == path.lexically_normal() && path != "/";
+}
+
+Result<void> check(const SandboxSpec& spec) {
+  if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
+  if (!is_plain_name(spec.hostname)) return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
+  if (spec.image != "host") {
+    struct stat status {};
+    if (!std::filesystem::path(spec.image).is_absolute()) {
+      return fail(ErrorKind::invalid, "image `" + spec.image + "` is neither `host` nor an absolute directory");
+    }
+    if (::stat(spec.image.c_str(), &status) != 0) return fail_errno(errno, "image " + spec.image);
+    if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + spec.image + " is not a directory");
+  }
+  if (!is_clean_absolute(spec.workspace)) return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
+  for (const Mount& mount : spec.mounts) {
+    if (!is_clean_absolute(mount.inside)) return fail(ErrorKind::invalid, "mount point `" + mount.inside + "` is not an absolute path");
+    if (!mount.outside.is_absolute()) return fail(ErrorKind::invalid, "mounted `" + mount.outside.string() + "` is not an absolute path");
+  }
+  if (job_id(spec.run_as) >= kInitId) return fail(ErrorKind::invalid, "`run_as` must be below 65533");
+  return {};
+}
+
+}  // namespace
+
+NativeBackend::NativeBackend(NativeOptions options, Log& log)
+    : options_(std::move(options)),
+      log_(log),
+      groups_(os::CgroupRoot::open()),
+      machine_memory_bytes_(machine_memory()),
+      slots_(options_.runtime_dir / "slots"),
+      launcher_(options_.init_program, options_.runtime_dir / "stage") {}
+
+NativeBackend::~NativeBackend() {
+  // The records close their pidfds; whoever holds a leash still decides when its sandbox ends.
+}
+
+Result<std::unique_ptr<NativeBackend>> NativeBackend::open(NativeOptions options, Log& log) {
+  SW_CHECK(os::make_directories(options.state_dir / "sandboxes", 0700));
+  for (const char* name : {"slots", "stage"}) SW_CHECK(os::make_directories(options.runtime_dir / name, 0700));
+  if (::access(options.init_program.c_str(), X_OK) != 0) {
+    return fail_errno(errno, "the sandbox's program " + options.init_program.string());
+  }
+  return std::unique_ptr<NativeBackend>(new NativeBackend(std::move(options), log));
+}
+
+Capabilities NativeBackend::capabilities() {
+  const os::CgroupSupport& support = groups_.support();
+  Capabilities result;
+  result.name = "native";
+  result.limits = {support.memory, support.pids, support.pids, "tmpfs", support.step_figures};
+  result.limits.cpus = support.cpus;
+  result.image_directory = true;
+  result.nested = true;
+  result.notes = support.notes;
+  return result;
+}
+
+Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
+  SW_CHECK(check(spec));
+  auto record = std::make_shared<Record>();
+  record->id = spec.id;
+  const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
+  auto directory = SandboxDirectory::create(sandboxes(), spec.id, groups_.paths_for(spec.id.value));
+  if (!directory) return starting(directory.error());
+  record->directory = std::move(*directory);
+  // From here on there is something to undo. The caller's limit may be spent by then: undoing has its own.
+  ScopeExit undo([&] {
+    if (auto undone = tear_down(*record, os::within(kCleanUpWithin)); !undone) {
+      log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", spec.id.value}, {"error", undone.error().what}});
+    }
+  });
+  auto slot = slots_.take();
+  if (!slot) return starting(slot.error());
+  record->slot = std::move(*slot);
+  auto leash = os::make_socket_pair();
+  if (!leash) return starting(leash.error());
+  if (auto launched = launch(spec, *record, leash->second.get(), limit); !launched) return starting(launched.error());
+  records_.with([&](Records& records) { records[spec.id] = record; });
+  undo.release();
+  return Started{spec.id, std::move(leash->first)};
+}
+
+Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit) {
+  SetupSpec setup;
+  setup.sandbox = spec;
+  setup.slot = record.slot.number;
+  const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
+  setup.disk_bytes = std::min(spec.limits.disk_bytes.value_or(memory / 2), memory / 2);
+  const Identity identity(Identity::Kind::root, record.slot.number);
+  auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
+                              identity.outside(identity.init_id()));
+  if (!group) return wrap(group.error(), "control group");
+  record.group = std::move(*group);
+  SW_TRY(os::SocketPair status, os::make_socket_pair());
+  std::vector<int> fds = {leash, status.second.get()};
+  setup.has_init_leaf = record.group.init_leaf() >= 0;
+  if (setup.has_init_leaf) fds.push_back(record.group.init_leaf());
+  for (const os::CgroupDirectory& one : record.group.directories()) {
+    setup.groups.push_back({one.version, one.controllers});
+    fds.push_back(one.fd.get());
+  }
+  SW_CHECK(launcher_.send(encode(setup), fds, limit));
+  status.second.reset();
+  os::MessageSocket answers(std::move(status.first));
+  auto answer = answers.receive(limit);
+  if (!answer && answer.error().kind == ErrorKind::unavailable) {
+    return fail(ErrorKind::internal, "the sandbox's first process ended during set-up");
+  }
+  if (!answer) return std::unexpected(answer.error());
+  SW_CHECK(decode_answer(answer->text));
+  if (answer->fds.empty()) return fail(ErrorKind::internal, "the launcher's answer lacks the process");
+  record.process = std::move(answer->fds.front());
+  return {};
+}
+
+std::shared_ptr<NativeBackend::Record> NativeBackend::find(const SandboxId& id) {
+  return records_.with([&](Records& records) -> std::shared_ptr<Record> {
+    const auto found = records.find(id);
+    return found == records.end() ? nullptr : found->second;
+  });
+}
+
+Result<void> NativeBackend::wait(const SandboxId& id, const os::CallLimit& limit) {
+  const auto record = find(id);
+  if (!record) return {};  // destroyed: it has ended
+  return os::wait_readable(record->process.get(), limit);
+}
+
+Result<Usage> NativeBackend::usage(const SandboxId& id) {
+  const auto record = find(id);
+  if (!record) return fail(ErrorKind::not_found, "no sandbox " + id.value);
+  const os::CgroupFigures figures = record->group.figures();
+  return Usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
+}
+
+Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit) {
+  if (record.process) {
+    // ESRCH: it has ended by itself. When process 1 is gone, the kernel has ended all others of its namespace.
+    ::syscall(SYS_pidfd_send_signal, record.process.get(), SIGKILL, nullptr, 0);
+    SW_CHECK(os::wait_readable(record.process.get(), limit));
+  }
+  SW_CHECK(record.directory.destroy());
+  slots_.give_back(std::exchange(record.slot, {}));
+  return {};
+}
+
+Result<void> NativeBackend::destroy(const SandboxId& id, const os::CallLimit& limit) {
+  // Out of the table first: of two calls at once one does the work.
+  const auto record = records_.with([&](Records& records) -> std::shared_ptr<Record> {
+    auto node = records.extract(id);
+    return node.empty() ? nullptr : node.mapped();
+  });
+  if (!record) {
+    auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
+    if (!abandoned) return {};  // never was, or is another process's
+    return abandoned->destroy();
+  }
+  auto outcome = tear_down(*record, limit);
+  if (!outcome) {
+    records_.with([&](Records& records) { records[id] = record; });  // so that it can be tried again
+    return wrap(outcome.error(), "destroying sandbox " + id.value);
+  }
+  return {};
+}
+
+Result<std::vector<SandboxId>> NativeBackend::list_abandoned() {
+  std::vector<SandboxId> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(sandboxes(), error)) {
+    const SandboxId id(entry.path().filename().string());
+    if (entry.is_directory(error) && SandboxDirectory::take_over(sandboxes(), id)) found.push_back(id);
+  }
+  if (error) return fail(ErrorKind::internal, "listing " + sandboxes().string() + ": " + error.message());
+  return found;
+}
+
+Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
+  SW_TRY(const auto abandoned, list_abandoned());
+  for (const SandboxId& id : abandoned) {
+    if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");
+    if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
+    auto taken = SandboxDirectory::take_over(sandboxes(), id);
+    if (!taken) continue;  // another sweeper was faster
+    SW_CHECK(taken->destroy());
+    log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
+  }
+  return {};
+}
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/log.h"
+#include "os/cgroup.h"
+#include "os/guarded.h"
+#include "sandbox/native/launcher_link.h"
+#include "sandbox/native/sandbox_directory.h"
+#include "sandbox/native/slots.h"
+#include "sandbox/sandbox.h"
+
+namespace slipway::sandbox::native {
+
+struct NativeOptions {
+  std::filesystem::path state_dir;     ///< sandboxes/ lies in it
+  std::filesystem::path runtime_dir;   ///< of the machine (or, rootless, of the user): /run/slipway
+  std::filesystem::path init_program;  ///< the static `slipway-init`, readable by everyone
+};
+
+/// Sandboxes of this kernel, without any daemon. See sandbox.h for the contract.
+class NativeBackend final : public SandboxBackend {
+ public:
+  /// Makes the directories it needs. `log` outlives it.
+  static Result<std::unique_ptr<NativeBackend>> open(NativeOptions options, Log& log);
+  ~NativeBackend() override;
+
+  Capabilities capabilities() override;
+  Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
+  Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
+  Result<Usage> usage(const SandboxId& id) override;
+  Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override;
+  Result<std::vector<SandboxId>> list_abandoned() override;
+  Result<void> sweep(const os::CallLimit& limit) override;
+
+ private:
+  struct Record {
+    SandboxId id;
+    SandboxDirectory directory;
+    os::SandboxCgroup group;
+    Slot slot;
+    os::Fd process;  ///< pidfd of its first process; none: it never came up
+  };
+  using Records = std::map<SandboxId, std::shared_ptr<Record>>;
+
+  NativeBackend(NativeOptions options, Log& log);
+  std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
+  Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
+  Result<void> tear_down(Record& record, const os::CallLimit& limit);
+  std::shared_ptr<Record> find(const SandboxId& id);
+
+  const NativeOptions options_;
+  Log& log_;
+  const os::CgroupRoot groups_;
+  const std::uint64_t machine_memory_bytes_;
+  Slots slots_;
+  LauncherLink launcher_;
+  os::Guarded<Records> records_;
+};
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,228 @@
+// What holds inside a native sandbox, seen by commands run in it.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "sandbox/native/test_support.h"
+
+namespace slipway::sandbox::native {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Native : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = NativeBackend::open(place_.options(), log_);
+    if (!made) GTEST_SKIP() << made.error().what;
+    backend_ = std::move(*made);
+    spec_.id = SandboxId(new_id());
+    spec_.network = model::Network::none;
+  }
+  void TearDown() override {
+    if (!backend_) return;
+    EXPECT_TRUE(backend_->destroy(spec_.id, os::within(10s)));
+  }
+  void start() {
+    auto started = backend_->start(spec_, os::within(10s));
+    ASSERT_TRUE(started) << started.error().what;
+    leash_ = std::make_unique<os::MessageSocket>(std::move(started->leash));
+  }
+  // What `command` printed, run as `who`; its exit code must be `code`.
+  std::string run(const std::string& command, const std::string& who = "runner", int code = 0) {
+    const Answer answer = ask(*leash_, who + " " + command);
+    EXPECT_EQ(answer.code, code) << command << ": " << answer.output;
+    return answer.output;
+  }
+
+  TestPlace place_;
+  SilentLog log_;
+  std::unique_ptr<NativeBackend> backend_;
+  SandboxSpec spec_;
+  std::unique_ptr<os::MessageSocket> leash_;
+};
+
+TEST_F(Native, StepSeesAHostOfItsOwn) {
+  spec_.hostname = "box";
+  start();
+  EXPECT_EQ(run("id -un; id -u; id -G; hostname; pwd"), "runner\n1001\n1001\nbox\n/\n");
+  EXPECT_EQ(run("ls /home /srv /mnt"), "/home:\nrunner\n\n/mnt:\n\n/srv:\n");
+  EXPECT_EQ(run("ps -e -o pid= | wc -l | tr -d ' '", "runner"), "5\n");
+  EXPECT_EQ(run("ls /proc/1/fd 2>&1 | grep -c denied"), "1\n");
+  EXPECT_EQ(run("cat /proc/net/dev | grep -c :"), "1\n");
+  EXPECT_EQ(run("touch /job/src/x /tmp/x $HOME/x /job/artifacts/x && echo fine"), "fine\n");
+  EXPECT_EQ(run("echo x > /dev/null && head -c 3 /dev/zero | wc -c && test -c /dev/tty && echo y > /dev/shm/y"), "3\n");
+  EXPECT_EQ(run("test -x /run/slipway/bin/slipway && test ! -w /run/slipway && echo fine"), "fine\n");
+}
+
+TEST_F(Native, RootOfTheSandboxIsNotRootOfTheHost) {
+  start();
+  EXPECT_EQ(run("id -u", "root"), "0\n");
+  run("cat /etc/shadow", "root", 1);
+  run("cat /etc/shadow", "runner", 1);
+  run("mount -t tmpfs none /mnt", "root", 32);
+  run("hostname other", "root", 1);
+  run("echo 1 > /proc/sys/kernel/sysrq", "root", 2);
+  run("mknod /tmp/sda b 8 0", "root", 1);
+  run("kill -9 1", "root", 1);
+  EXPECT_EQ(run("touch /usr/local/bin/tool /etc/new && echo fine", "root"), "fine\n");
+  EXPECT_EQ(run("mkdir /tmp/d && chown 1001:1001 /tmp/d && stat -c %u /tmp/d", "root"), "1001\n");
+}
+
+TEST_F(Native, NothingWrittenReachesTheHost) {
+  start();
+  run("touch /usr/local/bin/slipway-was-here", "root");
+  EXPECT_FALSE(std::filesystem::exists("/usr/local/bin/slipway-was-here"));
+}
+
+TEST_F(Native, InitIsOutOfItsStepsReach) {
+  start();
+  run("kill -9 1", "runner", 1);
+  run("prlimit --pid 1 --fsize=0", "root", 1);
+  run("prlimit --pid 1 --fsize=0", "runner", 1);
+  run("echo 1000 > /proc/1/oom_score_adj", "root", 2);
+  run("taskset -p 1 1", "root", 1);
+  EXPECT_EQ(run("cat /proc/1/status | grep Uid", "runner").find("65533"), 5U);
+  EXPECT_EQ(run("grep NoNewPrivs /proc/self/status"), "NoNewPrivs:\t1\n");
+  EXPECT_EQ(run("grep CapEff /proc/self/status"), "CapEff:\t0000000000000000\n");
+}
+
+TEST_F(Native, WorkingTreeAppearsAsTheJobsOwnAndStaysUntouched) {
+  const auto tree = place_.path() / "tree";
+  std::filesystem::create_directory(tree);
+  std::filesystem::create_directory(tree / "sub");
+  std::ofstream(tree / "sub" / "file") << "before";
+  constexpr uid_t kOwner = 54321;
+  for (const auto& path : {tree, tree / "sub", tree / "sub" / "file"}) ASSERT_EQ(::chown(path.c_str(), kOwner, kOwner), 0);
+  ASSERT_EQ(::chmod((tree / "sub" / "file").c_str(), 0600), 0);
+  spec_.mounts.push_back({Mount::Kind::overlay, tree, "/job/src", false, kOwner});
+  start();
+  EXPECT_EQ(run("cd /job/src && stat -c '%U %a' sub/file && cat sub/file && echo after > sub/file && mv sub sub2 && "
+                "touch new && cat sub2/file"), "runner 600\nbeforeafter\n");
+  EXPECT_EQ(os::read_file(tree / "sub" / "file", 100).value_or(""), "before");
+  EXPECT_FALSE(std::filesystem::exists(tree / "new"));
+}
+
+TEST_F(Native, ReadOnlyMountCannotBeWritten) {
+  const auto data = place_.path() / "data";
+  std::filesystem::create_directory(data);
+  std::ofstream(data / "tool") << "#!/bin/sh\n";
+  ::chmod((data / "tool").c_str(), 0755);
+  spec_.mounts.push_back({Mount::Kind::read_only, data, "/job/ci/deep", true, {}});
+  spec_.mounts.push_back({Mount::Kind::read_only, data / "tool", "/job/one-file", false, {}});
+  start();
+  EXPECT_EQ(run("touch /job/ci/deep/x 2>&1 | grep -c Read-only; /job/ci/deep/tool; echo $?; /job/one-file && echo ran", "root").substr(0, 2), "1\n");
+  EXPECT_EQ(run("/job/one-file && echo ran"), "ran\n");
+  run("/job/ci/deep/tool", "runner", 126);
+}
+
+TEST_F(Native, MemoryAndDiskLimitsHold) {
+  spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = 32, .disk_bytes = 16U << 20U};
+  start();
+  run("head -c 1000000000 /dev/zero | tail | wc -c >/dev/null; exit 137", "runner", 137);
+  const auto usage = backend_->usage(spec_.id);
+  ASSERT_TRUE(usage);
+  EXPECT_GT(usage->memory_peak_bytes, 32U << 20U);
+  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a; stat -c %s /tmp/a; head -c 100000 /dev/zero > /job/b; stat -c %s /job/b")
+                .find("No space") != std::string::npos, true);
+  // A shell that cannot fork ends with 2: it had 100 processes to make and may have 32.
+  run("i=0; while [ $i -lt 100 ]; do sleep 9 >/dev/null 2>&1 & i=$((i+1)); done", "runner", 2);
+}
+
+TEST_F(Native, SystemCallsThatMakeNamespacesAreRefusedUnlessNested) {
+  start();
+  run("unshare -U true", "runner", 1);
+}
+
+TEST_F(Native, NestedJobMayMakeItsOwnSandboxes) {
+  spec_.nested = true;
+  start();
+  EXPECT_EQ(run("unshare -Urpf --mount-proc id -u"), "0\n");
+}
+
+TEST_F(Native, ReadOnlyRootLeavesWorkspaceAndTmpWritable) {
+  spec_.read_only_root = true;
+  start();
+  EXPECT_EQ(run("touch /usr/x /var/x /x /etc/x 2>&1 | grep -c Read-only", "root"), "4\n");
+  EXPECT_EQ(run("touch /tmp/x /job/src/x /home/runner/x && echo fine"), "fine\n");
+}
+
+TEST_F(Native, ImageDirectoryIsTheRootAndItsFilesBelongToTheSandbox) {
+  const auto image = place_.path() / "image";
+  for (const char* name : {"bin", "etc", "usr"}) std::filesystem::create_directories(image / name);
+  if (!std::filesystem::exists("/bin/busybox")) GTEST_SKIP() << "no static busybox here";
+  std::filesystem::copy("/bin/busybox", image / "bin" / "busybox");
+  std::filesystem::create_symlink("busybox", image / "bin" / "sh");
+  std::filesystem::create_symlink("/etc", image / "job");  // a link where the workspace belongs stays inside
+  std::ofstream(image / "etc" / "passwd") << "root:x:0:0:root:/root:/bin/sh\n";
+  spec_.image = image;
+  spec_.workspace = "/work";
+  start();
+  EXPECT_EQ(run("busybox stat -c %u /bin/busybox; busybox cat /etc/passwd", "root"),
+            "0\nroot:x:0:0:root:/root:/bin/sh\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\n");
+  EXPECT_EQ(run("busybox touch /etc/x && echo fine", "root"), "fine\n");
+  EXPECT_FALSE(std::filesystem::exists(image / "etc" / "x"));
+}
+
+TEST_F(Native, WorkspaceThatIsALinkOfTheImageStaysInTheImage) {
+  const auto image = place_.path() / "image";
+  for (const char* name : {"bin", "etc"}) std::filesystem::create_directories(image / name);
+  if (!std::filesystem::exists("/bin/busybox")) GTEST_SKIP() << "no static busybox here";
+  std::filesystem::copy("/bin/busybox", image / "bin" / "sh");
+  const auto outside = place_.path() / "outside";
+  std::filesystem::create_directory(outside);
+  std::filesystem::create_symlink(outside, image / "job");
+  spec_.image = image;
+  auto started = backend_->start(spec_, os::within(10s));
+  EXPECT_TRUE(std::filesystem::is_empty(outside));
+}
+
+TEST_F(Native, FailedStartNamesItsStageAndLeavesNothing) {
+  spec_.mounts.push_back({Mount::Kind::read_only, place_.path() / "missing", "/job/x", false, {}});
+  const auto started = backend_->start(spec_, os::within(10s));
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().what.find("root directory"), std::string::npos) << started.error().what;
+  EXPECT_NE(started.error().what.find("missing"), std::string::npos) << started.error().what;
+  EXPECT_TRUE(std::filesystem::is_empty(place_.path() / "state" / "sandboxes"));
+}
+
+TEST_F(Native, KilledOwnerLeavesNothingAfterTheNextSweep) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    auto mine = NativeBackend::open(place_.options(), log_);
+    std::vector<Started> kept;
+    for (int i = 0; i < 3; ++i) {
+      SandboxSpec spec = spec_;
+      spec.id = SandboxId("dies-" + std::to_string(i));
+      auto started = (*mine)->start(spec, os::within(10s));
+      if (!started) ::_exit(1);
+      kept.push_back(std::move(*started));
+    }
+    (void)!::write(ready[1], "x", 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  start();  // a live one of another process
+  const auto before = backend_->list_abandoned();
+  ASSERT_TRUE(before);
+  EXPECT_TRUE(before->empty());
+  ::kill(owner, SIGKILL);
+  ::waitpid(owner, nullptr, 0);
+  const auto abandoned = backend_->list_abandoned();
+  ASSERT_TRUE(abandoned);
+  EXPECT_EQ(abandoned->size(), 3U);
+  EXPECT_TRUE(backend_->sweep(os::within(10s)));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place_.path() / "state" / "sandboxes"), {}), 1);
+  run("true");
+}
+
+}  // namespace
+}  // namespace slipway::sandbox::native

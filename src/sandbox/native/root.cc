@@ -1,0 +1,258 @@
+#include "sandbox/native/root.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "os/files.h"
+#include "os/mount.h"
+#include "sandbox/native/root_files.h"
+
+// Order: everything that needs the host's paths is made detached first; then the process moves into the new root; then
+// what was made is attached by paths of the new root, so that no link in an image can lead out of it.
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+using os::Submounts;
+
+constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr std::uint64_t kSmallTmpfsBytes = 64U << 20U;
+
+struct Prepared {
+  os::Fd mount;
+  std::string inside;
+};
+
+class RootBuilder {
+ public:
+  RootBuilder(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
+              const RootNamespaces& namespaces, int disk)
+      : spec_(spec), host_(host), identity_(identity), namespaces_(namespaces), disk_(disk) {}
+
+  Result<void> build() {
+    SW_CHECK(place_disk());
+    SW_CHECK(prepare_volatile());
+    SW_CHECK(prepare_root());
+    SW_CHECK(prepare_mounts());
+    SW_CHECK(change_root());
+    SW_CHECK(fill());
+    SW_CHECK(mount_kernel_views());
+    SW_CHECK(attach_mounts());
+    if (spec_.sandbox.read_only_root) SW_CHECK(make_root_read_only());
+    return {};
+  }
+
+ private:
+  bool of_host() const { return spec_.sandbox.image == "host"; }
+  bool in_memory() const { return spec_.disk == SetupSpec::Disk::memory; }
+
+  // The writable layers' file system, with the process standing in it.
+  Result<void> place_disk() {
+    os::Fd mount;
+    if (in_memory()) {
+      // The size counts pages; the directories and links below cost none of them.
+      SW_TRY(mount, os::make_mount("tmpfs", {{"size", std::to_string(spec_.disk_bytes)}, {"mode", "0755"}}, 0));
+    } else {
+      SW_TRY(mount, os::clone_mount(disk_, "", Submounts::left_out));
+    }
+    SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "."));
+    if (::fchdir(mount.get()) != 0) return fail_errno(errno, "entering the disk");
+    return {};
+  }
+
+  // /dev, /run and secrets never lie on a disk.
+  Result<void> prepare_volatile() {
+    if (::mkdir("v", 0755) != 0) return fail_errno(errno, "making a directory");
+    if (!in_memory()) {
+      SW_TRY(const os::Fd mount, os::make_mount("tmpfs", {{"size", std::to_string(kSmallTmpfsBytes)}, {"mode", "0755"}}, 0));
+      SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "v"));
+    }
+    for (const char* name : {"v/dev", "v/run", "v/secrets", "v/none"}) {
+      if (::mkdir(name, 0755) != 0) return fail_errno(errno, "making a directory");
+    }
+    SW_CHECK(make_devices("v/dev", identity_));
+    for (const auto& [name, inside] : {std::pair{"v/dev", "/dev"}, {"v/run", "/run"}}) {
+      SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, name, Submounts::included));  // rootless devices are mounts
+      prepared_.push_back({std::move(mount), inside});
+    }
+    SW_TRY(secrets_, os::clone_mount(AT_FDCWD, "v/secrets", Submounts::left_out));
+    SW_TRY(nothing_, os::clone_mount(AT_FDCWD, "v/none", Submounts::left_out));
+    return os::restrict_mount(secrets_.get(), kPlain | MOUNT_ATTR_NOEXEC, Submounts::left_out);
+  }
+
+  Result<void> prepare_root() {
+    if (!of_host()) {
+      SW_TRY(root_, overlay_of(spec_.sandbox.image, namespaces_.sandbox, 0));
+      return {};
+    }
+    if (::mkdir("r", 0755) != 0) return fail_errno(errno, "making the root");
+    SW_TRY(root_, os::clone_mount(AT_FDCWD, "r", Submounts::left_out));
+    for (const std::string& directory : host_.shown) {
+      SW_TRY(os::Fd mount, overlay_of(directory, -1, 0));
+      if (directory == "/etc") SW_CHECK(write_identity_files(last_upper_, spec_, host_, identity_));
+      if (directory == "/usr") SW_CHECK(make_local_directories(last_upper_, identity_));
+      system_.push_back({std::move(mount), directory});
+    }
+    return {};
+  }
+
+  // A writable view of `lower`. `owner_inside` owns its top.
+  Result<os::Fd> overlay_of(const std::string& lower, int user_namespace, std::uint32_t owner_inside) {
+    const std::string number = std::to_string(layers_++);
+    const std::string upper = "u" + number, work = "w" + number;
+    if (::mkdir(upper.c_str(), 0755) != 0 || ::mkdir(work.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
+    const std::uint32_t owner = identity_.outside(owner_inside);
+    if (::chown(upper.c_str(), owner, owner) != 0) return fail_errno(errno, "giving a layer to its owner");
+    std::string lower_text;
+    if (user_namespace >= 0) {
+      SW_TRY(const os::Fd shown, os::clone_mount(AT_FDCWD, lower, Submounts::left_out));
+      SW_CHECK(os::restrict_mount(shown.get(), MOUNT_ATTR_RDONLY, Submounts::left_out, user_namespace));
+      lower_text = "l" + number;
+      if (::mkdir(lower_text.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
+      SW_CHECK(os::attach_mount(shown.get(), AT_FDCWD, lower_text));
+    } else {
+      SW_TRY(lower_text, os::lower_directory(lower, keep_open_));
+    }
+    os::MountOptions options = {{"lowerdir", lower_text}, {"upperdir", upper}, {"workdir", work}};
+    if (!in_memory()) options.emplace_back("volatile", "");  // nothing of a sandbox survives it: no syncs
+    // Else renaming a directory of the lower layer fails, which programs do not expect.
+    options.emplace_back(identity_.kind() == Identity::Kind::root ? std::pair("redirect_dir", "on")
+                                                                  : std::pair("userxattr", ""));
+    auto mount = os::make_mount("overlay", options, kPlain);
+    if (!mount) return wrap(mount.error(), "an overlay of " + lower);
+    last_upper_ = upper;
+    return mount;
+  }
+
+  Result<void> prepare_mounts() {
+    const std::uint32_t owner = job_id(spec_.sandbox.run_as);
+    for (std::size_t i = 0; i < spec_.sandbox.mounts.size(); ++i) {
+      const Mount& wanted = spec_.sandbox.mounts[i];
+      const int shown_as = namespaces_.mount_owner[i];
+      const std::string outside = wanted.outside.string();
+      if (wanted.kind == Mount::Kind::overlay) {
+        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, owner));
+        later_.push_back({std::move(mount), wanted.inside});
+        continue;
+      }
+      SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
+      const unsigned attributes = MOUNT_ATTR_RDONLY | kPlain | (wanted.plain_data ? MOUNT_ATTR_NOEXEC : 0U);
+      if (auto done = os::restrict_mount(mount.get(), attributes, Submounts::included, shown_as); !done) {
+        return wrap(done.error(), outside);
+      }
+      later_.push_back({std::move(mount), wanted.inside});
+    }
+    SW_TRY(program_, os::clone_mount(AT_FDCWD, host_.self, Submounts::left_out));
+    return os::restrict_mount(program_.get(), MOUNT_ATTR_RDONLY | kPlain, Submounts::left_out);
+  }
+
+  Result<void> change_root() {
+    const char* place = of_host() ? "r" : "v/none";
+    SW_CHECK(os::attach_mount(root_.get(), AT_FDCWD, place));
+    if (::fchdir(root_.get()) != 0) return fail_errno(errno, "entering the root");
+    if (::syscall(SYS_pivot_root, ".", ".") != 0) return fail_errno(errno, "pivot_root");
+    // The old root now lies on top of the new one; from here on no path leads to it.
+    if (::umount2(".", MNT_DETACH) != 0) return fail_errno(errno, "leaving the host's root");
+    if (::chdir("/") != 0) return fail_errno(errno, "entering the root");
+    return {};
+  }
+
+  Result<void> fill() {
+    if (of_host()) {
+      for (const auto& [link, target] : host_.links) {
+        if (::symlink(target.c_str(), link.c_str()) != 0) return fail_errno(errno, "linking " + link);
+      }
+    }
+    for (const Prepared& one : system_) SW_CHECK(attach(one));
+    SW_CHECK(make_standard_directories(spec_, identity_));
+    for (const Prepared& one : prepared_) SW_CHECK(attach(one));
+    if (!of_host()) SW_CHECK(write_identity_files_of_image(spec_, identity_));
+    SW_CHECK(make_run_directory(identity_));
+    return os::attach_mount(program_.get(), AT_FDCWD, "/run/slipway/bin/slipway");
+  }
+
+  Result<void> attach(const Prepared& one) { return attach_at(one.mount, one.inside); }
+
+  Result<void> attach_at(const os::Fd& mount, const std::string& inside) {
+    SW_CHECK(make_mount_point(mount.get(), inside, identity_));
+    return os::attach_mount(mount.get(), AT_FDCWD, inside);
+  }
+
+  Result<void> mount_kernel_views() {
+    constexpr unsigned kView = kPlain | MOUNT_ATTR_NOEXEC;
+    SW_TRY(const os::Fd proc, os::make_mount("proc", {}, kView));
+    SW_CHECK(os::attach_mount(proc.get(), AT_FDCWD, "/proc"));
+    if (spec_.sandbox.network != model::Network::host) {  // sysfs shows a network namespace: it must be our own
+      SW_TRY(const os::Fd sys, os::make_mount("sysfs", {}, kView | MOUNT_ATTR_RDONLY));
+      SW_CHECK(os::attach_mount(sys.get(), AT_FDCWD, "/sys"));
+    }
+    const std::string terminal_group = std::to_string(identity_.outside(5));
+    os::MountOptions options = {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}};
+    if (identity_.kind() != Identity::Kind::single) options.emplace_back("gid", terminal_group);
+    SW_TRY(const os::Fd terminals, os::make_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+    SW_CHECK(os::attach_mount(terminals.get(), AT_FDCWD, "/dev/pts"));
+    if (spec_.sandbox.nested) return {};  // the kernel lets a nested job mount its own /proc only if ours is whole
+    for (const std::string& path : host_.masked_files) SW_CHECK(mask("/dev/null", path));
+    for (const std::string& path : host_.masked_directories) SW_CHECK(mask("", path));
+    return {};
+  }
+
+  // `with`: a device; empty: an empty directory.
+  Result<void> mask(const char* with, const std::string& path) {
+    if (::access(path.c_str(), F_OK) != 0) return {};  // no /sys here
+    SW_TRY(const os::Fd mount, *with != '\0' ? os::clone_mount(AT_FDCWD, with, Submounts::left_out)
+                                             : os::clone_mount(nothing_.get(), "", Submounts::left_out));
+    SW_CHECK(os::restrict_mount(mount.get(), MOUNT_ATTR_RDONLY, Submounts::left_out));
+    return os::attach_mount(mount.get(), AT_FDCWD, path);
+  }
+
+  Result<void> attach_mounts() {
+    for (const Prepared& one : later_) SW_CHECK(attach(one));
+    SW_CHECK(attach_at(secrets_, spec_.sandbox.workspace + "/secrets"));
+    return make_workspace_directories(spec_, identity_);
+  }
+
+  // /tmp, /var/tmp, the home and the workspace stay writable: each becomes a mount of its own first.
+  Result<void> make_root_read_only() {
+    for (const std::string& path : {std::string("/tmp"), std::string("/var/tmp"), std::string("/home/runner"),
+                                    spec_.sandbox.workspace}) {
+      SW_TRY(const os::Fd mount, os::clone_mount(AT_FDCWD, path, Submounts::included));
+      SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, path));
+    }
+    for (const Prepared& one : system_) {
+      SW_CHECK(os::restrict_mount(one.mount.get(), MOUNT_ATTR_RDONLY, Submounts::left_out));
+    }
+    return os::restrict_mount(root_.get(), MOUNT_ATTR_RDONLY, Submounts::left_out);
+  }
+
+  const SetupSpec& spec_;
+  const HostLayout& host_;
+  const Identity& identity_;
+  const RootNamespaces& namespaces_;
+  const int disk_;
+  int layers_ = 0;
+  std::string last_upper_;
+  std::vector<os::Fd> keep_open_;
+  os::Fd root_, program_, secrets_, nothing_;
+  std::vector<Prepared> system_;    // the host's directories
+  std::vector<Prepared> prepared_;  // /dev, /run, secrets
+  std::vector<Prepared> later_;     // the spec's mounts
+};
+
+}  // namespace
+
+Result<void> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
+                            const RootNamespaces& namespaces, int disk) {
+  return RootBuilder(spec, host, identity, namespaces, disk).build();
+}
+
+}  // namespace slipway::sandbox::native

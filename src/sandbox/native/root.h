@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/error.h"
+#include "os/fd.h"
+#include "sandbox/native/host_layout.h"
+#include "sandbox/native/identity.h"
+#include "sandbox/native/setup_spec.h"
+
+namespace slipway::sandbox::native {
+
+struct RootNamespaces {
+  int sandbox = -1;              ///< the sandbox's user namespace: an image directory's files are shown through it
+  std::vector<int> mount_owner;  ///< one a SandboxSpec::mounts; -1: files as they are
+};
+
+/// Makes the sandbox's file system and moves the calling process into it. The process is the first of its new mount,
+/// pid and network namespaces, still has the power to mount, and stands in a directory of no other use (its mounts
+/// here are seen by it alone). On error the process is good for nothing but to say so and end.
+Result<void> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
+                            const RootNamespaces& namespaces, int disk);
+
+}  // namespace slipway::sandbox::native

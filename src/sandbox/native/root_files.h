@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "sandbox/native/host_layout.h"
+#include "sandbox/native/identity.h"
+#include "sandbox/native/setup_spec.h"
+
+/// The files and directories that every sandbox has. Absolute paths are of the new root, in which the process stands.
+namespace slipway::sandbox::native {
+
+Result<void> make_devices(const std::string& directory, const Identity& identity);
+
+/// passwd, group, hosts, hostname and resolv.conf into `directory`, the writable layer of /etc.
+Result<void> write_identity_files(const std::string& directory, const SetupSpec& spec, const HostLayout& host,
+                                  const Identity& identity);
+/// The same in /etc of an image, whose own users stay.
+Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity& identity);
+
+/// /usr/local as a place where the sandbox's root may install.
+Result<void> make_local_directories(const std::string& usr, const Identity& identity);
+
+Result<void> make_standard_directories(const SetupSpec& spec, const Identity& identity);
+Result<void> make_run_directory(const Identity& identity);
+Result<void> make_workspace_directories(const SetupSpec& spec, const Identity& identity);
+
+/// An empty directory or file at `path`, as `mount` needs it, where there is none yet.
+Result<void> make_mount_point(int mount, const std::string& path, const Identity& identity);
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,68 @@
+#include "sandbox/native/sandbox_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "os/cgroup.h"
+#include "os/files.h"
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+constexpr std::size_t kMaxLockFile = 64U << 10U;
+
+// Locks the file unless a sweeper removed it between open and lock. False: somebody else has it, or it is gone.
+bool lock_existing(const os::Fd& file) {
+  struct stat status {};
+  return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
+}
+
+}  // namespace
+
+Result<SandboxDirectory> SandboxDirectory::create(const std::filesystem::path& parent, const SandboxId& id,
+                                                  const std::vector<std::string>& groups) {
+  SandboxDirectory made;
+  made.path_ = parent / id.value;
+  made.groups_ = groups;
+  // A sweeper may take a directory in the moment before it is locked: then again.
+  constexpr int kTries = 5;
+  for (int i = 0; i < kTries; ++i) {
+    if (::mkdir(made.path_.c_str(), 0700) != 0) return fail_errno(errno, "making " + made.path_.string());
+    made.lock_ = os::Fd(::open((made.path_ / "lock").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!made.lock_ && errno != ENOENT && errno != EEXIST) return fail_errno(errno, "locking " + made.path_.string());
+    if (!made.lock_ || !lock_existing(made.lock_)) continue;
+    if (auto written = os::write_all(made.lock_.get(), join(groups, "\n")); !written) {
+      (void)made.destroy();  // the first error counts
+      return wrap(written.error(), made.path_.string());
+    }
+    return made;
+  }
+  return fail(ErrorKind::conflict, made.path_.string() + " is being swept");
+}
+
+Result<SandboxDirectory> SandboxDirectory::take_over(const std::filesystem::path& parent, const SandboxId& id) {
+  SandboxDirectory taken;
+  taken.path_ = parent / id.value;
+  // Made where missing: its owner died before, or is about to look for it and will see that it is ours.
+  SW_TRY(taken.lock_, os::open_file(taken.path_ / "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (!lock_existing(taken.lock_)) return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
+  SW_TRY(const std::string text, os::read_all(taken.lock_.get(), kMaxLockFile));
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.empty()) taken.groups_.emplace_back(line);
+  }
+  return taken;
+}
+
+Result<void> SandboxDirectory::destroy() {
+  SW_CHECK(os::remove_cgroups(groups_));
+  SW_CHECK(os::remove_tree(path_));
+  lock_.reset();
+  return {};
+}
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "os/fd.h"
+
+/// state_dir/sandboxes/ID: what a sandbox leaves on disk. Its file `lock` is flock'ed by the owner as long as that
+/// lives, and lists the sandbox's control groups, one a line: all that a sweeper has to remove.
+namespace slipway::sandbox::native {
+
+class SandboxDirectory {
+ public:
+  SandboxDirectory() = default;
+
+  /// A new one, locked. `parent` exists. `conflict`: there is one of this id already.
+  static Result<SandboxDirectory> create(const std::filesystem::path& parent, const SandboxId& id,
+                                         const std::vector<std::string>& groups);
+  /// Takes over one whose owner is dead. `conflict`: it lives; `not_found`.
+  static Result<SandboxDirectory> take_over(const std::filesystem::path& parent, const SandboxId& id);
+
+  const std::filesystem::path& path() const { return path_; }
+  const std::vector<std::string>& groups() const { return groups_; }
+
+  /// Ends what is in its groups and removes them and the directory. Repeatable.
+  Result<void> destroy();
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::string> groups_;
+  os::Fd lock_;
+};
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,123 @@
+#include "sandbox/native/setup_spec.h"
+
+#include <boost/json.hpp>
+
+namespace slipway::sandbox::native {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr ErrorKind kKinds[] = {ErrorKind::invalid,     ErrorKind::not_found, ErrorKind::conflict,
+                                ErrorKind::denied,      ErrorKind::exhausted, ErrorKind::unavailable,
+                                ErrorKind::timeout,     ErrorKind::cancelled, ErrorKind::internal};
+
+json::object to_json(const Mount& mount) {
+  json::object object{{"overlay", mount.kind == Mount::Kind::overlay},
+                      {"outside", mount.outside.string()},
+                      {"inside", mount.inside},
+                      {"plain_data", mount.plain_data}};
+  if (mount.owner) object["owner"] = *mount.owner;
+  return object;
+}
+
+Mount mount_of(const json::object& object) {
+  Mount mount;
+  mount.kind = object.at("overlay").as_bool() ? Mount::Kind::overlay : Mount::Kind::read_only;
+  mount.outside = std::string(object.at("outside").as_string());
+  mount.inside = std::string(object.at("inside").as_string());
+  mount.plain_data = object.at("plain_data").as_bool();
+  if (const auto* owner = object.if_contains("owner")) mount.owner = owner->to_number<std::uint32_t>();
+  return mount;
+}
+
+SetupSpec spec_of(const json::object& object) {
+  SetupSpec spec;
+  SandboxSpec& box = spec.sandbox;
+  box.id = SandboxId(std::string(object.at("id").as_string()));
+  box.image = std::string(object.at("image").as_string());
+  for (const json::value& mount : object.at("mounts").as_array()) box.mounts.push_back(mount_of(mount.as_object()));
+  box.network = static_cast<model::Network>(object.at("network").to_number<int>());
+  box.run_as.kind = static_cast<model::RunAs::Kind>(object.at("run_as").to_number<int>());
+  box.run_as.uid = object.at("run_as_id").to_number<std::uint32_t>();
+  box.workspace = std::string(object.at("workspace").as_string());
+  box.hostname = std::string(object.at("hostname").as_string());
+  box.read_only_root = object.at("read_only_root").as_bool();
+  box.nested = object.at("nested").as_bool();
+  spec.slot = object.at("slot").to_number<int>();
+  spec.disk = object.at("disk_in_memory").as_bool() ? SetupSpec::Disk::memory : SetupSpec::Disk::directory;
+  spec.disk_bytes = object.at("disk_bytes").to_number<std::uint64_t>();
+  spec.nat = {std::string(object.at("nat_interface").as_string()), object.at("nat_host").to_number<std::uint32_t>(),
+              object.at("nat_inside").to_number<std::uint32_t>()};
+  for (const json::value& server : object.at("nameservers").as_array()) {
+    spec.nameservers.emplace_back(server.as_string());
+  }
+  spec.has_init_leaf = object.at("has_init_leaf").as_bool();
+  for (const json::value& group : object.at("groups").as_array()) {
+    spec.groups.push_back({group.at("version").to_number<int>(), group.at("controllers").to_number<unsigned>()});
+  }
+  return spec;
+}
+
+}  // namespace
+
+std::string encode(const SetupSpec& spec) {
+  const SandboxSpec& box = spec.sandbox;
+  json::array mounts, groups, nameservers;
+  for (const Mount& mount : box.mounts) mounts.push_back(to_json(mount));
+  for (const GroupShape& group : spec.groups) {
+    groups.push_back(json::object{{"version", group.version}, {"controllers", group.controllers}});
+  }
+  for (const std::string& server : spec.nameservers) nameservers.emplace_back(server);
+  return json::serialize(json::object{
+      {"id", box.id.value},
+      {"image", box.image},
+      {"mounts", std::move(mounts)},
+      {"network", static_cast<int>(box.network)},
+      {"run_as", static_cast<int>(box.run_as.kind)},
+      {"run_as_id", box.run_as.uid},
+      {"workspace", box.workspace},
+      {"hostname", box.hostname},
+      {"read_only_root", box.read_only_root},
+      {"nested", box.nested},
+      {"slot", spec.slot},
+      {"disk_in_memory", spec.disk == SetupSpec::Disk::memory},
+      {"disk_bytes", spec.disk_bytes},
+      {"nat_interface", spec.nat.interface},
+      {"nat_host", spec.nat.host},
+      {"nat_inside", spec.nat.inside},
+      {"nameservers", std::move(nameservers)},
+      {"has_init_leaf", spec.has_init_leaf},
+      {"groups", std::move(groups)},
+  });
+}
+
+Result<SetupSpec> decode_setup_spec(std::string_view text) {
+  try {
+    return spec_of(json::parse(text).as_object());
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::invalid, std::string("a set-up request is broken: ") + error.what());
+  }
+}
+
+std::string encode_failure(const Error& error) {
+  return json::serialize(json::object{{"error", error.what}, {"kind", to_string(error.kind)}});
+}
+
+Result<void> decode_answer(std::string_view text) {
+  try {
+    const json::value value = json::parse(text);
+    const json::object& object = value.as_object();
+    const auto* error = object.if_contains("error");
+    if (error == nullptr) return {};
+    const std::string_view kind = object.at("kind").as_string();
+    for (const ErrorKind known : kKinds) {
+      if (to_string(known) == kind) return fail(known, std::string(error->as_string()));
+    }
+    return fail(ErrorKind::internal, std::string(error->as_string()));
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::internal, std::string("the launcher's answer is broken: ") + error.what());
+  }
+}
+
+}  // namespace slipway::sandbox::native

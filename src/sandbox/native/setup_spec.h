@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+/// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
+///
+/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2] the disk (a directory on which the
+/// sandbox's writable layers lie; only when `disk` is `directory`), [3..] see `has_init_leaf` and `groups`.
+/// Answer, on the status socket: {} with a pidfd of process 1 once set-up is done, or {"error","kind"}.
+namespace slipway::sandbox::native {
+
+inline constexpr std::uint32_t kIdsPerSlot = 65'536;
+inline constexpr std::uint32_t kInitId = 65'533;  ///< no step can have it
+inline constexpr std::uint32_t kRunnerId = 1001;
+
+struct NatAddress {
+  std::string interface;  ///< the host's end
+  std::uint32_t host = 0, inside = 0;  ///< IPv4, host byte order, both in one /30
+};
+
+struct GroupShape {
+  int version = 1;
+  unsigned controllers = 0;
+};
+
+struct SetupSpec {
+  SandboxSpec sandbox;
+  int slot = 0;
+  enum class Disk { memory, directory } disk = Disk::memory;
+  std::uint64_t disk_bytes = 0;  ///< size of the tmpfs for `memory`
+  NatAddress nat;                ///< for Network::nat
+  std::vector<std::string> nameservers;  ///< as the sandbox can reach them
+  bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes before those of `groups`
+  std::vector<GroupShape> groups;
+};
+
+std::string encode(const SetupSpec& spec);
+Result<SetupSpec> decode_setup_spec(std::string_view text);
+
+/// A set-up that failed: the error begins with the stage.
+std::string encode_failure(const Error& error);
+/// Nothing: the answer says that set-up is done.
+Result<void> decode_answer(std::string_view text);
+
+}  // namespace slipway::sandbox::native
