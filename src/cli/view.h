@@ -24,14 +24,16 @@ enum class ViewKind {
 
 struct ViewOptions {
   ViewKind kind = ViewKind::plain;
-  int fd = 1;  ///< where it writes; not owned
+  int fd = 1;  ///< where it writes; not owned. SIGPIPE must be ignored
   bool colour = false;
-  /// What the summary names: artifacts stored (name, job), caches, and so on; called once, after the last run's end,
-  /// on the view's thread. May be null.
-  std::function<std::vector<std::string>()> closing_lines;
   std::filesystem::path journal_root;  ///< the state directory, which journal paths of notices are relative to
-  std::string program = "slipway";  ///< for commands in hints
-  std::string retrigger_hint;       ///< `slipway run FILE`: the beginning of the command that would run what was asked for
+  bool several_runs = false;           ///< jobs are named with their workflow
+  std::string program = "slipway";     ///< for commands in hints
+  /// What else the summary says (caches restored and evicted, limits that did not hold); asked once, after the last
+  /// run's end, on the view's thread. May be null.
+  std::function<std::vector<std::string>()> closing_lines;
+  /// Nobody reads what is written any more (`slipway run | head`); called once, on the view's thread. May be null.
+  std::function<void()> on_reader_gone;
 };
 
 /// Which view fits descriptor `fd`: --json, --quiet, then whether it is a terminal and $TERM is not `dumb`.
@@ -48,7 +50,8 @@ class View : public model::Listener {
   virtual Result<void> close() = 0;
 };
 
-/// `on_notice` blocks only while its queue of 65,536 notices is full. The view closes by itself when destroyed.
+/// `on_notice` blocks only while 65,536 notices wait, of which progress of one attempt counts as one. The view closes
+/// by itself when destroyed.
 Result<std::unique_ptr<View>> make_view(ViewOptions options);
 
 }  // namespace slipway::cli

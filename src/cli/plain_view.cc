@@ -1,0 +1,146 @@
+#include "cli/plain_view.h"
+
+#include "cli/configuration.h"
+#include "cli/terminal_text.h"
+
+namespace slipway::cli {
+
+std::string annotation_text(const wire::payload::Annotation& annotation) {
+  std::string text = fmt::format("{}: ", wire::payload::to_string(annotation.level));
+  if (!annotation.file.empty()) {
+    text += annotation.line > 0 ? fmt::format("{}:{}: ", annotation.file, annotation.line) : annotation.file + ": ";
+  }
+  if (!annotation.title.empty()) text += annotation.title + (annotation.message.empty() ? "" : ": ");
+  return text + annotation.message;
+}
+
+void PlainView::line(std::string_view label, std::string_view mark, std::string_view text) {
+  if (lines_ != Lines::all) return;
+  std::string& out = sink_.buffer();
+  append_printable(out, label, Colour::strip);
+  if (!mark.empty()) {
+    out += ' ';
+    out += mark;
+    out += ' ';
+  }
+  // What jobs and files say may hold newlines: still one line.
+  std::string one(text);
+  std::ranges::replace(one, '\n', ' ');
+  append_printable(out, one, colour_ ? Colour::keep : Colour::strip);
+  out += '\n';
+  sink_.written();
+}
+
+void PlainView::run_started(const model::RunStarted& started) {
+  summary_.run_started(started);
+  std::string where = started.branch;
+  if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", started.sha.substr(0, 10));
+  line("", "", fmt::format("run {} of {} ({}{}{}): {} job{}", started.run.value, started.workflow, started.event,
+                           where.empty() ? "" : ", ", where, started.jobs.size(), started.jobs.size() == 1 ? "" : "s"));
+}
+
+void PlainView::jobs_added(const model::JobsAdded& added) {
+  line("", "", fmt::format("{} more job{} ({}): {}", added.jobs.size(), added.jobs.size() == 1 ? "" : "s", added.because,
+                           join(added.jobs, ", ")));
+}
+
+void PlainView::attempt_started(const AttemptView& attempt, Time /*at*/) {
+  if (attempt.number > 1) line(attempt.label, ">", fmt::format("try {}", attempt.number));
+}
+
+void PlainView::step_started(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::StepStarted& started,
+                             Time /*at*/) {
+  const std::string again = started.attempt > 1 ? fmt::format(" (try {})", started.attempt) : "";
+  line(attempt.label, ">", fmt::format("{}{}: {}", started.name, again, started.command));
+}
+
+void PlainView::output(const AttemptView& attempt, const OutputLine& output_line) {
+  if (lines_ != Lines::all) return;
+  if (prefix_of_ != attempt.label) {
+    prefix_of_ = attempt.label;
+    prefix_.clear();
+    append_printable(prefix_, attempt.label, Colour::strip);
+    prefix_ = fmt::format("{}{} |{} ", dim(colour_), prefix_, reset(colour_));
+  }
+  std::string& out = sink_.buffer();
+  out += prefix_;
+  std::string_view text = output_line.text;
+  if (text.find('\r') != std::string_view::npos) text = after_carriage_returns(text);
+  append_printable(out, text, colour_ ? Colour::keep : Colour::strip);
+  // A colour that a job left on must not run into what follows.
+  if (colour_ && text.find('\x1b') != std::string_view::npos) out += reset(colour_);
+  out += '\n';
+  sink_.written();
+}
+
+void PlainView::output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time /*at*/) {
+  line(attempt.label, "!", fmt::format("{} of output of step {} were cut by the log cap", size_text(bytes), attempt.step_name(step)));
+}
+
+void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::StepFinished& finished,
+                              Time /*at*/) {
+  const model::StepResult& result = finished.result;
+  if (result.outcome == model::Outcome::skipped) {
+    return line(attempt.label, "<", fmt::format("{} skipped{}{}", result.name, finished.reason.empty() ? "" : ": ", finished.reason));
+  }
+  std::string text = fmt::format("{} {}", result.name, result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
+  if (const std::string exit = exit_text(result.exit_code); !exit.empty()) text += fmt::format(" ({})", exit);
+  text += fmt::format(" in {}", to_short_text(result.finished - result.started));
+  if (!finished.reason.empty()) text += ": " + finished.reason;
+  if (finished.failure_allowed) text += " (allowed)";
+  if (finished.will_retry) text += "; trying again";
+  line(attempt.label, "<", text);
+}
+
+void PlainView::annotated(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::Annotation& annotation,
+                          Time /*at*/) {
+  summary_.annotated(attempt, annotation);
+  line(attempt.label, "!", annotation_text(annotation));
+}
+
+void PlainView::stored(const AttemptView& attempt, const wire::payload::Artifact& artifact, Time /*at*/) {
+  summary_.stored(attempt, artifact);
+  for (const std::string& refused : artifact.refused) {
+    line(attempt.label, "!", fmt::format("artifact {}: not taken: {}", artifact.name, refused));
+  }
+}
+
+void PlainView::noticed(const AttemptView& attempt, const wire::payload::Notice& notice, Time /*at*/) {
+  summary_.noticed(attempt, notice);
+  line(attempt.label, "!", notice.message);
+}
+
+void PlainView::journal_damaged(const AttemptView& attempt, const std::string& what) { line(attempt.label, "!", what); }
+
+void PlainView::attempt_finished(const AttemptView& attempt, const model::AttemptFinished& finished) {
+  summary_.attempt_finished(attempt, finished);
+  if (!finished.will_retry) return;
+  line(attempt.label, "<", fmt::format("try {} {}{}{}; trying again", attempt.number, outcome_text(finished.report.outcome),
+                                       finished.report.reason.empty() ? "" : ": ", finished.report.reason));
+}
+
+void PlainView::job_finished(const model::JobFinished& finished, const std::string& label) {
+  summary_.job_finished(finished, label);
+  std::string text = outcome_text(finished.outcome);
+  if (finished.finished > finished.started) text += fmt::format(" in {}", to_short_text(finished.finished - finished.started));
+  if (!finished.reason.empty()) text += ": " + finished.reason;
+  if (finished.failure_allowed) text += " (allowed)";
+  line(label, "<", text);
+}
+
+void PlainView::triggered(const model::Triggered& triggered) {
+  summary_.triggered(triggered);
+  line(triggered.by_job, "!", fmt::format("asks for job {}{}", triggered.job, triggered.accepted ? ", which joins this run" : ""));
+}
+
+void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
+void PlainView::said(std::string_view text) { line("", "", text); }
+void PlainView::pause(Time /*now*/) { sink_.flush(); }
+
+void PlainView::end(const std::vector<std::string>& closing_lines) {
+  sink_.flush();
+  sink_.buffer() += summary_.text(lines_ == Lines::all ? Summary::Detail::all : Summary::Detail::failures, closing_lines);
+  sink_.flush();
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,216 @@
+#include "cli/summary.h"
+
+#include <boost/json.hpp>
+
+#include "cli/configuration.h"
+#include "cli/terminal_text.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr std::size_t kErrorLines = 5;
+constexpr std::size_t kMaxNotes = 20;
+constexpr std::size_t kMaxCommand = 400;
+
+std::string count_text(const std::map<model::Outcome, std::size_t>& counts) {
+  std::vector<std::string> parts;
+  for (const auto& [outcome, count] : counts) parts.push_back(fmt::format("{} {}", count, outcome_text(outcome)));
+  return join(parts, ", ");
+}
+
+const boost::json::object* find_job(const boost::json::value& trigger, const std::string& name) {
+  if (!trigger.is_object()) return nullptr;
+  const boost::json::object& object = trigger.get_object();
+  const boost::json::value* jobs = object.if_contains("jobs");
+  if (jobs == nullptr || !jobs->is_array()) return &object;
+  for (const boost::json::value& job : jobs->get_array()) {
+    if (!job.is_object()) continue;
+    for (const char* key : {"job_name", "name", "template"}) {
+      const boost::json::value* value = job.get_object().if_contains(key);
+      if (value != nullptr && value->is_string() && std::string_view(value->get_string()) == name) return &job.get_object();
+    }
+  }
+  return nullptr;
+}
+
+std::string text_of(const boost::json::object& object, const char* key) {
+  const boost::json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace
+
+std::string shell_quoted(std::string_view word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos) return std::string(word);
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') quoted += "'\\''";
+    else quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string command_for(const std::string& program, const model::Triggered& triggered) {
+  const std::string by_file = fmt::format("{} run {}", program, shell_quoted(".slipway/jobs/" + triggered.job + ".yaml"));
+  boost::json::error_code problem;
+  const boost::json::value trigger = boost::json::parse(triggered.json, problem);
+  if (problem) return by_file;
+  const boost::json::object* job = find_job(trigger, triggered.job);
+  if (job == nullptr) return by_file;
+  std::string script = text_of(*job, "job_command");
+  if (script.empty()) script = text_of(*job, "run");
+  std::string command = script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(script));
+  if (const boost::json::value* env = job->if_contains("env"); env != nullptr && env->is_object()) {
+    for (const auto& [key, value] : env->get_object()) {
+      if (!value.is_string()) continue;
+      command += fmt::format(" -e {}", shell_quoted(fmt::format("{}={}", std::string_view(key), std::string_view(value.get_string()))));
+    }
+  }
+  // A command that was cut would do something else.
+  return command.size() > kMaxCommand ? std::string() : command;
+}
+
+void Summary::run_started(const model::RunStarted& started) {
+  order_.push_back(started.run);
+  runs_[started.run].started = started;
+}
+
+void Summary::annotated(const AttemptView& attempt, const wire::payload::Annotation& annotation) {
+  if (annotation.level == wire::payload::Annotation::Level::notice) return;
+  std::vector<std::string>& warnings = runs_[attempt.run].warnings;
+  if (warnings.size() >= kMaxNotes) return;
+  std::string place = annotation.file;
+  if (!place.empty() && annotation.line > 0) place += fmt::format(":{}", annotation.line);
+  if (!place.empty()) place += ": ";
+  warnings.push_back(fmt::format("{}: {}{}", attempt.label, place, annotation.message.empty() ? annotation.title : annotation.message));
+}
+
+void Summary::noticed(const AttemptView& attempt, const wire::payload::Notice& notice) {
+  std::vector<std::string>& warnings = runs_[attempt.run].warnings;
+  if (warnings.size() < kMaxNotes) warnings.push_back(fmt::format("{}: {}", attempt.label, notice.message));
+}
+
+void Summary::stored(const AttemptView& attempt, const wire::payload::Artifact& artifact) {
+  RunEnd& run = runs_[attempt.run];
+  auto& kept = artifact.kind == wire::payload::Artifact::Kind::cache ? run.caches : run.artifacts;
+  if (kept.size() < kMaxNotes) kept.push_back({artifact.name, attempt.label, artifact.files, artifact.bytes});
+}
+
+void Summary::attempt_finished(const AttemptView& attempt, const model::AttemptFinished& finished) {
+  LastAttempt last{.journal_path = attempt.journal_path, .failed_steps = {}, .steps = finished.report.steps.size()};
+  for (std::size_t i = 0; i < finished.report.steps.size(); ++i) {
+    const model::StepResult& step = finished.report.steps[i];
+    if (model::ending_of(step.outcome) != model::Ending::failed) continue;
+    last.failed_steps.push_back({step.name, static_cast<std::uint16_t>(i), step.outcome, step.exit_code});
+  }
+  attempts_.insert_or_assign({finished.run, finished.job}, std::move(last));
+}
+
+void Summary::job_finished(const model::JobFinished& finished, const std::string& label) {
+  RunEnd& run = runs_[finished.run];
+  ++run.jobs;
+  ++run.counts[finished.outcome];
+  auto attempt = attempts_.extract({finished.run, finished.job});
+  if (finished.outcome == model::Outcome::succeeded) return;
+  if (finished.failure_allowed) ++run.allowed_failures;
+  if (run.ends.size() >= kMaxDetails) {
+    ++run.more_ends;
+    return;
+  }
+  run.ends.push_back({finished, label, attempt.empty() ? LastAttempt{} : std::move(attempt.mapped())});
+}
+
+void Summary::triggered(const model::Triggered& triggered) {
+  std::vector<model::Triggered>& triggers = runs_[triggered.run].triggers;
+  if (!triggered.accepted && triggers.size() < kMaxNotes) triggers.push_back(triggered);
+}
+
+void Summary::run_finished(const model::RunFinished& finished) {
+  RunEnd& run = runs_[finished.run];
+  run.finished = finished;
+  run.ended = true;
+}
+
+std::string Summary::text(Detail detail, const std::vector<std::string>& closing_lines) const {
+  std::string out;
+  for (const RunId& id : order_) append_run(out, runs_.at(id), detail);
+  if (detail == Detail::all) {
+    for (const std::string& line : closing_lines) {
+      out += "  ";
+      append_printable(out, line, Colour::strip);
+      out += '\n';
+    }
+  }
+  return out;
+}
+
+void Summary::append_run(std::string& out, const RunEnd& run, Detail detail) const {
+  const model::Outcome outcome = run.finished.outcome;
+  const bool went_well = run.ended && outcome == model::Outcome::succeeded;
+  if (detail == Detail::failures && went_well) return;
+  const Mark mark = run.ended ? mark_of(outcome) : Mark::cancelled;
+  if (detail == Detail::all) out += '\n';
+  out += fmt::format("{} {}{}{} {}", symbol(mark, colour_), bold(colour_), printable(run.started.workflow, Colour::strip),
+                     reset(colour_), run.ended ? outcome_text(outcome) : "did not end");
+  if (run.ended) out += fmt::format(" in {}", to_short_text(run.finished.at - run.started.at));
+  if (!run.finished.reason.empty()) out += fmt::format(": {}", printable(run.finished.reason, Colour::strip));
+  out += fmt::format("  {}({}; run {}){}\n", dim(colour_), count_text(run.counts), run.started.run.value, reset(colour_));
+  for (const JobEnd& end : run.ends) append_job(out, run, end);
+  if (run.more_ends > 0) {
+    out += fmt::format("  ... and {} more: {} runs view {}\n", run.more_ends, program_, run.started.run.value);
+  }
+  for (const std::string& warning : run.warnings) {
+    out += fmt::format("  {} {}\n", symbol(Mark::allowed_failure, colour_), printable(warning, Colour::strip));
+  }
+  if (detail == Detail::failures) return;
+  append_stored(out, run);
+  append_triggers(out, run);
+}
+
+void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end) const {
+  const model::JobFinished& job = end.notice;
+  const Mark mark = job.failure_allowed ? Mark::allowed_failure : mark_of(job.outcome);
+  out += fmt::format("  {} {}  {}", symbol(mark, colour_), printable(end.label, Colour::strip), outcome_text(job.outcome));
+  if (job.finished > job.started) out += fmt::format(" in {}", to_short_text(job.finished - job.started));
+  if (!job.reason.empty()) out += fmt::format(": {}", printable(job.reason, Colour::strip));
+  if (job.failure_allowed) out += " (allowed)";
+  out += '\n';
+  if (model::ending_of(job.outcome) != model::Ending::failed) return;
+  for (const FailedStep& step : end.attempt.failed_steps) {
+    const std::string exit = exit_text(step.exit_code);
+    out += fmt::format("      step {}: {}{}\n", printable(step.name, Colour::strip), outcome_text(step.outcome),
+                       exit.empty() ? "" : ", " + exit);
+    for (const std::string& line : error_lines(end.attempt.journal_path, step.index, kErrorLines)) {
+      out += fmt::format("      {}|{} {}\n", dim(colour_), reset(colour_), line);
+    }
+  }
+  if (end.attempt.steps > 0) {
+    out += fmt::format("      {} logs {} {}\n", program_, run.started.run.value, shell_quoted(job.job));
+  }
+}
+
+void Summary::append_stored(std::string& out, const RunEnd& run) const {
+  for (const Kept& artifact : run.artifacts) {
+    out += fmt::format("  artifact {} of {} ({} file{}, {}): {} runs artifacts {} {}\n", printable(artifact.name, Colour::strip),
+                       printable(artifact.job, Colour::strip), artifact.files, artifact.files == 1 ? "" : "s",
+                       size_text(artifact.bytes), program_, run.started.run.value, shell_quoted(artifact.name));
+  }
+  for (const Kept& cache : run.caches) {
+    out += fmt::format("  cache {} saved by {} ({})\n", printable(cache.name, Colour::strip), printable(cache.job, Colour::strip),
+                       size_text(cache.bytes));
+  }
+}
+
+void Summary::append_triggers(std::string& out, const RunEnd& run) const {
+  for (const model::Triggered& triggered : run.triggers) {
+    out += fmt::format("  would run next: {} (asked for by {}", printable(triggered.job, Colour::strip),
+                       printable(triggered.by_job, Colour::strip));
+    out += triggered.reason.empty() ? ")\n" : fmt::format("; {})\n", printable(triggered.reason, Colour::strip));
+    const std::string command = command_for(program_, triggered);
+    if (!command.empty()) out += fmt::format("      {}\n", printable(command, Colour::strip));
+  }
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/text.h"
+#include "model/definition.h"
+
+/// Text on its way to a terminal, and the shapes and colours of states.
+namespace slipway::cli {
+
+/// As slipway::printable, appended to `out`: built for log lines, most of which are plain ASCII (over 1 GB/s).
+void append_printable(std::string& out, std::string_view text, Colour colour);
+
+/// What is left of a line on which a program drew progress with carriage returns: the last thing drawn.
+std::string_view after_carriage_returns(std::string_view line);
+
+/// Columns that printable text takes: SGR sequences and combining marks none, wide characters two.
+std::size_t display_width(std::string_view printable);
+/// The beginning of `printable` that fits into `columns`, with `…` where something was cut and colours reset.
+std::string fit(std::string_view printable, std::size_t columns);
+
+enum class Mark { pending, blocked, running, succeeded, failed, allowed_failure, infra_failed, timed_out, cancelled, skipped };
+Mark mark_of(model::Outcome outcome);
+
+/// Shape and, if wanted, colour: `✓`, never colour alone.
+std::string symbol(Mark mark, bool colour);
+/// `\x1b[32m` and so on; empty without colour.
+std::string_view colour_of(Mark mark, bool colour);
+std::string_view reset(bool colour);
+std::string_view bold(bool colour);
+std::string_view dim(bool colour);
+
+/// `timed out`, `out of memory`: for people.
+std::string outcome_text(model::Outcome outcome);
+/// `exit 2`, `killed by signal 9`; empty for 0.
+std::string exit_text(int exit_code);
+
+}  // namespace slipway::cli
