@@ -14,7 +14,6 @@ namespace slipway::objects {
 
 namespace {
 
-constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::size_t kMaxObjects = 10'000'000;
 
 std::filesystem::path path_of(const std::filesystem::path& root, const Digest& digest) {
@@ -44,6 +43,7 @@ class FileUpload final : public Upload {
     // The same content again: what is there is as good, and a sweep must see that it is wanted anew.
     if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) {
       if (errno != ENOENT) return fail_errno(errno, "touching " + path.string());
+      SW_CHECK(os::make_directories(path.parent_path(), 0700));
       SW_CHECK(file_.publish(path));
     }
     SW_TRY(const os::Fd kept, os::open_file(path, O_RDONLY));
@@ -62,17 +62,6 @@ class FileUpload final : public Upload {
 Result<std::unique_ptr<FileObjects>> FileObjects::open_at(const std::filesystem::path& root, const Options& options) {
   SW_CHECK(os::make_directories(root, 0700));
   SW_CHECK(os::make_directories(root / "staging", 0700));
-  for (const char high : kHex) {
-    for (const char low : kHex) {
-      const auto shard = root / std::string({high, low});
-      if (::mkdir(shard.c_str(), 0700) == 0) continue;
-      if (errno != EEXIST) return fail_errno(errno, "creating " + shard.string());
-      // `ff` is made last: where it is, all are.
-      if (high == '0' && low == '0' && ::access((root / "ff").c_str(), F_OK) == 0) {
-        return std::unique_ptr<FileObjects>(new FileObjects(root, options));
-      }
-    }
-  }
   return std::unique_ptr<FileObjects>(new FileObjects(root, options));
 }
 
