@@ -175,6 +175,14 @@ Result<std::string> image_of(const Run& run, const JobDefinition& definition, co
   return expanded(*definition.image, scope, "image");
 }
 
+Resources with_defaults(Resources own, const Resources& defaults) {
+  if (!own.cpus) own.cpus = defaults.cpus;
+  if (!own.memory_bytes) own.memory_bytes = defaults.memory_bytes;
+  if (!own.disk_bytes) own.disk_bytes = defaults.disk_bytes;
+  if (!own.pids) own.pids = defaults.pids;
+  return own;
+}
+
 }  // namespace
 
 Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt, int number, Purpose purpose) {
@@ -193,7 +201,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.attempt_number = number;
   SW_TRY(spec.image, image_of(run, definition, scope));
   spec.network = definition.network.value_or(Network::nat);
-  spec.resources = definition.resources;
+  spec.resources = with_defaults(definition.resources, run.options.default_resources);
   spec.run_as = definition.run_as.value_or(RunAs{});
   if (!definition.workspace.empty()) spec.workspace = definition.workspace;
   spec.read_only_root = definition.read_only_root;

@@ -95,6 +95,7 @@ struct RunOptions {
   Variables env;                         ///< above the job's own env, below a step's
   std::string image;                     ///< in place of every job's; empty: none
   std::string default_image = "host";    ///< where neither job nor defaults name one
+  Resources default_resources;           ///< where the job says nothing
   std::vector<std::string> only_jobs;    ///< by definition or instance name; empty: all
   bool with_dependencies = true;         ///< of only_jobs
   std::map<std::string, std::string> only_matrix;  ///< keeps only instances with these values
