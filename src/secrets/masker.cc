@@ -40,23 +40,43 @@ void MaskingStream::feed(std::string_view bytes, std::string& out) {
     out.append(bytes);  // nothing can be held without needles
     return;
   }
-  while (!bytes.empty()) {
-    const std::string_view slice = bytes.substr(0, kSlice);
-    held_.append(slice);
-    decide(false, out);
-    bytes.remove_prefix(slice.size());
+  if (!held_.empty()) bytes.remove_prefix(join_held(bytes, out));
+  // What was held is decided or all of it is: the rest is scanned where it lies, not copied.
+  while (held_.empty() && !bytes.empty()) {
+    const std::string_view slice = bytes.substr(0, std::max(kSlice, 2 * matcher_->longest()));
+    const std::size_t decided = decide(slice, Ended::no, out);
+    if (slice.size() == bytes.size()) held_ = bytes.substr(decided);
+    bytes.remove_prefix(slice.size() == bytes.size() ? bytes.size() : decided);
   }
 }
 
-void MaskingStream::finish(std::string& out) { decide(true, out); }
+/// Decides what is held together with so much of `bytes` as can matter to it; returns how many of `bytes` are dealt
+/// with. Afterwards nothing is held, or all of `bytes` is.
+std::size_t MaskingStream::join_held(std::string_view bytes, std::string& out) {
+  const std::size_t before = held_.size();
+  const std::size_t taken = std::min(bytes.size(), matcher_->longest());
+  held_.append(bytes.substr(0, taken));
+  const std::size_t decided = decide(held_, Ended::no, out);
+  if (decided < before) {
+    // A needle may still grow from within what was held: it is longer than that and all of `bytes`.
+    held_.erase(0, decided);
+    return taken;
+  }
+  held_.clear();
+  return decided - before;
+}
+
+void MaskingStream::finish(std::string& out) {
+  (void)decide(held_, Ended::yes, out);  // all of it
+  held_.clear();
+}
 
 std::size_t MaskingStream::held_bytes() const { return held_.size(); }
 
 /// Everything before the first place where a needle may still be growing is decided: no later byte changes which
-/// needles lie there. A mask may reach over that place; then `covered_` remembers how far.
-void MaskingStream::decide(bool ended, std::string& out) {
-  const std::string_view text = held_;
-  const std::size_t decided = ended ? text.size() : matcher_->first_open(text);
+/// needles lie there. A mask may reach over that place; then `covered_` remembers how far. Returns that place.
+std::size_t MaskingStream::decide(std::string_view text, Ended ended, std::string& out) {
+  const std::size_t decided = ended == Ended::yes ? text.size() : matcher_->first_open(text);
   std::vector<Matcher::Match> matches;
   matcher_->find(text, matches);
   std::sort(matches.begin(), matches.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
@@ -72,7 +92,7 @@ void MaskingStream::decide(bool ended, std::string& out) {
   }
   if (masked_to < decided) out.append(text.substr(masked_to, decided - masked_to));
   covered_ = masked_to > decided ? masked_to - decided : 0;
-  held_.erase(0, decided);
+  return decided;
 }
 
 }  // namespace slipway::secrets

@@ -69,12 +69,13 @@ class MaskingStream {
   std::uint64_t masked_count() const { return masked_; }
 
  private:
-  void take(std::string_view bytes, std::string& out);
-  void decide(bool ended, std::string& out);
+  enum class Ended { no, yes };
+  std::size_t join_held(std::string_view bytes, std::string& out);
+  std::size_t decide(std::string_view text, Ended ended, std::string& out);
 
   const Matcher* matcher_;
   std::string held_;
-  std::size_t covered_ = 0;  // so many bytes at the front of held_ a mask already stands for
+  std::size_t covered_ = 0;  // for so many of the next bytes a mask stands already
   std::uint64_t masked_ = 0;
 };
 

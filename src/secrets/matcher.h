@@ -41,6 +41,7 @@ class Matcher {
   std::size_t first_open(std::string_view text) const;
 
   std::size_t needle_count() const { return needles_.size(); }
+  std::size_t longest() const { return longest_; }
   std::size_t needle_bytes() const { return needle_bytes_; }
 
  private:
