@@ -1,5 +1,5 @@
 // The masker on a build log, by number of secrets; beside it memcpy (the bound) and a loop of memmem over the plain
-// values alone. Usage: masker_bench [MiB] [ROUNDS]
+// values alone. Usage: masker_growth_bench [MiB] [ROUNDS]
 #include <fmt/format.h>
 
 #include <array>
