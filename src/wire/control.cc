@@ -73,17 +73,15 @@ Request state_of(const Fields& fields) {
   if (what != "is_job_running" && what != "job_result") fields.refuse("what", "is_job_running or job_result");
   const std::string job = fields.required_text("job");
   check_size(fields, "job", job, kMaxName);
-  return AskOwner{"state", json::serialize(json::object{{"what", what}, {"job", job}})};
+  return state_question(what, job);
 }
 
 Request changed_files_of(const Fields& fields) {
-  json::object object;
-  for (const std::string_view key : {"from", "to"}) {
-    const std::string revision = fields.text(key);
-    check_size(fields, key, revision, kMaxName);
-    if (!revision.empty()) object[key] = revision;
-  }
-  return AskOwner{"changed_files", json::serialize(object)};
+  const std::string from = fields.text("from");
+  const std::string to = fields.text("to");
+  check_size(fields, "from", from, kMaxName);
+  check_size(fields, "to", to, kMaxName);
+  return changed_files_question(from, to);
 }
 
 json::object to_object(const Request& request) {
@@ -128,6 +126,35 @@ bool is_name(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
+}
+
+std::string trigger_json(const TriggeredJob& job) {
+  json::object entry{{"job_name", job.name}};
+  if (!job.run.empty()) entry["job_command"] = job.run;
+  if (!job.condition.empty()) entry["condition"] = job.condition;
+  if (!job.depends_on.empty()) entry["depends_on"] = to_json_array(job.depends_on);
+  json::object env;
+  for (const auto& [name, value] : job.env) env[name] = value;
+  if (!env.empty()) entry["env"] = std::move(env);
+  return json::serialize(json::object{{"type", "trigger_job"}, {"jobs", json::array{std::move(entry)}}});
+}
+
+Request state_question(const std::string& what, const std::string& job) {
+  return AskOwner{"state", json::serialize(json::object{{"what", what}, {"job", job}})};
+}
+
+Request changed_files_question(const std::string& from, const std::string& to) {
+  json::object object;
+  if (!from.empty()) object["from"] = from;
+  if (!to.empty()) object["to"] = to;
+  return AskOwner{"changed_files", json::serialize(object)};
+}
+
+std::vector<std::string> texts_in(std::string_view result, std::string_view key) {
+  const auto object = parse_object(result, "result");
+  if (!object) return {};
+  std::string problem;
+  return Fields(*object, &problem).texts(key);
 }
 
 std::string encode(const Request& request) { return json::serialize(to_object(request)); }

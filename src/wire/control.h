@@ -66,6 +66,19 @@ struct Answer {
   std::string error;
 };
 
+/// One job to be asked for, as the command line of `slipway trigger` can say it.
+struct TriggeredJob {
+  std::string name, run, condition;
+  std::vector<std::string> depends_on;
+  std::vector<std::pair<std::string, std::string>> env;
+};
+/// ... in the trigger format.
+std::string trigger_json(const TriggeredJob& job);
+Request state_question(const std::string& what, const std::string& job);
+Request changed_files_question(const std::string& from, const std::string& to);
+/// The list of texts at `key` of an answer's result; empty when there is none.
+std::vector<std::string> texts_in(std::string_view result, std::string_view key);
+
 std::string encode(const Request& request);
 /// `invalid` with a message for the step's author: sizes, names and words are all checked here.
 Result<Request> decode_request(std::string_view text);

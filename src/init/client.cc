@@ -1,0 +1,274 @@
+#include "init/client.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "os/files.h"
+
+namespace slipway::init {
+
+namespace control = wire::control;
+
+const char* const kClientUsage =
+    "usage: slipway COMMAND ...        (inside a job)\n"
+    "  output NAME VALUE               set an output of this job; VALUE `-` reads standard input\n"
+    "  var NAME VALUE                  set a variable of the run\n"
+    "  mask VALUE                      hide VALUE in all output from here on; `-` reads standard input\n"
+    "  trigger FILE                    ask for more jobs: a JSON file, `-` for standard input\n"
+    "  trigger --job NAME [--run TEXT] [--env K=V]... [--depends-on JOB]... [--condition TEXT]\n"
+    "  annotate [--level notice|warning|error] [--file FILE] [--line N] [--title TEXT] MESSAGE\n"
+    "  artifact NAME PATH...           keep files when the job ends; PATH may be a glob in quotes\n"
+    "  group start NAME | group end    fold the output in between\n"
+    "  state is-running JOB | state result JOB\n"
+    "  changed-files [FROM [TO]]       files that changed, one a line\n"
+    "  git-info                        what is known of the checkout, as JSON\n";
+
+namespace {
+
+constexpr std::size_t kStdinMost = control::kMaxValue;
+
+std::unexpected<Error> usage(std::string what) { return fail(ErrorKind::invalid, std::move(what)); }
+
+using Arguments = std::vector<std::string>;
+
+Result<std::string> value_of(const std::string& argument, std::size_t most_bytes, StdinText& input) {
+  if (argument != "-") return argument;
+  SW_TRY(std::string text, input.read(most_bytes));
+  if (text.ends_with('\n')) text.pop_back();  // `echo x | slipway mask -` means x
+  return text;
+}
+
+Result<control::Request> parse_set(const Arguments& arguments, wire::payload::OutputVariable::Kind kind, StdinText& input) {
+  if (arguments.size() == 2 && arguments[1].find('=') != std::string::npos) {
+    const std::size_t equals = arguments[1].find('=');
+    return control::Set{{kind, arguments[1].substr(0, equals), arguments[1].substr(equals + 1)}};
+  }
+  if (arguments.size() != 3) return usage(arguments[0] + " takes a name and a value");
+  SW_TRY(std::string value, value_of(arguments[2], kStdinMost, input));
+  return control::Set{{kind, arguments[1], std::move(value)}};
+}
+
+Result<control::Request> parse_mask(const Arguments& arguments, StdinText& input) {
+  if (arguments.size() != 2) return usage("mask takes one value, or - for standard input");
+  SW_TRY(std::string value, value_of(arguments[1], control::kMaxSecret, input));
+  return control::Mask{std::move(value)};
+}
+
+/// `--name VALUE` or `--name=VALUE` at `index`, which moves behind it. No value: it is not an option.
+struct Option {
+  std::string name, value;
+};
+Result<std::optional<Option>> take_option(const Arguments& arguments, std::size_t& index) {
+  const std::string& word = arguments[index];
+  if (!word.starts_with("--") || word.size() == 2) return std::optional<Option>();
+  if (const std::size_t equals = word.find('='); equals != std::string::npos) {
+    ++index;
+    return std::optional(Option{word.substr(0, equals), word.substr(equals + 1)});
+  }
+  if (index + 1 >= arguments.size()) return usage(word + " needs a value");
+  index += 2;
+  return std::optional(Option{word, arguments[index - 1]});
+}
+
+Result<control::Request> parse_trigger(const Arguments& arguments, StdinText& input) {
+  if (arguments.size() == 2 && !arguments[1].starts_with("--")) {
+    SW_TRY(std::string text, arguments[1] == "-" ? input.read(control::kMaxRequest)
+                                                 : input.read_file(arguments[1], control::kMaxRequest));
+    return control::Trigger{std::move(text)};
+  }
+  wire::control::TriggeredJob job;
+  for (std::size_t i = 1; i < arguments.size();) {
+    SW_TRY(const std::optional<Option> option, take_option(arguments, i));
+    if (!option) return usage("trigger: unknown argument " + arguments[i]);
+    if (option->name == "--job") {
+      job.name = option->value;
+    } else if (option->name == "--run") {
+      job.run = option->value;
+    } else if (option->name == "--condition") {
+      job.condition = option->value;
+    } else if (option->name == "--depends-on") {
+      job.depends_on.push_back(option->value);
+    } else if (option->name == "--env" && option->value.find('=') != std::string::npos) {
+      const std::size_t equals = option->value.find('=');
+      job.env.emplace_back(option->value.substr(0, equals), option->value.substr(equals + 1));
+    } else {
+      return usage("trigger: unknown option " + option->name);
+    }
+  }
+  if (job.name.empty()) return usage("trigger takes a JSON file, or --job NAME");
+  return control::Trigger{wire::control::trigger_json(job)};
+}
+
+Result<control::Request> parse_annotate(const Arguments& arguments) {
+  control::Annotate annotate;
+  bool has_message = false;
+  for (std::size_t i = 1; i < arguments.size();) {
+    SW_TRY(const std::optional<Option> option, take_option(arguments, i));
+    if (!option) {
+      if (has_message) return usage("annotate takes one message: put it in quotes");
+      annotate.annotation.message = arguments[i++];
+      has_message = true;
+    } else if (option->name == "--level") {
+      const auto level = wire::payload::annotation_level_of(option->value);
+      if (!level) return usage("annotate: --level is notice, warning or error");
+      annotate.annotation.level = *level;
+    } else if (option->name == "--file") {
+      annotate.annotation.file = option->value;
+    } else if (option->name == "--title") {
+      annotate.annotation.title = option->value;
+    } else if (option->name == "--line") {
+      const char* end = option->value.data() + option->value.size();
+      const auto parsed = std::from_chars(option->value.data(), end, annotate.annotation.line);
+      if (parsed.ec != std::errc() || parsed.ptr != end) return usage("annotate: --line is a number");
+    } else {
+      return usage("annotate: unknown option " + option->name);
+    }
+  }
+  if (!has_message) return usage("annotate takes a message");
+  return annotate;
+}
+
+Result<control::Request> parse_artifact(const Arguments& arguments, const std::string& working_dir) {
+  if (arguments.size() < 3) return usage("artifact takes a name and paths");
+  control::Artifact artifact{arguments[1], {}};
+  for (std::size_t i = 2; i < arguments.size(); ++i) {
+    const std::string& path = arguments[i];
+    artifact.paths.push_back(path.starts_with('/') ? path : working_dir + "/" + path);
+  }
+  return artifact;
+}
+
+Result<control::Request> parse_group(const Arguments& arguments) {
+  if (arguments.size() == 3 && arguments[1] == "start") return control::Group{{true, arguments[2]}};
+  if (arguments.size() <= 3 && arguments.size() >= 2 && arguments[1] == "end") {
+    return control::Group{{false, arguments.size() == 3 ? arguments[2] : ""}};
+  }
+  return usage("group takes `start NAME` or `end`");
+}
+
+Result<control::Request> parse_question(const Arguments& arguments) {
+  if (arguments[0] == "state") {
+    if (arguments.size() != 3) return usage("state takes is-running or result, and a job's name");
+    if (arguments[1] == "is-running") return control::state_question("is_job_running", arguments[2]);
+    if (arguments[1] == "result") return control::state_question("job_result", arguments[2]);
+    return usage("state takes is-running or result, and a job's name");
+  }
+  if (arguments[0] == "changed-files") {
+    if (arguments.size() > 3) return usage("changed-files takes at most two revisions");
+    return control::changed_files_question(arguments.size() > 1 ? arguments[1] : "", arguments.size() > 2 ? arguments[2] : "");
+  }
+  if (arguments.size() != 1) return usage("git-info takes no argument");
+  return control::AskOwner{"git_info", "{}"};
+}
+
+class RealInput final : public StdinText {
+ public:
+  Result<std::string> read(std::size_t most_bytes) override { return os::read_all(STDIN_FILENO, most_bytes); }
+  Result<std::string> read_file(const std::string& path, std::size_t most_bytes) override {
+    return os::read_file(path, most_bytes);
+  }
+};
+
+Result<os::Fd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(ErrorKind::invalid, "SLIPWAY_SOCKET is too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno(errno, "socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return fail(ErrorKind::unavailable, fmt::format("the job does not listen at {}: {}", path, ::strerrordesc_np(errno)));
+  }
+  return fd;
+}
+
+Result<control::Answer> ask(const control::Request& request) {
+  const char* path = ::getenv("SLIPWAY_SOCKET");
+  if (path == nullptr) {
+    return fail(ErrorKind::unavailable, "SLIPWAY_SOCKET is not set: this command works inside a step of a job");
+  }
+  SW_TRY(const os::Fd socket, connect_to(path));
+  SW_CHECK(os::write_all(socket.get(), control::frame(control::encode(request))));
+  control::Unframer unframer(control::kMaxAnswer);
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::read(socket.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return fail(ErrorKind::unavailable, "the job's socket was closed without an answer");
+    SW_CHECK(unframer.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got))));
+    if (const auto text = unframer.next()) return control::decode_answer(*text);
+  }
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "slipway: {}\n", error.what);
+  switch (error.kind) {
+    case ErrorKind::unavailable: return 3;
+    case ErrorKind::invalid: return 2;
+    default: return 1;
+  }
+}
+
+void print_result(const std::string& command, const control::Answer& answer) {
+  std::string text;
+  if (command == "changed-files") {
+    for (const std::string& file : control::texts_in(answer.result, "files")) text += file + "\n";
+  } else if (command == "state" || command == "git-info") {
+    text = answer.result + "\n";
+  }
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+Result<control::Request> parse_command(const Arguments& arguments, const std::string& working_dir, StdinText& input) {
+  using Kind = wire::payload::OutputVariable::Kind;
+  if (arguments.empty()) return usage("what is to be done?");
+  const std::string& command = arguments[0];
+  if (command == "output") return parse_set(arguments, Kind::output, input);
+  if (command == "var") return parse_set(arguments, Kind::var, input);
+  if (command == "mask") return parse_mask(arguments, input);
+  if (command == "trigger") return parse_trigger(arguments, input);
+  if (command == "annotate") return parse_annotate(arguments);
+  if (command == "artifact") return parse_artifact(arguments, working_dir);
+  if (command == "group") return parse_group(arguments);
+  if (command == "state" || command == "changed-files" || command == "git-info") return parse_question(arguments);
+  return usage(fmt::format("`{}` is no command here", command));
+}
+
+int client_main(const Arguments& arguments) {
+  if (arguments.size() == 1 && (arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")) {
+    fmt::print("{}", kClientUsage);
+    return 0;
+  }
+  RealInput input;
+  char* here = ::getcwd(nullptr, 0);
+  const std::string working_dir = here == nullptr ? "/" : here;
+  ::free(here);
+  const auto request = parse_command(arguments, working_dir, input);
+  if (!request) {
+    const int code = complain(request.error());
+    if (code == 2) fmt::print(stderr, "{}", kClientUsage);
+    return code;
+  }
+  const auto answer = ask(*request);
+  if (!answer) return complain(answer.error());
+  if (!answer->ok) {
+    fmt::print(stderr, "slipway: {}: {}\n", arguments[0], answer->error);
+    return answer->kind == ErrorKind::unavailable ? 3 : 1;
+  }
+  print_result(arguments[0], *answer);
+  return 0;
+}
+
+}  // namespace slipway::init

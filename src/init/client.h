@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "wire/control.h"
+
+namespace slipway::init {
+
+/// What a person sees of an unknown or wrong command line. Exit codes of the command: 0 done, 1 refused, 2 usage,
+/// 3 unavailable (not in a job, or its owner is gone).
+extern const char* const kClientUsage;
+
+/// What a command line asks for. `stdin_text` is read where an argument is `-`. Pure but for that.
+class StdinText {
+ public:
+  virtual ~StdinText() = default;
+  /// All of it, at most `most_bytes`.
+  virtual Result<std::string> read(std::size_t most_bytes) = 0;
+  /// The whole of a file that the user named.
+  virtual Result<std::string> read_file(const std::string& path, std::size_t most_bytes) = 0;
+};
+
+/// `invalid`: usage. `arguments` are those behind the program's name; `working_dir` is where relative paths begin.
+Result<wire::control::Request> parse_command(const std::vector<std::string>& arguments, const std::string& working_dir,
+                                             StdinText& input);
+
+/// The `slipway` command inside a job: parses, asks the step's socket, prints. The exit code.
+int client_main(const std::vector<std::string>& arguments);
+
+}  // namespace slipway::init

@@ -1,0 +1,34 @@
+// slipway-init: one static program, in three places.
+//   slipway-init launcher STAGE   on the host: makes sandboxes (sandbox/native/launcher.h)
+//   ... and in each of them        its first process, which runs the job (init/entry.h)
+//   slipway COMMAND ...            inside a job: the command that steps call (init/client.h)
+#include <fmt/format.h>
+
+#include "init/client.h"
+#include "init/entry.h"
+#include "sandbox/native/launcher.h"
+
+namespace {
+
+constexpr int kUsage = 2;
+
+int run(const std::vector<std::string>& arguments) {
+  using namespace slipway;
+  if (arguments.size() == 2 && arguments[0] == "launcher") return sandbox::native::run_launcher(arguments[1], &init::run);
+  if (arguments.empty()) {
+    fmt::print(stderr, "{}", init::kClientUsage);
+    return kUsage;
+  }
+  return init::client_main(arguments);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + std::min(argc, 1), argv + argc});
+  } catch (const std::exception& error) {  // out of memory, in practice
+    fmt::print(stderr, "slipway-init: {}\n", error.what());
+    return 1;
+  }
+}
