@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -18,7 +19,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "os/files.h"
 #include "os/message_socket.h"
+#include "os/netlink.h"
 
 namespace slipway::sandbox::native {
 
@@ -54,6 +57,25 @@ Result<void> raise_loopback() {
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return fail_errno(errno, "raising the loopback interface");
   return {};
+}
+
+// Ports below 1024 are free to all: a network of its own has nobody to protect them from.
+Result<void> free_low_ports() {
+  SW_TRY(const os::Fd file, os::open_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY));
+  return os::write_all(file.get(), "0");
+}
+
+// `host` speaks to the namespace that the process came from.
+Result<void> join_nat(os::RouteSocket& host, const NatAddress& nat) {
+  constexpr std::uint8_t kPrefixBits = 30;
+  SW_TRY(const os::Fd here, os::open_file("/proc/self/ns/net", O_RDONLY));
+  SW_CHECK(host.make_pair(nat.interface, "eth0", here.get()));
+  SW_CHECK(host.add_address(nat.interface, nat.host, kPrefixBits));
+  SW_CHECK(host.raise(nat.interface));
+  SW_TRY(os::RouteSocket inside, os::RouteSocket::open());
+  SW_CHECK(inside.add_address("eth0", nat.inside, kPrefixBits));
+  SW_CHECK(inside.raise("eth0"));
+  return inside.add_default_route(nat.host);
 }
 
 Result<void> make_namespaces(const SandboxSpec& spec) {
@@ -101,8 +123,16 @@ Result<void> in_stage(const char* stage, Result<void> outcome) {
 
 Result<void> set_up(const ChildInput& input, const HostLayout& host, const Identity& identity) {
   const SandboxSpec& spec = input.spec.sandbox;
+  std::optional<os::RouteSocket> outside;
+  if (spec.network == model::Network::nat) {
+    SW_TRY(outside, os::RouteSocket::open());
+  }
   SW_CHECK(in_stage("namespaces", make_namespaces(spec)));
-  if (spec.network != model::Network::host) SW_CHECK(in_stage("network", raise_loopback()));
+  if (spec.network != model::Network::host) {
+    SW_CHECK(in_stage("network", raise_loopback()));
+    SW_CHECK(in_stage("network", free_low_ports()));
+  }
+  if (outside) SW_CHECK(in_stage("network", join_nat(*outside, input.spec.nat)));
   RootNamespaces namespaces{input.sandbox_namespace.get(), {}};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
   SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces, input.disk.get())));

@@ -67,6 +67,7 @@ NativeBackend::NativeBackend(NativeOptions options, Log& log)
       groups_(os::CgroupRoot::open()),
       machine_memory_bytes_(machine_memory()),
       slots_(options_.runtime_dir / "slots"),
+      nat_(options_.runtime_dir),
       launcher_(options_.init_program, options_.runtime_dir / "stage") {}
 
 NativeBackend::~NativeBackend() {
@@ -88,6 +89,8 @@ Capabilities NativeBackend::capabilities() {
   result.name = "native";
   result.limits = {support.memory, support.pids, support.pids, "tmpfs", support.step_figures};
   result.limits.cpus = support.cpus;
+  result.network_nat = Nat::is_possible();
+  if (!result.network_nat) result.notes.emplace_back("no `network: nat`: install the package `nftables`");
   result.image_directory = true;
   result.nested = true;
   result.notes = support.notes;
@@ -125,6 +128,11 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   setup.slot = record.slot.number;
   const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
   setup.disk_bytes = std::min(spec.limits.disk_bytes.value_or(memory / 2), memory / 2);
+  if (spec.network == model::Network::nat) {
+    SW_CHECK(nat_.prepare(limit));
+    setup.nat = nat_.next_address(record.slot.number);
+    setup.nameservers = nat_.nameservers();
+  }
   const Identity identity(Identity::Kind::root, record.slot.number);
   auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
                               identity.outside(identity.init_id()));

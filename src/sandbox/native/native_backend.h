@@ -8,6 +8,7 @@
 #include "os/cgroup.h"
 #include "os/guarded.h"
 #include "sandbox/native/launcher_link.h"
+#include "sandbox/native/nat.h"
 #include "sandbox/native/sandbox_directory.h"
 #include "sandbox/native/slots.h"
 #include "sandbox/sandbox.h"
@@ -56,6 +57,7 @@ class NativeBackend final : public SandboxBackend {
   const os::CgroupRoot groups_;
   const std::uint64_t machine_memory_bytes_;
   Slots slots_;
+  Nat nat_;
   LauncherLink launcher_;
   os::Guarded<Records> records_;
 };

@@ -1,4 +1,8 @@
 // What holds inside a native sandbox, seen by commands run in it.
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,6 +184,65 @@ TEST_F(Native, WorkspaceThatIsALinkOfTheImageStaysInTheImage) {
   spec_.image = image;
   auto started = backend_->start(spec_, os::within(10s));
   EXPECT_TRUE(std::filesystem::is_empty(outside));
+}
+
+std::vector<std::string> host_addresses() {
+  std::vector<std::string> found;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return found;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    char text[INET_ADDRSTRLEN];
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr, text, sizeof text);
+    if (std::string_view(text) != "127.0.0.1") found.emplace_back(text);
+  }
+  ::freeifaddrs(all);
+  return found;
+}
+
+// A socket that listens on every address of this machine; its port is the answer.
+class Listener {
+ public:
+  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&any), sizeof any);
+    ::listen(socket_.get(), 4);
+    socklen_t size = sizeof any;
+    ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&any), &size);
+    port_ = ntohs(any.sin_port);
+  }
+  int port() const { return port_; }
+
+ private:
+  os::Fd socket_;
+  int port_ = 0;
+};
+
+TEST_F(Native, NatReachesNeitherTheHostNorMetadataNorOtherSandboxes) {
+  if (!Nat::is_possible()) GTEST_SKIP() << "no nftables here";
+  if (!std::filesystem::exists("/bin/bash")) GTEST_SKIP() << "no bash to open connections with";
+  spec_.network = model::Network::nat;
+  start();
+  SandboxSpec other_spec = spec_;
+  other_spec.id = SandboxId(new_id());
+  auto other = backend_->start(other_spec, os::within(10s));
+  ASSERT_TRUE(other) << other.error().what;
+  const Listener listener;
+  EXPECT_EQ(run("grep -c eth0 /proc/net/dev; grep -c 00000000 /proc/net/route >/dev/null && echo route"), "1\nroute\n");
+  const auto reach = [&](const std::string& address, int port) {
+    return run("timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + std::to_string(port) + "' 2>/dev/null && echo open || echo shut");
+  };
+  for (const std::string& address : host_addresses()) EXPECT_EQ(reach(address, listener.port()), "shut\n") << address;
+  EXPECT_EQ(reach("198.18.0.1", listener.port()), "shut\n");
+  EXPECT_EQ(reach("169.254.169.254", 80), "shut\n");
+  EXPECT_TRUE(backend_->destroy(other_spec.id, os::within(10s)));
+}
+
+TEST_F(Native, LowPortsAreFreeInside) {
+  if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "no python3 to listen with";
+  start();
+  EXPECT_EQ(run("python3 -c 'import socket; s = socket.socket(); s.bind((\"\", 80)); print(\"bound\")'"), "bound\n");
 }
 
 TEST_F(Native, FailedStartNamesItsStageAndLeavesNothing) {

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/error.h"
+#include "os/fd.h"
+
+/// The few rtnetlink requests that a sandbox's network needs. IPv4 addresses are in host byte order.
+namespace slipway::os {
+
+/// Speaks to the network namespace in which it was opened, also after its process has moved to another one.
+/// One thread. Each call waits for the kernel's answer.
+class RouteSocket {
+ public:
+  static Result<RouteSocket> open();
+
+  /// A pair of virtual links: `name` here, `peer_name` in the network namespace behind `peer_namespace`.
+  Result<void> make_pair(const std::string& name, const std::string& peer_name, int peer_namespace);
+  Result<void> add_address(const std::string& link, std::uint32_t address, std::uint8_t prefix_bits);
+  Result<void> raise(const std::string& link);
+  Result<void> add_default_route(std::uint32_t gateway);
+
+ private:
+  explicit RouteSocket(Fd socket) : socket_(std::move(socket)) {}
+  Result<void> transact(std::string& request);
+  Result<std::uint32_t> index_of(const std::string& link);
+
+  Fd socket_;
+};
+
+}  // namespace slipway::os

@@ -1,0 +1,178 @@
+#include "sandbox/native/nat.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "os/files.h"
+#include "os/subprocess.h"
+
+namespace slipway::sandbox::native {
+
+namespace {
+
+// 198.18.0.0/15 is set aside for benchmarks and used by no real network. A /30 a link, eight a slot.
+constexpr std::uint32_t kFirstAddress = 0xC6120000;
+constexpr const char* kAddresses = "198.18.0.0/15";
+constexpr std::uint32_t kPerLink = 4, kLinksPerSlot = 8;
+constexpr std::size_t kMaxText = 1U << 20U;
+constexpr const char* kForward = "/proc/sys/net/ipv4/ip_forward";
+
+const std::vector<std::string> kToolPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+
+// A local resolver's address means another machine inside a sandbox: then what that resolver asks itself.
+std::vector<std::string> find_nameservers() {
+  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
+    std::vector<std::string> found;
+    const std::string text = os::read_file(path, kMaxText).value_or("");
+    for (const std::string_view line : split(text, '\n')) {
+      if (!line.starts_with("nameserver")) continue;
+      const std::string address(trim(line.substr(10)));
+      in_addr parsed{};
+      if (::inet_pton(AF_INET, address.c_str(), &parsed) != 1 || address.starts_with("127.")) continue;
+      found.push_back(address);
+    }
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+std::string rules(const std::vector<std::string>& nameservers) {
+  std::string resolvers;
+  if (!nameservers.empty()) {
+    const std::string set = "{ " + join(nameservers, ", ") + " }";
+    resolvers = fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n", set);
+  }
+  // `slw*` are the hosts' ends of sandboxes. Replies to what a sandbox began come back; nothing else goes in.
+  return fmt::format(R"(table inet slipway
+delete table inet slipway
+table inet slipway {{
+  chain input {{
+    type filter hook input priority filter - 5; policy accept;
+    iifname "slw*" drop
+  }}
+  chain forward {{
+    type filter hook forward priority filter - 5; policy accept;
+    iifname "slw*" goto from_sandbox
+    oifname "slw*" goto to_sandbox
+  }}
+  chain from_sandbox {{
+    oifname "slw*" drop
+    meta nfproto ipv6 drop
+    ip saddr != {0} drop
+{1}    ip daddr {{ 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 100.100.100.200, 168.63.129.16, 224.0.0.0/4, 240.0.0.0/4, {0} }} drop
+    accept
+  }}
+  chain to_sandbox {{
+    ct state established,related accept
+    drop
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {0} oifname != "slw*" masquerade
+  }}
+}}
+)", kAddresses, resolvers);
+}
+
+Result<os::CommandOutput> run_tool(std::vector<std::string> argv, int stdin_fd, const os::CallLimit& limit) {
+  return os::run_command({.argv = std::move(argv), .environment = kToolPath, .working_dir = "/", .fds = {}, .stdin_fd = stdin_fd}, kMaxText, limit);
+}
+
+Result<void> load_rules(const std::string& text, const os::CallLimit& limit) {
+  const os::Fd file(::memfd_create("slipway-nft", MFD_CLOEXEC));
+  if (!file) return fail_errno(errno, "memfd_create");
+  SW_CHECK(os::write_all(file.get(), text));
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno(errno, "lseek");
+  SW_TRY(const os::CommandOutput output, run_tool({"nft", "-f", "-"}, file.get(), limit));
+  if (output.exit_code != 0) return fail(ErrorKind::unavailable, "nft: " + std::string(trim(output.err)));
+  return {};
+}
+
+// Docker's FORWARD policy is DROP, which no table of ours can lift: it leaves DOCKER-USER for that.
+void in_docker_chain(const char* action, const os::CallLimit& limit) {
+  const auto chain = run_tool({"iptables", "-n", "-L", "DOCKER-USER"}, -1, limit);
+  if (!chain || chain->exit_code != 0) return;  // no Docker here
+  for (const char* direction : {"-i", "-o"}) {
+    const auto have = run_tool({"iptables", "-C", "DOCKER-USER", direction, "slw+", "-j", "ACCEPT"}, -1, limit);
+    const bool present = have && have->exit_code == 0;
+    if (present == (std::string_view(action) == "-I")) continue;
+    (void)run_tool({"iptables", action, "DOCKER-USER", direction, "slw+", "-j", "ACCEPT"}, -1, limit);  // seen by `doctor`
+  }
+}
+
+}  // namespace
+
+bool Nat::is_possible() {
+  if (::geteuid() != 0) return false;
+  for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"}) {
+    if (::access(path, X_OK) == 0) return true;
+  }
+  return false;
+}
+
+Result<void> Nat::prepare(const os::CallLimit& limit) {
+  const std::scoped_lock lock(mutex_);
+  if (ready_) return {};
+  if (!is_possible()) {
+    return fail(ErrorKind::unavailable, "`network: nat` needs nftables (install the package `nftables`) and root; `network: none` works");
+  }
+  auto installed = install(limit);
+  if (!installed) return wrap(installed.error(), "network nat");
+  ready_ = true;
+  return {};
+}
+
+Result<void> Nat::install(const os::CallLimit& limit) {
+  SW_TRY(const os::Fd changing, os::open_file(directory_ / "nat.lock", O_RDWR | O_CREAT, 0600));
+  if (::flock(changing.get(), LOCK_EX) != 0) return fail_errno(errno, "locking nat.lock");  // held for milliseconds
+  SW_TRY(users_, os::open_file(directory_ / "nat.users", O_RDWR | O_CREAT, 0600));
+  if (::flock(users_.get(), LOCK_SH) != 0) return fail_errno(errno, "locking nat.users");
+  nameservers_ = find_nameservers();
+  const std::string wanted = rules(nameservers_);
+  const auto loaded = run_tool({"nft", "list", "table", "inet", "slipway"}, -1, limit);
+  const bool present = loaded && loaded->exit_code == 0;
+  if (!present || os::read_file(directory_ / "nat.rules", kMaxText).value_or("") != wanted) {
+    SW_CHECK(load_rules(wanted, limit));
+    SW_CHECK(os::replace_file(directory_ / "nat.rules", wanted, 0600));
+  }
+  in_docker_chain("-I", limit);
+  SW_TRY(const std::string forwarding, os::read_file(kForward, kMaxText));
+  if (trim(forwarding) == "0") {
+    SW_CHECK(os::replace_file(directory_ / "nat.forwarding-was-off", "", 0600));  // before: whoever ends last restores it
+    SW_TRY(const os::Fd file, os::open_file(kForward, O_WRONLY));
+    SW_CHECK(os::write_all(file.get(), "1"));
+  }
+  return {};
+}
+
+Nat::~Nat() {
+  if (ready_) take_back();
+}
+
+void Nat::take_back() {
+  const os::CallLimit limit = os::within(std::chrono::seconds(5));
+  const auto changing = os::open_file(directory_ / "nat.lock", O_RDWR | O_CREAT, 0600);
+  if (!changing || ::flock(changing->get(), LOCK_EX) != 0) return;
+  if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;  // another slipway still uses the rules
+  (void)run_tool({"nft", "delete", "table", "inet", "slipway"}, -1, limit);  // rules for links that are gone harm nobody
+  in_docker_chain("-D", limit);
+  if (::unlink((directory_ / "nat.forwarding-was-off").c_str()) != 0) return;
+  if (const auto file = os::open_file(kForward, O_WRONLY)) (void)os::write_all(file->get(), "0");
+}
+
+NatAddress Nat::next_address(int slot) {
+  const std::uint32_t turn = counter_++;
+  const auto number = static_cast<std::uint32_t>(slot);
+  const std::uint32_t first = kFirstAddress + (number * kLinksPerSlot + turn % kLinksPerSlot) * kPerLink;
+  return {fmt::format("slw{:x}-{:x}", number, turn & 0xFFFFFU), first + 1, first + 2};
+}
+
+}  // namespace slipway::sandbox::native

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "os/fd.h"
+#include "sandbox/native/setup_spec.h"
+
+namespace slipway::sandbox::native {
+
+/// The host's side of `network: nat`: one rule set for all sandboxes of the machine, made when the first one wants it,
+/// taken back (forwarding too) when the last slipway process ends in order. Any thread.
+///
+/// A sandbox reaches the outside and its name servers; not the host's own addresses, link-local and metadata
+/// addresses, or other sandboxes; nobody reaches it. IPv6 is not forwarded.
+class Nat {
+ public:
+  /// `directory`: the machine's runtime directory.
+  explicit Nat(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  ~Nat();
+
+  static bool is_possible();  ///< root, with `nft` installed
+
+  Result<void> prepare(const os::CallLimit& limit);
+
+  /// Of the next sandbox in `slot`. Addresses of a slot rotate: the last sandbox's link may take a moment to go.
+  NatAddress next_address(int slot);
+
+  /// After `prepare`.
+  const std::vector<std::string>& nameservers() const { return nameservers_; }
+
+ private:
+  Result<void> install(const os::CallLimit& limit);
+  void take_back();
+
+  const std::filesystem::path directory_;
+  std::mutex mutex_;  // the first sandboxes wait for the rules
+  bool ready_ = false;
+  os::Fd users_;      // shared flock: this process uses the rules
+  std::vector<std::string> nameservers_;
+  std::atomic<std::uint32_t> counter_ = 0;
+};
+
+}  // namespace slipway::sandbox::native
