@@ -90,7 +90,8 @@ TEST(Journal, LargePayloadsAndSmallOnesKeepTheirOrder) {
   const os::Fd file = memory_file();
   Writer writer = writer_on(file.get());
   std::vector<std::string> payloads;
-  for (std::size_t i = 0; i < 200; ++i) payloads.emplace_back(i % 7 == 0 ? 20'000 * (i % 5) : i, static_cast<char>('a' + i % 26));
+  for (std::size_t i = 0; i < 200; ++i)
+    payloads.emplace_back(i % 7 == 0 ? 20'000 * (i % 5) : i, static_cast<char>('a' + i % 26));
   payloads.emplace_back(kMaxPayload, 'z');
   for (const std::string& payload : payloads) print(writer, payload);
   must(writer.close());
@@ -158,13 +159,14 @@ TEST(Journal, CutAtEveryByteIsTornAtItsLastRecordAndCanBeResumed) {
   for (std::size_t length = kFileHeaderBytes; length < whole.size(); ++length) {
     const os::Fd file = file_with(std::string_view(whole).substr(0, length));
     const ReadAll cut = read_all_records(file.get());
-    const auto kept = static_cast<std::size_t>(
-        std::count_if(all.records.begin(), all.records.end(), [&](const Seen& r) {
+    const auto kept =
+        static_cast<std::size_t>(std::count_if(all.records.begin(), all.records.end(), [&](const Seen& r) {
           return r.offset + kHeaderBytes + r.payload.size() + kTrailerBytes <= length;
         }));
     ASSERT_EQ(cut.records.size(), kept) << length;
     EXPECT_TRUE(std::equal(cut.records.begin(), cut.records.end(), all.records.begin()));
-    const bool at_border = kept == 0 ? length == kFileHeaderBytes : kept < all.records.size() && all.records[kept].offset == length;
+    const bool at_border =
+        kept == 0 ? length == kFileHeaderBytes : kept < all.records.size() && all.records[kept].offset == length;
     EXPECT_EQ(cut.end, at_border ? Next::What::end : Next::What::torn) << length;
     EXPECT_TRUE(cut.damage.empty());
 
@@ -267,7 +269,8 @@ TEST(Journal, ZerosBehindTheEndAreCutWhenItIsResumed) {
 TEST(Journal, ResumedInTheMiddleOfManyMebibytesGoesOnCountingAndChaining) {
   const os::Fd file = memory_file();
   const auto fill = [](Writer& writer, int from, int to) {
-    for (int i = from; i < to; ++i) print(writer, std::string(static_cast<std::size_t>(i % 700), 'x') + (i % 3 == 0 ? "" : "\n"));
+    for (int i = from; i < to; ++i)
+      print(writer, std::string(static_cast<std::size_t>(i % 700), 'x') + (i % 3 == 0 ? "" : "\n"));
   };
   Writer first = writer_on(file.get());
   fill(first, 0, 9000);
@@ -287,7 +290,8 @@ TEST(Journal, ResumedInTheMiddleOfManyMebibytesGoesOnCountingAndChaining) {
   Reader reader = must(Reader::open_plain(again(file.get())));
   int hops = 0;
   CheckpointQuery query;
-  for (auto checkpoint = must(reader.find_checkpoint(query)); checkpoint; checkpoint = must(reader.find_checkpoint(query))) {
+  for (auto checkpoint = must(reader.find_checkpoint(query)); checkpoint;
+       checkpoint = must(reader.find_checkpoint(query))) {
     query.before = checkpoint->self;
     ++hops;
   }
@@ -321,7 +325,8 @@ void on_small_disk(const char* size, const std::function<bool()>& body) {
   if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                          ::mount("tmpfs", "/tmp", "tmpfs", 0, size) == 0;
     ::_exit(!mounted ? 77 : body() ? 0 : 1);
   }
@@ -350,7 +355,8 @@ TEST(Journal, OnAFullDiskRefusesOutputButTakesClosingRecordsAndGoesOnWhenThereIs
     must(writer.append(RecordType::output_stdout, 1, 0, kStart + std::chrono::seconds(2), text));
     must(writer.close());
     const ReadAll all = read_all_records(file.get());
-    return all.records.size() == static_cast<std::size_t>(accepted) + 3 && all.damage.empty() && all.end == Next::What::end;
+    return all.records.size() == static_cast<std::size_t>(accepted) + 3 && all.damage.empty() &&
+           all.end == Next::What::end;
   });
 }
 
@@ -359,7 +365,7 @@ TEST(Journal, GivesPreallocatedSpaceBackWhenClosed) {
   Writer writer = writer_on(file.get());
   print(writer, "x");
   must(writer.close());
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::fstat(file.get(), &status), 0);
   EXPECT_LE(status.st_blocks * 512, 8192);
 }

@@ -72,9 +72,7 @@ void LineReader::accept(const journal::Next& next) {
       closing_ = true;
       return;
     }
-    case RecordType::step_finished:
-      closing_ = record_at_ >= warm_up_to_;
-      return;
+    case RecordType::step_finished: closing_ = record_at_ >= warm_up_to_; return;
     default: return;
   }
 }

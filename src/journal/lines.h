@@ -16,13 +16,13 @@ namespace slipway::journal {
 struct Line {
   std::uint16_t step = kNoStep;
   Stream stream = Stream::out;
-  std::uint64_t number = 0;    ///< from 1 within its step, in the order in which lines end
-  Time time{};                 ///< when its first byte was recorded
-  std::uint64_t offset = 0;    ///< of the record with its last byte
-  bool from_source = false;    ///< printed by a sibling
-  bool goes_on = false;        ///< longer than kLongestLine: the next line of this stream belongs to it
+  std::uint64_t number = 0;      ///< from 1 within its step, in the order in which lines end
+  Time time{};                   ///< when its first byte was recorded
+  std::uint64_t offset = 0;      ///< of the record with its last byte
+  bool from_source = false;      ///< printed by a sibling
+  bool goes_on = false;          ///< longer than kLongestLine: the next line of this stream belongs to it
   std::uint64_t lost_bytes = 0;  ///< not 0: no line, but the place where so many bytes of the step were dropped
-  std::string_view text;       ///< valid until the next call
+  std::string_view text;         ///< valid until the next call
 };
 
 /// Which lines. Everything given must hold.
@@ -30,7 +30,7 @@ struct LineStart {
   std::optional<std::uint16_t> step;  ///< only this step's
   std::uint64_t first_number = 1;     ///< needs `step`
   std::optional<Time> since;
-  std::uint64_t offset = 0;           ///< lines that end at or behind this record
+  std::uint64_t offset = 0;  ///< lines that end at or behind this record
 };
 
 /// The lines of a journal in the order in which they end. Finds its start by checkpoints: a 10 GB journal costs

@@ -37,15 +37,13 @@ class PlainSource final : public Source {
   }
 
   Result<std::uint64_t> size() override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file_.get(), &status) != 0) return fail_errno(errno, "reading the journal");
     return static_cast<std::uint64_t>(status.st_size);
   }
 
   bool has_index() const override { return false; }
-  std::optional<std::uint64_t> find_checkpoint(const CheckpointQuery& /*query*/) const override {
-    return std::nullopt;
-  }
+  std::optional<std::uint64_t> find_checkpoint(const CheckpointQuery& /*query*/) const override { return std::nullopt; }
 
  private:
   os::Fd file_;
@@ -167,8 +165,13 @@ Result<Reader::Resync> Reader::resync(std::uint64_t from) {
 Result<std::optional<Checkpoint>> Reader::find_checkpoint(const CheckpointQuery& query) {
   Time time{};
   if (source_->has_index()) {
-    const auto offset = source_->find_checkpoint(query);
-    return offset ? checkpoint_at(*offset, time) : Result<std::optional<Checkpoint>>{std::nullopt};
+    CheckpointQuery earlier = query;
+    while (const auto indexed = source_->find_checkpoint(earlier)) {
+      SW_TRY(auto checkpoint, checkpoint_at(*indexed, time));
+      if (checkpoint) return checkpoint;
+      earlier.before = *indexed;  // damaged before it was sealed
+    }
+    return std::nullopt;
   }
   SW_TRY(const std::uint64_t size, source_->size());
   SW_TRY(auto offset, search_checkpoint(std::min(size, query.before)));
@@ -209,7 +212,8 @@ Result<std::optional<Checkpoint>> Reader::checkpoint_at(std::uint64_t offset, Ti
 Result<std::optional<std::uint64_t>> Reader::search_checkpoint(std::uint64_t before) {
   std::string bytes;
   for (std::uint64_t high = before; high > kFileHeaderBytes;) {
-    const std::uint64_t low = std::max<std::uint64_t>(kFileHeaderBytes, high - std::min<std::uint64_t>(high, kSearchBack));
+    const std::uint64_t low =
+        std::max<std::uint64_t>(kFileHeaderBytes, high - std::min<std::uint64_t>(high, kSearchBack));
     bytes.resize(static_cast<std::size_t>(high - low) + kHeaderBytes + 8);
     SW_TRY(const std::size_t got, source_->read_at(low, bytes.data(), bytes.size()));
     const std::string_view all = std::string_view(bytes).substr(0, got);

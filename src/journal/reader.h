@@ -13,9 +13,9 @@ namespace slipway::journal {
 
 /// Asks for the last checkpoint for which all that is given holds.
 struct CheckpointQuery {
-  std::uint64_t before = UINT64_MAX;    ///< its offset is less than this
-  std::optional<Time> earlier_than;     ///< its time is
-  std::optional<std::uint16_t> step;    ///< at most `most_lines` lines of this step end before it
+  std::uint64_t before = UINT64_MAX;  ///< its offset is less than this
+  std::optional<Time> earlier_than;   ///< its time is
+  std::optional<std::uint16_t> step;  ///< at most `most_lines` lines of this step end before it
   std::uint64_t most_lines = 0;
 };
 
@@ -88,7 +88,7 @@ class Reader {
   std::unique_ptr<Source> source_;
   std::uint32_t seed_ = 0;
   std::uint64_t position_ = kFileHeaderBytes;
-  std::string buffer_;           // its first filled_ bytes are those of the journal from buffer_at_ on
+  std::string buffer_;  // its first filled_ bytes are those of the journal from buffer_at_ on
   std::size_t filled_ = 0;
   std::uint64_t buffer_at_ = 0;
 };

@@ -38,10 +38,10 @@ enum class RecordType : std::uint8_t {
   artifact = 9,
   secret_registered = 10,  ///< no value, only that one was
   resource_sample = 11,
-  truncation = 12,         ///< struct Truncation
+  truncation = 12,  ///< struct Truncation
   group = 13,
-  checkpoint = 14,         ///< struct Checkpoint
-  notice = 15,             ///< from Slipway to people: a refused secret, a limit that does not hold
+  checkpoint = 14,  ///< struct Checkpoint
+  notice = 15,      ///< from Slipway to people: a refused secret, a limit that does not hold
   attempt_finished = 16,
 };
 
@@ -93,8 +93,8 @@ struct StepCount {
   std::uint16_t step = kNoStep;
   bool running = false;
   std::uint64_t lines = 0;
-  std::uint64_t bytes = 0;  ///< of output in the journal
-  std::uint64_t lost = 0;   ///< as in the last truncation record
+  std::uint64_t bytes = 0;         ///< of output in the journal
+  std::uint64_t lost = 0;          ///< as in the last truncation record
   std::array<OpenLine, 2> open{};  ///< by Stream
 };
 

@@ -60,7 +60,7 @@ Result<void> append_piece(Writer& writer, const TailRing::Piece& piece) {
 }  // namespace
 
 Result<Writer::Resumed> Writer::resume(os::Fd file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, "resuming a journal");
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size < kFileHeaderBytes) {

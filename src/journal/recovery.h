@@ -12,10 +12,10 @@ namespace slipway::journal {
 
 /// What an init that died left behind, made whole again as far as it can be.
 struct Recovered {
-  Writer writer;                         ///< positioned behind everything, the ring included
-  std::uint64_t cut_bytes = 0;           ///< of a torn last record
-  bool finished = false;                 ///< init came to its end: nothing needs to be added
-  std::vector<std::uint16_t> open_steps; ///< started and not finished
+  Writer writer;                          ///< positioned behind everything, the ring included
+  std::uint64_t cut_bytes = 0;            ///< of a torn last record
+  bool finished = false;                  ///< init came to its end: nothing needs to be added
+  std::vector<std::uint16_t> open_steps;  ///< started and not finished
 };
 
 /// For the host, once the sandbox's pid namespace is gone: there must be no other writer. Cuts the torn tail and

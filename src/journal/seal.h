@@ -10,12 +10,13 @@
 
 namespace slipway::journal {
 
-/// Sealed journals: zstd frames, each beginning at a checkpoint (so about 1 MiB, at most 2 MiB + one record), then
-/// one skippable frame with the index. `zstd -dc FILE` gives the journal back; offsets are those of the unsealed
-/// file everywhere.
-///   index: per frame u64 uncompressed offset, u64 compressed offset, i64 time of its first record,
-///          u32 n, then n times u16 step, u64 lines of that step before this frame (steps that are running)
-///   footer (32 bytes): u64 index bytes, u64 uncompressed bytes, u32 frames, u32 crc32c of index and these 20,
+/// Sealed journals: zstd frames, each beginning at a checkpoint (so 1 MiB and a record long), then one skippable
+/// frame with the index. `zstd -dc FILE` gives the journal back, damage and torn tail included; offsets are those of
+/// the unsealed file everywhere.
+///   index: per frame u64 uncompressed offset, u64 compressed offset, i64 time of the checkpoint (0: the first
+///          frame, which has none), u32 n, then n times u16 step, u64 lines of it that end before this frame, of
+///          the steps for which that is not what the frame before says
+///   footer (32 bytes): u64 index bytes, u64 uncompressed bytes, u32 frames, u32 crc32c of the index and these 20,
 ///          8 bytes magic `SLIPIDX1`
 inline constexpr std::string_view kSealedSuffix = ".zst";
 
@@ -24,9 +25,9 @@ struct Sealed {
   std::uint64_t compressed_bytes = 0;  ///< of the sealed file
 };
 
-/// Compresses `journal` to `journal` + `.zst`, written beside and renamed when on the disk, then removes `journal`.
-/// Doing it again after a crash finishes the job. One thread, level 1, about 20 MiB; for a background thread:
-/// `limit` is asked between frames, and a stopped call leaves the journal as it was.
+/// Compresses `journal` to `journal` + `.zst`, written beside (`.zst.part`) and renamed when on the disk, then removes
+/// `journal`. One caller a journal; doing it again, also after a crash, finishes the job. Level 1, about 10 MiB; for
+/// a background thread: `limit` is asked between frames, and a stopped call leaves the journal as it was.
 Result<Sealed> seal(const std::filesystem::path& journal, const os::CallLimit& limit);
 
 /// Opens `journal` or, if it is sealed, `journal` + `.zst`. Follow with Reader::open.

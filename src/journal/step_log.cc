@@ -82,7 +82,7 @@ void StepLog::say_if_due(Time now) {
     const bool news = state.lost != state.what_was_said.lost || state.held != state.what_was_said.held;
     const bool due = !state.said || now - *state.said >= kSayEvery || now < *state.said;
     if (!news || !due) continue;
-    state.said = now;  // also when the disk is too full for it: once a second is often enough to try
+    state.said = now;             // also when the disk is too full for it: once a second is often enough to try
     (void)say(step, state, now);  // the next one, or that of the step's end, tells the same
   }
 }

@@ -34,9 +34,9 @@ class StepLog {
 
  private:
   struct State {
-    std::uint64_t kept = 0;   // bytes in the journal
+    std::uint64_t kept = 0;  // bytes in the journal
     std::uint64_t lost = 0;
-    std::uint64_t held = 0;   // bytes in the ring
+    std::uint64_t held = 0;  // bytes in the ring
     bool past_head = false;
     std::optional<Time> said;  // time of the last truncation record
     Truncation what_was_said;

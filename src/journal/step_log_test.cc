@@ -34,7 +34,8 @@ struct Fixture {
     must(writer.flush());
     std::vector<Truncation> all;
     for (const Seen& record : read_all_records(file.get()).records) {
-      if (record.type == RecordType::truncation && record.step == step) all.push_back(*parse_truncation(record.payload));
+      if (record.type == RecordType::truncation && record.step == step)
+        all.push_back(*parse_truncation(record.payload));
     }
     return all;
   }

@@ -59,7 +59,7 @@ Result<TailRing> TailRing::create(os::Fd file, std::uint64_t capacity) {
 }
 
 Result<TailRing> TailRing::open(os::Fd file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, "opening the tail ring");
   if (status.st_size == 0) return fail(ErrorKind::not_found, "the tail ring is empty");
   std::array<char, kRingHeaderBytes> header{};
@@ -71,7 +71,8 @@ Result<TailRing> TailRing::open(os::Fd file) {
   std::memcpy(&crc, header.data() + 32, sizeof crc);
   const auto [capacity, tail, head] = numbers;
   // All zeros: the space was taken, but nothing was pushed.
-  if (bytes.find_first_not_of('\0') == std::string_view::npos) return fail(ErrorKind::not_found, "the tail ring is empty");
+  if (bytes.find_first_not_of('\0') == std::string_view::npos)
+    return fail(ErrorKind::not_found, "the tail ring is empty");
   if (!bytes.starts_with(kRingMagic) || crc != crc32c(0, bytes.substr(0, 32)) || capacity > kMostCapacity ||
       tail > head || head - tail > capacity || capacity == 0) {
     return fail(ErrorKind::internal, "the tail ring is damaged");

@@ -16,8 +16,8 @@
 namespace slipway::journal {
 namespace {
 
-constexpr std::size_t kCopiedPayload = 16U << 10U;      // up to this size a payload is cheaper to copy than to write
-constexpr std::uint64_t kMostGrowth = 4U << 20U;        // preallocated at once
+constexpr std::size_t kCopiedPayload = 16U << 10U;  // up to this size a payload is cheaper to copy than to write
+constexpr std::uint64_t kMostGrowth = 4U << 20U;    // preallocated at once
 constexpr Duration kRetryFullDisk = std::chrono::seconds(1);
 
 bool is_full(int error_number) { return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG; }
@@ -37,7 +37,7 @@ Writer::Writer(os::Fd file, std::uint32_t seed, std::uint64_t at)
 }
 
 Result<Writer> Writer::create(os::Fd file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, "creating a journal");
   if (status.st_size != 0) return fail(ErrorKind::conflict, "creating a journal: the file is not empty");
   std::uint32_t seed = 0;
@@ -158,7 +158,8 @@ Result<void> Writer::write_out(std::string_view payload, std::string_view traile
       const std::size_t passed = std::min(skip, part.size());
       skip -= passed;
       // iovec is also for reading, hence not const; pwritev does not write to it.
-      if (passed < part.size()) pieces[static_cast<std::size_t>(count++)] = {const_cast<char*>(part.data()) + passed, part.size() - passed};
+      if (passed < part.size())
+        pieces[static_cast<std::size_t>(count++)] = {const_cast<char*>(part.data()) + passed, part.size() - passed};
     }
     const ssize_t wrote = ::pwritev(file_.get(), pieces.data(), count, static_cast<off_t>(written_ + done));
     if (wrote > 0) {

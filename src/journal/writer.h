@@ -68,10 +68,10 @@ class Writer {
   std::string batch_;
   LineCount lines_;
   std::uint64_t written_ = 0;
-  std::uint64_t reserved_ = 0;         // preallocated up to here
-  std::uint64_t last_checkpoint_ = 0;  // offset; 0: none yet
-  std::uint64_t since_ = 0;            // where counting towards the next checkpoint began
-  Time retry_at_{};                    // disk is full: next try to get space
+  std::uint64_t reserved_ = 0;                                    // preallocated up to here
+  std::uint64_t last_checkpoint_ = 0;                             // offset; 0: none yet
+  std::uint64_t since_ = 0;                                       // where counting towards the next checkpoint began
+  Time retry_at_{};                                               // disk is full: next try to get space
   enum class Space { fine, full, unknown } space_ = Space::fine;  // unknown: nothing can be preallocated here
   bool broken_ = false;
 };
@@ -79,8 +79,8 @@ class Writer {
 /// What `resume` found.
 struct Writer::Resumed {
   Writer writer;
-  std::uint64_t cut_bytes = 0;     ///< of a torn tail
-  bool finished = false;           ///< `attempt_finished` is there already
+  std::uint64_t cut_bytes = 0;  ///< of a torn tail
+  bool finished = false;        ///< `attempt_finished` is there already
 };
 
 }  // namespace slipway::journal

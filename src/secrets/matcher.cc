@@ -10,7 +10,7 @@ namespace {
 
 constexpr unsigned kFirstBitmapBits = 18;  // 32 KiB: in the first-level cache
 constexpr unsigned kMostBitmapBits = 23;
-constexpr std::size_t kGramsPerBit = 24;   // the bitmap grows when more than one bit in this many is set
+constexpr std::size_t kGramsPerBit = 24;  // the bitmap grows when more than one bit in this many is set
 constexpr std::size_t kStretchesTried = 256;
 constexpr std::size_t kUnroll = 8;
 

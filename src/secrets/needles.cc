@@ -79,11 +79,11 @@ void add_percent(std::string_view value, Needles& to) {
     char space;
   };
   constexpr std::array kStyles = {
-      Style{"-._~", 0},             // RFC 3986, curl
-      Style{"-._~", '+'},           // Python's quote_plus
-      Style{"-._~/", 0},            // Python's quote
-      Style{"-._!~*'()", 0},        // JavaScript's encodeURIComponent
-      Style{"-._*", '+'},           // HTML forms, Java's URLEncoder
+      Style{"-._~", 0},                  // RFC 3986, curl
+      Style{"-._~", '+'},                // Python's quote_plus
+      Style{"-._~/", 0},                 // Python's quote
+      Style{"-._!~*'()", 0},             // JavaScript's encodeURIComponent
+      Style{"-._*", '+'},                // HTML forms, Java's URLEncoder
       Style{"-._!~*'();/?:@&=+$,#", 0},  // JavaScript's encodeURI
   };
   for (const Style& style : kStyles) {
@@ -119,9 +119,9 @@ void append_unicode(std::string& text, std::uint32_t code, std::string_view digi
 }
 
 struct JsonStyle {
-  std::string_view also;    // escaped as \uXXXX though JSON does not ask for it
-  bool slash;               // as \/ (PHP)
-  bool ascii;               // nothing above 0x7E stays (Python)
+  std::string_view also;  // escaped as \uXXXX though JSON does not ask for it
+  bool slash;             // as \/ (PHP)
+  bool ascii;             // nothing above 0x7E stays (Python)
   std::string_view digits;
 };
 
@@ -162,8 +162,7 @@ void add_json(std::string_view value, Needles& to) {
       JsonStyle{"", true, false, kLowerHex},      // Boost, nlohmann with \/
       JsonStyle{"", true, true, kLowerHex},       // PHP
       JsonStyle{"<>&", false, false, kLowerHex},  // Go
-      JsonStyle{"", false, true, kUpperHex},
-      JsonStyle{"<>&", false, false, kUpperHex},
+      JsonStyle{"", false, true, kUpperHex},         JsonStyle{"<>&", false, false, kUpperHex},
       JsonStyle{"<>&'\"+`", false, true, kUpperHex},  // .NET
   };
   for (const JsonStyle& style : kStyles) to.push_back(json(value, style));

@@ -15,7 +15,8 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const auto at = [&](std::size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U; };
     const unsigned group = at(0) << 16U | at(1) << 8U | at(2);
-    for (unsigned k = 0; k < 4; ++k) text.push_back(i + k > bytes.size() ? '=' : kAlphabet[group >> (18 - 6 * k) & 63U]);
+    for (unsigned k = 0; k < 4; ++k)
+      text.push_back(i + k > bytes.size() ? '=' : kAlphabet[group >> (18 - 6 * k) & 63U]);
   }
   return text;
 }
@@ -71,29 +72,23 @@ TEST(Needles, PercentEncodingsOfCommonToolsAreFound) {
   for (const std::string_view text : {
            "p%40ss%20w%2Frd%21%27%28x%29~%2A%26",  // curl
            "p%40ss%20w%2frd%21%27%28x%29~%2a%26",
-           "p%40ss+w%2Frd%21%27%28x%29~%2A%26",    // Python's quote_plus
-           "p%40ss%20w/rd%21%27%28x%29~%2A%26",    // Python's quote
-           "p%40ss%20w%2Frd!'(x)~*%26",            // encodeURIComponent
-           "p%40ss+w%2Frd%21%27%28x%29%7E*%26",    // URLEncoder
-           "p@ss%20w/rd!'(x)~*&",                  // encodeURI
+           "p%40ss+w%2Frd%21%27%28x%29~%2A%26",  // Python's quote_plus
+           "p%40ss%20w/rd%21%27%28x%29~%2A%26",  // Python's quote
+           "p%40ss%20w%2Frd!'(x)~*%26",          // encodeURIComponent
+           "p%40ss+w%2Frd%21%27%28x%29%7E*%26",  // URLEncoder
+           "p@ss%20w/rd!'(x)~*&",                // encodeURI
        }) {
     EXPECT_EQ(mask(secret, text), "***") << text;
   }
 }
 
-TEST(Needles, HexIsFoundInBothCases) {
-  EXPECT_EQ(mask("k-z.jo", "6b2d7a2e6a6f 6B2D7A2E6A6F"), "*** ***");
-}
+TEST(Needles, HexIsFoundInBothCases) { EXPECT_EQ(mask("k-z.jo", "6b2d7a2e6a6f 6B2D7A2E6A6F"), "*** ***"); }
 
 TEST(Needles, JsonStringsOfCommonEncodersAreFound) {
   const std::string_view secret = "a\"b\\c/d\xc3\xa9<\tz\x01";
   for (const std::string_view text : {
-           R"(a\"b\\c/dé<\tz\u0001)",
-           R"(a\"b\\c/d\u00e9<\tz\u0001)",
-           R"(a\"b\\c/d\u00E9<\tz\u0001)",
-           R"(a\"b\\c\/dé<\tz\u0001)",
-           R"(a\"b\\c\/d\u00e9<\tz\u0001)",
-           R"(a\"b\\c/dé\u003c\tz\u0001)",
+           R"(a\"b\\c/dé<\tz\u0001)", R"(a\"b\\c/d\u00e9<\tz\u0001)", R"(a\"b\\c/d\u00E9<\tz\u0001)",
+           R"(a\"b\\c\/dé<\tz\u0001)", R"(a\"b\\c\/d\u00e9<\tz\u0001)", R"(a\"b\\c/dé\u003c\tz\u0001)",
            R"(a\\\"b\\\\c/dé<\\tz\\u0001)",  // within another JSON string
        }) {
     EXPECT_EQ(mask(secret, text), "***") << text;
@@ -110,7 +105,8 @@ TEST(Needles, AShellTraceIsFound) {
 }
 
 TEST(Needles, EachLongLineOfAMultiLineSecretIsMaskedByItself) {
-  const std::string_view key = "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\nshort\r\nkqhkiG9w0BAQ+/\r\n-----END KEY-----\n";
+  const std::string_view key =
+      "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\nshort\r\nkqhkiG9w0BAQ+/\r\n-----END KEY-----\n";
   EXPECT_EQ(mask(key, "x MIIEvQIBADANBg y"), "x *** y");
   EXPECT_EQ(mask(key, "kqhkiG9w0BAQ%2B%2F"), "***");
   EXPECT_EQ(mask(key, "short"), "short");
@@ -130,16 +126,16 @@ TEST(Weakness, ShortAndCommonValuesAreRefused) {
   for (const std::string_view value : {"", "a", "true", "12345", "  x  ", "abc\n"}) {
     EXPECT_EQ(secrets.add(value), Weakness::too_short) << value;
   }
-  for (const std::string_view value : {"password", "Password", "12345678", "87654321", "20240131", "abcdef", "------", "01010101",
-                                       "localhost", "foobar", "Server", "production"}) {
+  for (const std::string_view value : {"password", "Password", "12345678", "87654321", "20240131", "abcdef", "------",
+                                       "01010101", "localhost", "foobar", "Server", "production"}) {
     EXPECT_EQ(secrets.add(value), Weakness::too_common) << value;
   }
   EXPECT_EQ(secrets.size(), 0U);
 }
 
 TEST(Weakness, OrdinarySecretsAreNot) {
-  for (const std::string_view value : {"hunter2", "s3cr3t", "correct horse battery", "ghp_16C7e42F292c6912E7", "9081726354",
-                                       "P@ssw0rd", "correcthorse"}) {
+  for (const std::string_view value : {"hunter2", "s3cr3t", "correct horse battery", "ghp_16C7e42F292c6912E7",
+                                       "9081726354", "P@ssw0rd", "correcthorse"}) {
     EXPECT_EQ(weakness_of(value), Weakness::none) << value;
   }
 }

@@ -12,17 +12,18 @@ constexpr std::size_t kLongestPlainWord = 7;    // of letters only: more likely 
 
 /// What people use as a placeholder and what logs are full of. Lower case, sorted.
 constexpr auto kCommonWords = std::to_array<std::string_view>({
-    "0.0.0.0", "127.0.0.1", "actions", "administrator", "artifact", "artifacts", "bitbucket", "building", "changeit",
-    "changeme", "checkout", "complete", "completed", "configure", "container", "database", "debian", "default",
-    "defaults", "dependencies", "deployment", "develop", "development", "directory", "disabled", "docker", "enabled",
-    "environment", "example", "example.com", "executable", "failed", "failure", "github", "github.com", "gitlab",
-    "gitlab.com", "hostname", "internal", "kubernetes", "latest", "library", "linux-gnu", "localhost", "makefile",
-    "master", "namespace", "notset", "package", "packages", "passphrase", "password", "password1", "password123",
-    "passwords", "postgres", "postgresql", "private", "production", "project", "public", "pull_request", "registry",
-    "release", "repository", "resource", "running", "runtime", "secret", "secrets", "service", "services", "settings",
-    "staging", "starting", "succeeded", "success", "successful", "template", "testing", "timeout", "ubuntu",
-    "undefined", "unittest", "unknown", "username", "version", "warning", "warnings", "windows", "workflow",
-    "workspace", "x86_64",
+    "0.0.0.0",    "127.0.0.1", "actions",    "administrator", "artifact",   "artifacts",    "bitbucket",   "building",
+    "changeit",   "changeme",  "checkout",   "complete",      "completed",  "configure",    "container",   "database",
+    "debian",     "default",   "defaults",   "dependencies",  "deployment", "develop",      "development", "directory",
+    "disabled",   "docker",    "enabled",    "environment",   "example",    "example.com",  "executable",  "failed",
+    "failure",    "github",    "github.com", "gitlab",        "gitlab.com", "hostname",     "internal",    "kubernetes",
+    "latest",     "library",   "linux-gnu",  "localhost",     "makefile",   "master",       "namespace",   "notset",
+    "package",    "packages",  "passphrase", "password",      "password1",  "password123",  "passwords",   "postgres",
+    "postgresql", "private",   "production", "project",       "public",     "pull_request", "registry",    "release",
+    "repository", "resource",  "running",    "runtime",       "secret",     "secrets",      "service",     "services",
+    "settings",   "staging",   "starting",   "succeeded",     "success",    "successful",   "template",    "testing",
+    "timeout",    "ubuntu",    "undefined",  "unittest",      "unknown",    "username",     "version",     "warning",
+    "warnings",   "windows",   "workflow",   "workspace",     "x86_64",
 });
 static_assert(std::is_sorted(kCommonWords.begin(), kCommonWords.end()));
 
