@@ -29,7 +29,8 @@ class Parser {
 
   ExpressionPtr whole() {
     if (text_.size() > kMaxExpressionLength) {
-      return fail_at(0, "E007", fmt::format("an expression may have {} bytes, this has {}", kMaxExpressionLength, text_.size()));
+      return fail_at(0, "E007",
+                     fmt::format("an expression may have {} bytes, this has {}", kMaxExpressionLength, text_.size()));
     }
     ExpressionPtr expression = any_of();
     if (expression == nullptr) return nullptr;
@@ -61,8 +62,14 @@ class Parser {
     skip_blanks();
     if (at_ >= text_.size()) return fail_at(at_, "E022", "the expression ends too early");
     const std::string_view rest = text_.substr(at_);
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kOthers = {
-        {{"and", "&&"}, {"or", "||"}, {"not", "!"}, {"===", "=="}, {"=", "=="}, {"&", "&&"}, {"|", "||"}, {"<>", "!="}}};
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kOthers = {{{"and", "&&"},
+                                                                                       {"or", "||"},
+                                                                                       {"not", "!"},
+                                                                                       {"===", "=="},
+                                                                                       {"=", "=="},
+                                                                                       {"&", "&&"},
+                                                                                       {"|", "||"},
+                                                                                       {"<>", "!="}}};
     for (const auto& [other, ours] : kOthers) {
       const bool whole_word = !is_word(other[0]) || rest.size() == other.size() || !is_word(rest[other.size()]);
       if (rest.starts_with(other) && whole_word) {
@@ -86,8 +93,12 @@ class Parser {
         Expression{std::move(node), place_of_(begin), std::string(text_.substr(begin, at_ - begin))});
   }
 
-  ExpressionPtr any_of() { return chain("||", model::BinaryOperator::logical_or, [this] { return all_of(); }); }
-  ExpressionPtr all_of() { return chain("&&", model::BinaryOperator::logical_and, [this] { return comparison(); }); }
+  ExpressionPtr any_of() {
+    return chain("||", model::BinaryOperator::logical_or, [this] { return all_of(); });
+  }
+  ExpressionPtr all_of() {
+    return chain("&&", model::BinaryOperator::logical_and, [this] { return comparison(); });
+  }
 
   template <class F>
   ExpressionPtr chain(std::string_view token, model::BinaryOperator op, const F& part) {
@@ -195,8 +206,10 @@ class Parser {
       items.push_back(std::move(item));
       if (accept(",")) continue;
       if (accept(end)) break;
-      if (at_ < text_.size()) unexpected();
-      else fail_at(begin, "E022", fmt::format("this `{}` is not closed", text_[begin]));
+      if (at_ < text_.size())
+        unexpected();
+      else
+        fail_at(begin, "E022", fmt::format("this `{}` is not closed", text_[begin]));
       return std::nullopt;
     }
     --depth_;
@@ -211,10 +224,13 @@ class Parser {
       char c = text_[at_++];
       if (c == '\\' && at_ < text_.size()) {
         c = text_[at_++];
-        if (c == 'n') c = '\n';
-        else if (c == 't') c = '\t';
+        if (c == 'n')
+          c = '\n';
+        else if (c == 't')
+          c = '\t';
         else if (c != '\\' && c != '"' && c != '\'') {
-          return fail_at(at_ - 2, "E022", fmt::format("`\\{}` is not known in text", c), "a backslash is written `\\\\`");
+          return fail_at(at_ - 2, "E022", fmt::format("`\\{}` is not known in text", c),
+                         "a backslash is written `\\\\`");
         }
       }
       value += c;
@@ -227,7 +243,8 @@ class Parser {
   ExpressionPtr number() {
     const std::size_t begin = at_;
     double value = 0;
-    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(text_.data() + at_, text_.data() + text_.size(), value, std::chars_format::fixed);
     at_ = static_cast<std::size_t>(end - text_.data());
     if (error != std::errc() || (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == '.'))) {
       return fail_at(begin, "E022", "this is not a number", "text needs quotes");
@@ -305,8 +322,10 @@ std::size_t end_of_expression(std::string_view text, std::size_t begin) {
   char quote = '\0';
   for (std::size_t i = begin; i < text.size(); ++i) {
     if (quote != '\0') {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == quote) quote = '\0';
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == quote)
+        quote = '\0';
     } else if (text[i] == '"' || text[i] == '\'') {
       quote = text[i];
     } else if (text.substr(i).starts_with("}}")) {
@@ -350,8 +369,8 @@ std::variant<model::Template, SyntaxError> parse_template(std::string_view text,
     if (end == std::string_view::npos) {
       return SyntaxError{"E022", "this `{{` is not closed", "a literal `{{` is written `{{ \"{{\" }}`", open};
     }
-    auto parsed = parse_expression(text.substr(begin, end - begin),
-                                   [&](std::size_t offset) { return place_of(begin + offset); });
+    auto parsed =
+        parse_expression(text.substr(begin, end - begin), [&](std::size_t offset) { return place_of(begin + offset); });
     if (auto* error = std::get_if<SyntaxError>(&parsed)) {
       error->offset += begin;
       return std::move(*error);
@@ -367,16 +386,20 @@ const std::vector<FunctionDoc>& functions() {
   static const std::vector<FunctionDoc> kFunctions = {
       {"success", "success(JOB, ...)", "all of these (none named: all that this depends on) succeeded", 0, kAny},
       {"failed", "failed(JOB, ...)", "at least one of these (none named: of all that this depends on) failed", 0, kAny},
-      {"all_success", "all_success", "everything that this depends on succeeded; true when it depends on nothing", 0, 0},
+      {"all_success", "all_success", "everything that this depends on succeeded; true when it depends on nothing", 0,
+       0},
       {"any_failed", "any_failed", "something that this depends on failed; false when it depends on nothing", 0, 0},
       {"always", "always", "true, after failure and after cancellation too", 0, 0},
       {"cancelled", "cancelled", "the run (for a step: the job) is being cancelled", 0, 0},
-      {"glob", "glob(VALUE, PATTERN, ...)", "the patterns allow the value; `!` negates one, the last match decides", 2, kAny},
+      {"glob", "glob(VALUE, PATTERN, ...)", "the patterns allow the value; `!` negates one, the last match decides", 2,
+       kAny},
       {"contains", "contains(TEXT_OR_LIST, VALUE)", "the text holds the other text, or the list the value", 2, 2},
       {"starts_with", "starts_with(TEXT, BEGINNING)", "the text begins so", 2, 2},
       {"ends_with", "ends_with(TEXT, END)", "the text ends so", 2, 2},
-      {"hash", "hash(PATTERN, ...)", "a digest over all files of the source that match; none matching is an error", 1, kAny},
-      {"changed", "changed(PATTERN, ...)", "a file that matches was changed by this event; unknown counts as changed", 1, kAny},
+      {"hash", "hash(PATTERN, ...)", "a digest over all files of the source that match; none matching is an error", 1,
+       kAny},
+      {"changed", "changed(PATTERN, ...)", "a file that matches was changed by this event; unknown counts as changed",
+       1, kAny},
       {"default", "default(VALUE, OTHER)", "the other value where the first is null or absent", 2, 2},
   };
   return kFunctions;

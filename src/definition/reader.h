@@ -12,9 +12,8 @@
 namespace slipway::definition {
 
 struct ReadOptions {
-  /// Presets and templates that a project or registry gives beside those of the file.
+  /// Presets that a project or registry gives beside those of the file.
   std::map<std::string, model::TemplateMap> presets;
-  std::map<std::string, model::JobTemplate> templates;
 };
 
 struct ReadResult {

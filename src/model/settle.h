@@ -8,7 +8,4 @@ namespace slipway::model {
 /// Reads what is in `job.late` into the members it belongs to and empties it. Errors: `invalid`, with the place.
 Result<void> settle(JobDefinition& job, const Scope& scope);
 
-/// May this place hold `{{ }}` although it is not text? For the reader: what settle() knows.
-bool may_be_late(std::string_view where);
-
 }  // namespace slipway::model

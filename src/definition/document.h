@@ -1,0 +1,72 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "definition/expression_parser.h"
+#include "definition/problem.h"
+
+namespace slipway::definition {
+
+/// One value of a YAML file. Aliases are not copied: they point to the node that has the anchor.
+struct Node {
+  enum class Kind { null, scalar, sequence, mapping };
+  struct Entry {
+    Node* key = nullptr;  ///< always a scalar
+    Node* value = nullptr;
+  };
+
+  Kind kind = Kind::null;
+  bool plain = true;      ///< a scalar without quotes: only such a one can be a number or a boolean
+  bool bad = false;       ///< a problem was reported: whoever builds from it leaves it out
+  bool complete = false;  ///< its end was seen
+  int line = 0, column = 0;
+  std::size_t offset = 0;
+  std::size_t expanded = 1;  ///< nodes in it, aliases counted as often as they are used
+  std::size_t height = 1;
+  std::string text;
+  std::vector<Node*> items;
+  std::vector<Entry> entries;
+};
+
+std::string_view kind_name(const Node& node);
+
+/// The text of a file, where things stand in it, and what is wrong with it.
+class Source {
+ public:
+  Source(std::string_view text, std::string file);
+
+  std::string_view text() const { return text_; }
+  const std::string& file() const { return file_; }
+  model::Place place(const Node& node) const { return {file_, node.line, node.column}; }
+  /// Where a byte of a scalar's value stands: exact in plain and quoted text on one line and in `|` blocks,
+  /// nearly so elsewhere.
+  PlaceOf places_in(const Node& scalar) const;
+
+  /// Adds an error and marks the node.
+  void report(Node& node, std::string_view code, std::string message, std::string hint = {});
+  void report_at(model::Place place, std::string_view code, std::string message, std::string hint = {});
+  std::vector<Problem>& problems() { return problems_; }
+
+ private:
+  model::Place place_at(std::size_t offset) const;
+
+  std::string_view text_;
+  std::string file_;
+  std::vector<std::size_t> lines_;  // offsets of their beginnings
+  std::vector<Problem> problems_;
+};
+
+/// A parsed file; owns the nodes.
+struct Document {
+  std::deque<Node> nodes;
+  Node* root = nullptr;
+};
+
+/// Reads the YAML of `source`. Null when it could not: the problems say why (E001-E009).
+std::unique_ptr<Document> parse_document(Source& source);
+
+}  // namespace slipway::definition

@@ -1,0 +1,301 @@
+#include "definition/validate.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "definition/cron.h"
+#include "definition/limits.h"
+#include "definition/scalars.h"
+#include "model/units.h"
+
+namespace slipway::definition {
+
+namespace {
+
+using Kind = Shape::Kind;
+
+class Validator {
+ public:
+  explicit Validator(Source& source) : source_(source) {}
+
+  void check(Node& node, const Shape& shape, const std::string& subject) {
+    switch (shape.kind) {
+      case Kind::opaque: return;
+      case Kind::list: return check_list(node, shape, subject);
+      case Kind::map: return check_map(node, shape, subject);
+      case Kind::object: return check_object(node, shape, subject);
+      case Kind::any_of: return check_forms(node, shape, subject);
+      default: return check_scalar(node, shape, subject);
+    }
+  }
+
+ private:
+  // The reports about wrong kinds all read alike: "`timeout` of job `x` is a list, not ...".
+  void wrong_kind(Node& node, const std::string& subject, std::string_view wanted) {
+    if (node.kind == Node::Kind::null) {
+      return source_.report(node, "E013", fmt::format("{} has no value", subject), fmt::format("it wants {}", wanted));
+    }
+    source_.report(node, "E013", fmt::format("{} is {}", subject, kind_name(node)), fmt::format("it wants {}", wanted));
+  }
+
+  static std::size_t most_of(const Shape& shape) {
+    return shape.most > 0 ? static_cast<std::size_t>(shape.most) : kMaxItems;
+  }
+
+  void check_count(Node& node, std::size_t count, const Shape& shape, const std::string& subject) {
+    if (count < static_cast<std::size_t>(shape.least)) {
+      source_.report(node, "E013", fmt::format("{} is empty", subject), "leave the key out, or say something");
+    } else if (count > most_of(shape)) {
+      source_.report(node, "E007", fmt::format("{} has {} entries", subject, count),
+                     fmt::format("at most {}", most_of(shape)));
+    }
+  }
+
+  void check_list(Node& node, const Shape& shape, const std::string& subject) {
+    if (node.kind != Node::Kind::sequence) {
+      const bool alone = shape.one_alone && node.kind != Node::Kind::null;
+      return alone ? check(node, *shape.item, subject) : wrong_kind(node, subject, "a list");
+    }
+    check_count(node, node.items.size(), shape, subject);
+    if (node.bad) return;
+    for (Node* item : node.items) check(*item, *shape.item, item_subject(*item, *shape.item, subject));
+  }
+
+  // Entries of lists that have a name are spoken of by it.
+  static std::string item_subject(const Node& item, const Shape& shape, const std::string& subject) {
+    const Context* context = shape.context;
+    for (const Shape* form : shape.forms) context = form->context != nullptr ? form->context : context;
+    if (context == nullptr) return fmt::format("a value of {}", subject);
+    for (const Node::Entry& entry : item.entries) {
+      if (entry.key->text == "name" && entry.value->kind == Node::Kind::scalar) {
+        const std::string named = fmt::format("{} `{}`", context->name, entry.value->text.substr(0, kMaxNameLength));
+        const bool whole = context == &kJobContext;
+        return whole ? named : fmt::format("{} of {}", named, owner(subject));
+      }
+    }
+    return fmt::format("a {} of {}", context->name, owner(subject));
+  }
+
+  // "`steps` of job `x`" → "job `x`"
+  static std::string_view owner(std::string_view subject) {
+    const std::size_t of = subject.find("` of ");
+    return subject.starts_with('`') && of != std::string_view::npos ? subject.substr(of + 5) : subject;
+  }
+
+  void check_map(Node& node, const Shape& shape, const std::string& subject) {
+    if (node.kind != Node::Kind::mapping) return wrong_kind(node, subject, "a mapping");
+    check_count(node, node.entries.size(), shape, subject);
+    if (node.bad) return;
+    const bool named = shape.item->kind == Kind::object && shape.item->context != nullptr;
+    for (const Node::Entry& entry : node.entries) {
+      if (shape.names != nullptr) check_scalar(*entry.key, *shape.names, fmt::format("a name in {}", subject));
+      check(*entry.value, *shape.item,
+            named ? fmt::format("{} `{}`", shape.item->context->name, entry.key->text.substr(0, kMaxNameLength))
+                  : fmt::format("`{}` of {}", entry.key->text.substr(0, kMaxNameLength), subject));
+    }
+  }
+
+  void check_object(Node& node, const Shape& shape, const std::string& subject) {
+    if (node.kind == Node::Kind::null && shape.may_be_empty) return;
+    if (node.kind != Node::Kind::mapping) return wrong_kind(node, subject, "a mapping");
+    const Context& context = *shape.context;
+    for (const Node::Entry& entry : node.entries) {
+      const Key* key = find_key(context, entry.key->text);
+      if (key == nullptr) {
+        unknown_key(*entry.key, context, subject);
+        entry.value->bad = true;
+        continue;
+      }
+      if (entry.key->text == key->alias) refuse_both(node, *entry.key, *key);
+      const bool whole_file = &context == &kFileContext && key->shape->context != nullptr;
+      check(*entry.value, *key->shape,
+            whole_file ? fmt::format("the {}", key->name) : fmt::format("`{}` of {}", key->name, subject));
+    }
+    for_each_key(context, [&](const Key& key) {
+      const bool given = std::ranges::any_of(node.entries, [&](const Node::Entry& entry) {
+        return entry.key->text == key.name || (!key.alias.empty() && entry.key->text == key.alias);
+      });
+      if (key.required && !given)
+        source_.report(node, "E011", fmt::format("{} has no `{}`", subject, key.name),
+                       fmt::format("add `{}: {}`", key.name, key.example));
+    });
+  }
+
+  void refuse_both(const Node& node, Node& alias, const Key& key) {
+    for (const Node::Entry& entry : node.entries) {
+      if (entry.key->text == key.name) {
+        source_.report(alias, "E019", fmt::format("`{}` and `{}` are the same key", key.alias, key.name), "keep one");
+      }
+    }
+  }
+
+  void unknown_key(Node& key, const Context& context, const std::string& subject) {
+    std::vector<std::string> known;
+    for_each_key(context, [&](const Key& candidate) { known.emplace_back(candidate.name); });
+    const auto near = nearest(key.text, known);
+    std::string hint;
+    if (near)
+      hint = fmt::format("did you mean `{}`?", *near);
+    else if (known.size() <= 12)
+      hint = fmt::format("known are {}", join(known, ", "));
+    source_.report(key, "E012", fmt::format("unknown key `{}` in {}", key.text.substr(0, kMaxNameLength), subject),
+                   std::move(hint));
+  }
+
+  void check_forms(Node& node, const Shape& shape, const std::string& subject) {
+    for (const Shape* form : shape.forms) {
+      const bool fits = form->kind == Kind::list                                ? node.kind == Node::Kind::sequence
+                        : form->kind == Kind::map || form->kind == Kind::object ? node.kind == Node::Kind::mapping
+                                                                                : node.kind == Node::Kind::scalar;
+      if (fits) return check(node, *form, subject);
+    }
+    wrong_kind(node, subject, shape.doc);
+  }
+
+  void check_scalar(Node& node, const Shape& shape, const std::string& subject) {
+    if (node.kind != Node::Kind::scalar) {
+      if (shape.kind == Kind::value && node.kind == Node::Kind::null) return;
+      return wrong_kind(node, subject, wanted_scalar(shape));
+    }
+    if (node.text.size() > kMaxTextLength) {
+      return source_.report(node, "E007", fmt::format("{} has {} bytes", subject, node.text.size()),
+                            fmt::format("at most {}", kMaxTextLength));
+    }
+    if (shape.kind == Kind::expression) return check_expression(node);
+    if (has_expression(node)) {
+      if (shape.templates == Shape::Templates::allowed) return check_template(node);
+      return refuse_expression(node, shape, subject);
+    }
+    check_plain(node, shape, subject);
+  }
+
+  static std::string_view wanted_scalar(const Shape& shape) {
+    switch (shape.kind) {
+      case Kind::boolean: return "true or false";
+      case Kind::integer: return "a whole number";
+      case Kind::cpu: return "a number of processors, as 2 or 500m";
+      case Kind::size: return "a size, as 2GiB";
+      case Kind::duration: return "a duration, as 10m";
+      case Kind::expression: return "an expression";
+      case Kind::name:
+      case Kind::identifier: return "a name";
+      default: return shape.doc.empty() ? "a text" : shape.doc;
+    }
+  }
+
+  void refuse_expression(Node& node, const Shape& shape, const std::string& subject) {
+    const std::size_t at = node.text.find("{{");
+    const model::Place place = source_.places_in(node)(at);
+    node.bad = true;
+    if (shape.templates != Shape::Templates::script) {
+      return source_.report_at(place, "E021", fmt::format("{} cannot hold an expression", subject));
+    }
+    const std::size_t end = node.text.find("}}", at);
+    const std::string written =
+        node.text.substr(at, std::min<std::size_t>(end == std::string::npos ? 40 : end + 2 - at, 80));
+    source_.report_at(
+        place, "E020", fmt::format("an expression cannot stand in {}", subject),
+        fmt::format("put it into `env` and use the variable: `env: {{NAME: \"{}\"}}`, \"$NAME\"", written));
+  }
+
+  void check_expression(Node& node) {
+    const PlaceOf places = source_.places_in(node);
+    if (node.text.find("{{") != std::string::npos) {
+      node.bad = true;
+      return source_.report_at(places(node.text.find("{{")), "E022", "this is an expression already",
+                               "leave `{{` and `}}` out");
+    }
+    report_syntax(node, parse_expression(node.text, places), places);
+  }
+
+  void check_template(Node& node) {
+    const PlaceOf places = source_.places_in(node);
+    report_syntax(node, parse_template(node.text, places), places);
+  }
+
+  template <class T>
+  void report_syntax(Node& node, const std::variant<T, SyntaxError>& parsed, const PlaceOf& places) {
+    const auto* error = std::get_if<SyntaxError>(&parsed);
+    if (error == nullptr) return;
+    node.bad = true;
+    source_.report_at(places(error->offset), error->code, error->message, error->hint);
+  }
+
+  template <class T>
+  void check_amount(Node& node, const model::Parsed<T>& parsed, std::string_view code, const std::string& subject) {
+    if (!parsed)
+      source_.report(node, code, fmt::format("{}: {}", subject, parsed.error().message), parsed.error().hint);
+  }
+
+  // A number or boolean in quotes is text.
+  bool refuse_quotes(Node& node, std::string_view wanted, const std::string& subject) {
+    if (node.plain) return false;
+    source_.report(node, "E013", fmt::format("{} is a text in quotes", subject), fmt::format("it wants {}", wanted));
+    return true;
+  }
+
+  void check_plain(Node& node, const Shape& shape, const std::string& subject) {
+    switch (shape.kind) {
+      case Kind::boolean:
+        if (!refuse_quotes(node, "true or false", subject))
+          check_amount(node, model::parse_boolean(node.text), "E013", subject);
+        return;
+      case Kind::integer:
+        if (!refuse_quotes(node, "a whole number", subject)) {
+          check_amount(node, model::parse_integer(node.text, shape.least, shape.most), "E017", subject);
+        }
+        return;
+      case Kind::cpu: return check_amount(node, model::parse_cpu(node.text), "E017", subject);
+      case Kind::size: return check_amount(node, model::parse_size(node.text), "E016", subject);
+      case Kind::duration: return check_amount(node, model::parse_duration(node.text), "E015", subject);
+      case Kind::choice: return check_choice(node, shape, subject);
+      case Kind::name: return check_name(node, subject);
+      case Kind::identifier: return check_identifier(node, subject);
+      case Kind::cron:
+        if (const auto wrong = cron_error(node.text))
+          source_.report(node, "E055", fmt::format("{}: {}", subject, *wrong));
+        return;
+      case Kind::timezone:
+        if (const auto wrong = timezone_error(node.text))
+          source_.report(node, "E056", fmt::format("{}: {}", subject, *wrong), "as Europe/Berlin or UTC");
+        return;
+      case Kind::value:
+        if (const auto wrong = value_error(node))
+          source_.report(node, "E018", fmt::format("{}: {}", subject, *wrong), "put it in quotes");
+        return;
+      default: return;
+    }
+  }
+
+  void check_choice(Node& node, const Shape& shape, const std::string& subject) {
+    if (std::ranges::find(shape.choices, node.text) != shape.choices.end()) return;
+    const std::vector<std::string> choices(shape.choices.begin(), shape.choices.end());
+    const auto near = nearest(node.text, choices);
+    source_.report(node, "E014", fmt::format("{} cannot be `{}`", subject, node.text.substr(0, kMaxNameLength)),
+                   near ? fmt::format("did you mean `{}`?", *near) : fmt::format("it may be {}", join(choices, ", ")));
+  }
+
+  void check_name(Node& node, const std::string& subject) {
+    if (is_name(node.text)) return;
+    source_.report(node, "E018", fmt::format("{} cannot be `{}`", subject, node.text.substr(0, kMaxNameLength)),
+                   fmt::format("letters, digits, `_`, `-`, `.` and blanks inside; at most {} bytes", kMaxNameLength));
+  }
+
+  void check_identifier(Node& node, const std::string& subject) {
+    if (is_identifier(node.text)) return;
+    source_.report(node, "E018", fmt::format("{} cannot be `{}`", subject, node.text.substr(0, kMaxNameLength)),
+                   "a letter or `_`, then letters, digits and `_`");
+  }
+
+  Source& source_;
+};
+
+}  // namespace
+
+bool has_expression(const Node& node) { return node.text.find("{{") != std::string::npos; }
+
+void validate(Source& source, Node& node, const Shape& shape, const std::string& subject) {
+  Validator(source).check(node, shape, subject);
+}
+
+}  // namespace slipway::definition
