@@ -1,0 +1,46 @@
+"""Tests from the outside: they start the built programs and see only what a user sees."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+import os
+
+import pytest
+from harness import BUILD, Project, Slipway, has_kernel_limits
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "limit(name): needs this limit to be held on this machine")
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("limit"):
+        missing = has_kernel_limits(mark.args[0])
+        if missing:
+            pytest.skip(missing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs():
+    missing = [name for name in ("slipway", "slipway-init") if not os.access(BUILD / name, os.X_OK)]
+    assert not missing, f"{', '.join(missing)} not built in {BUILD}: run tools/build"
+
+
+@pytest.fixture(scope="session")
+def session_state(tmp_path_factory):
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def slipway(tmp_path, session_state):
+    """slipway with a home of its own, on an empty project; runs and caches of the whole session lie in one state directory."""
+    with Slipway(tmp_path, state=session_state, project=Project(tmp_path / "project")) as command:
+        yield command
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """As `slipway`, with a state directory that nothing else uses: for history, sweeping and crashes."""
+    with Slipway(tmp_path, state=tmp_path / "state", project=Project(tmp_path / "project")) as command:
+        yield command

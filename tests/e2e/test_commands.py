@@ -1,0 +1,140 @@
+"""lint, plan, explain, graph, schema, completion, doctor, help, --print-config, --version."""
+import json
+import re
+import time
+
+import pytest
+
+WORKFLOW = """
+workflow:
+  name: ci
+  on: {push: {branches: [main]}}
+  defaults: {image: host, network: none, timeout: 5m}
+  jobs:
+    - {name: build, run: make}
+    - name: test
+      depends_on: [build]
+      matrix: {axes: {std: ["17", "20"]}}
+      run: make check
+    - {name: deploy, depends_on: [test], condition: branch == "main", run: ./deploy.sh}
+"""
+
+
+@pytest.fixture
+def file(slipway):
+    return slipway.project.workflow(WORKFLOW)
+
+
+def test_lint_says_nothing_wrong_with_a_good_file(slipway, file):
+    slipway("lint", file).expect(0)
+    slipway("lint").expect(0)
+
+
+def test_lint_shows_place_excerpt_and_nearest_key_of_every_error_at_once(slipway):
+    file = slipway.project.workflow("""\
+        workflow:
+          name: ci
+          jobs:
+            - name: package
+              dependson: [test]
+              run: make
+              timeout: 10
+            - name: other
+              run: echo {{ branch }}
+        """)
+    ran = slipway("lint", file).expect(2)
+    text = ran.out + ran.err
+    assert f"{file}:5:7: unknown key `dependson` in job `package`" in text
+    assert "5 |       dependson: [test]" in text and "did you mean `depends_on`?" in text
+    assert f"{file}:7:" in text and "10s or 10m?" in text
+    assert f"{file}:9:" in text
+    places = [int(m) for m in re.findall(rf"^{re.escape(file)}:(\d+):", text, re.M)]
+    assert places == sorted(places)
+
+
+def test_lint_json_has_stable_codes_that_help_explains(slipway):
+    file = slipway.project.workflow("workflow: {name: ci, jobs: [{name: a, rum: x}]}\n")
+    ran = slipway("lint", "--json", file).expect(2)
+    code = re.search(r"E\d{3}", ran.out)
+    assert code, ran
+    assert len(slipway("help", code[0]).expect(0).out) > 40
+
+
+def test_lint_of_5000_lines_is_quick(slipway):
+    jobs = "".join(f"    - name: job{n}\n      image: host\n      env: {{A: \"{{{{ branch }}}}\"}}\n      steps:\n        - {{name: one, run: make}}\n" for n in range(999))
+    file = slipway.project.workflow(f"workflow:\n  name: big\n  on: {{push: {{}}}}\n  jobs:\n{jobs}")
+    begin = time.monotonic()
+    slipway("lint", file).expect(0)
+    assert time.monotonic() - begin < 2  # a bound against accidents; bench/ has the figure
+
+
+def test_plan_shows_instances_and_resolved_shows_defaults_with_origin(slipway, file):
+    slipway.project.commit()
+    assert "test (20)" in slipway("plan", file).expect(0).out
+    resolved = slipway("plan", "--resolved", file).expect(0).out
+    assert "timeout" in resolved and "5m" in resolved and "defaults" in resolved
+
+
+def test_explain_says_why(slipway, file):
+    slipway.project.commit()
+    slipway.project.git("checkout", "-q", "-b", "dev")
+    ran = slipway("explain", "deploy", "--workflow-file", file).expect(0)
+    assert 'branch == "main"' in ran.out and "dev" in ran.out
+
+
+@pytest.mark.parametrize("form, mark", [("text", "deploy"), ("dot", "digraph"), ("json", "{")])
+def test_graph_in_its_forms(slipway, file, form, mark):
+    ran = slipway("graph", "--format", form, file).expect(0)
+    assert mark in ran.out
+    if form == "json":
+        json.loads(ran.out)
+
+
+def test_the_schema_is_json_schema_and_knows_every_key(slipway):
+    schema = json.loads(slipway("schema").expect(0).out)
+    text = json.dumps(schema)
+    assert "$schema" in schema
+    assert all(f'"{key}"' in text for key in ("depends_on", "matrix", "for_each", "nested", "uses_artifacts", "no_output_timeout", "kubernetes"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(slipway, shell):
+    assert "slipway" in slipway("completion", shell).expect(0).out
+
+
+def test_doctor_tells_what_this_machine_offers(slipway):
+    assert slipway("doctor").out
+    json.loads(slipway("doctor", "--json").out)
+
+
+def test_version(slipway):
+    assert re.match(r"slipway \d+\.\d+\.\d+", slipway("--version").expect(0).out)
+
+
+def test_print_config_shows_value_and_origin_of_each_layer(slipway, file):
+    slipway.config("max_parallel: 3\n")
+    slipway.project.write(".slipway/config.yaml", "log_cap: 1MiB\n")
+    out = slipway("run", "--print-config", file, "--keep", env={"SLIPWAY_CONFIG_BACKEND": "fake"}).expect(0).out
+    lines = {line.split(":")[0].strip(): line for line in out.splitlines() if ":" in line}
+    assert "3" in lines["max_parallel"] and "config.yaml" in lines["max_parallel"]
+    assert "fake" in lines["backend"] and "SLIPWAY_CONFIG_BACKEND" in lines["backend"]
+    assert "1MiB" in lines["log_cap"] and ".slipway/config.yaml" in lines["log_cap"]
+    assert "--keep" in lines["keep"] and "built in" in lines["image"]
+
+
+def test_a_projects_config_grants_no_permission(slipway, file):
+    slipway.project.write(".slipway/config.yaml", "sandbox: {allow_nested: true}\n")
+    assert slipway("run", file).expect(4)
+
+
+def test_each_command_has_help(slipway):
+    top = slipway("--help").expect(0).out
+    for command in ("run", "lint", "plan", "explain", "graph", "logs", "doctor", "schema", "completion"):
+        assert command in top
+        assert "usage" in slipway(command, "--help").expect(0).out.lower()
+
+
+def test_the_fake_backend_runs_the_graph_without_running_anything(slipway):
+    slipway.project.write("deploy.sh")
+    ran = slipway.run(slipway.project.workflow(WORKFLOW), "--backend", "fake")
+    assert "build" in ran.outcomes()

@@ -1,0 +1,56 @@
+"""runs and logs over the local history."""
+import json
+
+
+def ran_once(slipway, run="echo one; echo two >&2; echo three"):
+    return slipway.run(slipway.project.job(steps=[("first", run), ("second", "echo other")])).expect(0).finished["run"]
+
+
+def test_runs_are_listed_newest_first_and_viewed(alone):
+    first, second = ran_once(alone), ran_once(alone)
+    listed = alone("runs", "ls").expect(0).out
+    assert listed.index(second[-6:]) < listed.index(first[-6:])
+    viewed = alone("runs", "view", second).expect(0).out
+    assert "job" in viewed and "first" in viewed and "succeeded" in viewed
+    json.loads(alone("runs", "view", second, "--json").expect(0).out)
+
+
+def test_an_unknown_run_is_an_error(alone):
+    alone("runs", "view", "nope").expect(2)
+
+
+def test_logs_by_job_and_step_with_grep_and_since_line(alone):
+    run = ran_once(alone)
+    assert "one" in alone("logs", run, "job").expect(0).out
+    assert "one" not in alone("logs", run, "job", "--step", "second").expect(0).out
+    grepped = alone("logs", run, "--grep", "^t").expect(0).out
+    assert "two" in grepped and "three" in grepped and "one" not in grepped
+    since = alone("logs", run, "job", "--since-line", "3").expect(0).out
+    assert "one" not in since and "three" in since
+    stamped = alone("logs", run, "--timestamps").expect(0).out
+    assert "T" in stamped and ":" in stamped
+
+
+def test_logs_follow_from_another_process(alone):
+    running = alone.start("run", "--json", alone.project.job(run="for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 0.2; done"))
+    running.wait_for("line 1")
+    followed = alone("logs", "-f", "latest", timeout=30).expect(0)
+    assert "line 1\n" in followed.out and "line 10\n" in followed.out
+    assert followed.out.count("line 5\n") == 1
+    running.ended().expect(0)
+
+
+def test_a_removed_run_is_gone_with_its_files(alone):
+    run = ran_once(alone)
+    assert (alone.state / "runs" / run).exists()
+    alone("runs", "rm", run, "--yes").expect(0)
+    assert not (alone.state / "runs" / run).exists()
+    alone("runs", "view", run).expect(2)
+
+
+def test_a_log_past_the_cap_keeps_head_and_tail_and_says_what_was_cut(slipway):
+    file = slipway.project.job(run="seq 1 400000")
+    ran = slipway.run(file, "--log-cap", "1MiB").expect(0)
+    logged = slipway("logs", ran.finished["run"]).expect(0).out
+    assert "| 1\n" in logged or "\n1\n" in logged or logged.startswith("1\n") or " 1\n" in logged
+    assert "400000" in logged and "200000\n" not in logged or len(logged) < 4_000_000

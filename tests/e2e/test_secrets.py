@@ -1,0 +1,135 @@
+"""Secrets: they reach the job, and never a log, a file or an argument list."""
+import base64
+import json
+import urllib.parse
+
+import pytest
+
+SECRET = "s3cr3t/Value+with=signs&4711"
+
+
+def secret_job(project, run, **keys):
+    return project.job(run=run, keys={"secrets": ["TOKEN"], **keys})
+
+
+def all_files(directory):
+    return b"".join(p.read_bytes() for p in directory.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_size < 50_000_000)
+
+
+def test_a_secret_from_the_environment_is_there_and_masked(slipway):
+    file = secret_job(slipway.project, f'test "$TOKEN" = "{SECRET}" || test "${{#TOKEN}}" = {len(SECRET)}; echo "token=$TOKEN."')
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert ran.output() == "token=***.\n"
+    assert SECRET not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("name, derive", [
+    ("base64", lambda s: base64.b64encode(s.encode()).decode()),
+    ("base64 at offset 1", lambda s: base64.b64encode(b"x" + s.encode()).decode()),
+    ("base64 at offset 2", lambda s: base64.b64encode(b"xy" + s.encode()).decode()),
+    ("base64 url-safe", lambda s: base64.urlsafe_b64encode(s.encode()).decode()),
+    ("hex", lambda s: s.encode().hex()),
+    ("HEX", lambda s: s.encode().hex().upper()),
+    ("url", lambda s: urllib.parse.quote(s, safe="")),
+    ("json", lambda s: json.dumps(s)[1:-1]),
+])
+def test_derived_forms_are_masked(slipway, name, derive):
+    shown = derive(SECRET)
+    # Built from halves, so that the definition holds no secret for the masker to find.
+    file = secret_job(slipway.project, f"printf '%s' 'a {shown[:9]}'; printf '%s b\\n' '{shown[9:]}'")
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert "***" in ran.output(), ran
+    assert shown[4:-4] not in ran.output()
+
+
+def test_a_secret_split_over_writes_is_masked(slipway):
+    file = secret_job(slipway.project, f"printf '{SECRET[:5]}'; sleep 0.3; printf '{SECRET[5:]}\\n'")
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert ran.output() == "***\n"
+
+
+def test_each_line_of_a_multi_line_secret_is_masked(slipway, tmp_path):
+    key = "-----BEGIN KEY-----\nabcdefghijklmnop1234\nqrstuvwxyz567890ABCD\n-----END KEY-----"
+    (tmp_path / "secrets.json").write_text(json.dumps({"KEY": key}))
+    file = slipway.project.job(run='printf "%s\\n" "$KEY" | sed -n 2p; printf "%s\\n" "$KEY" | sed -n 3p', keys={"secrets": ["KEY"]})
+    ran = slipway.run(file, "--secret-file", tmp_path / "secrets.json").expect(0)
+    assert "abcdefghijklmnop1234" not in ran.out and ran.output() == "***\n***\n"
+
+
+def test_dotenv_files_are_read(slipway, tmp_path):
+    (tmp_path / "secrets.env").write_text(f"# comment\nTOKEN='{SECRET}'\n")
+    ran = slipway.run(secret_job(slipway.project, 'echo "${#TOKEN}"'), "--secret-file", tmp_path / "secrets.env").expect(0)
+    assert ran.output() == f"{len(SECRET)}\n"
+
+
+def test_a_file_secret_lies_on_a_tmpfs_readable_by_the_job_alone(slipway):
+    file = slipway.project.job(run="""
+        stat -c '%a' /job/secrets/TOKEN; stat -f -c '%T' /job/secrets/TOKEN; wc -c </job/secrets/TOKEN; env | grep -c s3cr3t || true
+        """, keys={"secrets": [{"name": "TOKEN", "file": "/job/secrets/TOKEN"}]})
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert ran.output() == f"400\ntmpfs\n{len(SECRET)}\n0\n"
+
+
+def test_a_secret_registered_at_run_time_is_masked_from_then_on(slipway):
+    file = slipway.project.job(steps=[("mask", "v=$(echo late-registered-value-99); slipway mask \"$v\"; echo \"now $v\""),
+                                      ("later", "echo late-registered-value-99")])
+    ran = slipway.run(file).expect(0)
+    assert ran.output("job", "mask") == "now ***\n" and ran.output("job", "later") == "***\n"
+
+
+def test_an_earlier_occurrence_of_a_late_secret_is_reported_as_exposed(slipway):
+    file = slipway.project.job(run="echo exposed-value-12345; slipway mask exposed-value-12345")
+    ran = slipway.run(file)
+    assert "expos" in json.dumps([e for e in ran.events if e["type"] not in ("output",)]).lower(), ran
+
+
+def test_a_weak_secret_is_refused_with_a_visible_notice(slipway):
+    ran = slipway("run", secret_job(slipway.project, "true"), "--secret", "TOKEN", env={"TOKEN": "abc"})
+    assert "TOKEN" in ran.out + ran.err and "short" in (ran.out + ran.err).lower(), ran
+
+
+def test_no_value_is_left_on_disk(alone):
+    file = secret_job(alone.project, 'echo "$TOKEN"; echo "$TOKEN" >/tmp/own; env >/dev/null')
+    alone.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    stored = all_files(alone.state) + all_files(alone.home)
+    assert SECRET.encode() not in stored
+    shown = alone("run", "--print-config", "--secret", "TOKEN", env={"TOKEN": SECRET})
+    assert SECRET not in shown.out + shown.err
+
+
+def test_no_value_is_on_any_command_line(slipway):
+    file = secret_job(slipway.project, """
+        for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f 2>/dev/null; echo; done | grep -c 's3cr3t' || true
+        sleep 1
+        """)
+    running = slipway.start("run", "--json", file, "--secret", "TOKEN", env={"TOKEN": SECRET})
+    running.wait_for('"step_started"')
+    from pathlib import Path
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            assert SECRET.encode() not in path.read_bytes(), path
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    assert running.ended().expect(0).output() == "0\n"
+
+
+def test_a_missing_secret_is_an_error_that_names_it(slipway):
+    ran = slipway("run", "--no-input", secret_job(slipway.project, "true")).expect(2)
+    assert "TOKEN" in ran.err + ran.out
+
+
+def test_a_job_without_the_secret_does_not_have_it(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: with, secrets: [TOKEN], run: 'test -n "$TOKEN"'}
+            - {name: without, run: 'test -z "${TOKEN+set}"; ! env | grep -q s3cr3t'}
+        """)
+    slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+
+
+def test_the_callers_environment_does_not_leak_into_the_job(slipway):
+    file = slipway.project.job(run="env | grep -c MY_PRIVATE || true")
+    assert slipway.run(file, env={"MY_PRIVATE_KEY": "x" * 20}).expect(0).output() == "0\n"
