@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/text.h"
 #include "os/files.h"
+#include "os/subprocess.h"
 
 namespace slipway::os {
 
@@ -75,6 +78,90 @@ Result<Fd> make_user_namespace(const IdMap& map) {
   SW_CHECK(write_map(child, "uid_map", map.users));
   SW_CHECK(write_map(child, "gid_map", map.groups));
   return made;
+}
+
+namespace {
+
+constexpr unsigned long kRangeNeeded = 65'533;
+
+struct Range {
+  std::string first;
+  bool usable = false;
+};
+
+// Not getpwuid: a static program cannot load what that needs.
+std::string name_of(uid_t user) {
+  const std::string text = read_file("/etc/passwd", 1U << 20U).value_or("");
+  for (const std::string_view line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() > 2 && fields[2] == std::to_string(user)) return std::string(fields[0]);
+  }
+  return "";
+}
+
+// Of /etc/subuid or /etc/subgid: `name-or-id:first:count`.
+Range subordinate_range(const char* file, uid_t user) {
+  const std::string text = read_file(file, 1U << 20U).value_or("");
+  const std::string name = name_of(user);
+  for (const std::string_view line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() != 3) continue;
+    if (fields[0] != std::to_string(user) && fields[0] != name) continue;
+    if (std::strtoul(std::string(fields[2]).c_str(), nullptr, 10) >= kRangeNeeded) return {std::string(fields[1]), true};
+  }
+  return {};
+}
+
+// Runs the set-uid tool that may write a map of a range.
+bool map_with(const char* tool, pid_t pid, uid_t own, const std::string& first) {
+  const std::string count = std::to_string(kRangeNeeded);
+  const auto output = run_command({.argv = {tool, std::to_string(pid), "0", std::to_string(own), "1", "1", first, count},
+                                   .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                                   .working_dir = "/",
+                                   .fds = {}},
+                                  1U << 16U, within(std::chrono::seconds(5)));
+  return output && output->exit_code == 0;
+}
+
+// In a child that stays outside: `pid` waits in its new namespace. 0: both maps are written.
+int map_from_outside(pid_t pid, uid_t user, gid_t group) {
+  const Range users = subordinate_range("/etc/subuid", user), groups = subordinate_range("/etc/subgid", user);
+  if (!users.usable || !groups.usable) return 1;
+  return map_with("newuidmap", pid, user, users.first) && map_with("newgidmap", pid, group, groups.first) ? 0 : 1;
+}
+
+}  // namespace
+
+Result<bool> enter_own_user_namespace() {
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  const pid_t self = ::getpid();
+  SW_TRY(Pipe pipe, make_pipe());
+  const pid_t helper = ::fork();
+  if (helper < 0) return fail_errno(errno, "fork");
+  if (helper == 0) {
+    char byte = 0;
+    pipe.write.reset();
+    if (::read(pipe.read.get(), &byte, 1) != 1) ::_exit(1);
+    ::_exit(map_from_outside(self, user, group));
+  }
+  const int unshared = ::unshare(CLONE_NEWUSER);
+  const int error = errno;
+  if (unshared == 0 && ::write(pipe.write.get(), "x", 1) != 1) return fail_errno(errno, "waking a helper");
+  pipe.write.reset();
+  int status = 0;
+  while (::waitpid(helper, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (unshared != 0) return fail_errno(error, "a user namespace (is kernel.unprivileged_userns_clone off?)");
+  const bool with_range = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (!with_range) {
+    const int own = ::getpid();
+    SW_CHECK(write_map(own, "setgroups", "deny"));
+    SW_CHECK(write_map(own, "uid_map", fmt::format("0 {} 1\n", user)));
+    SW_CHECK(write_map(own, "gid_map", fmt::format("0 {} 1\n", group)));
+  }
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "becoming root of the namespace");
+  return with_range;
 }
 
 Result<Fd> make_nested_user_namespace(int parent, uid_t owner, const IdMap& map) {

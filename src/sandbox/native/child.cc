@@ -42,7 +42,7 @@ void close_all_but(std::vector<int> kept) {
 }
 
 std::vector<int> descriptors_of(const ChildInput& input) {
-  std::vector<int> fds = {input.leash.get(), input.status.get(), input.disk.get(), input.sandbox_namespace.get(),
+  std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get(),
                           input.root_namespace.get()};
   for (const os::CgroupDirectory& group : input.groups) fds.push_back(group.fd.get());
   for (const os::Fd& fd : input.mount_owner) fds.push_back(fd.get());
@@ -135,7 +135,7 @@ Result<void> set_up(const ChildInput& input, const HostLayout& host, const Ident
   if (outside) SW_CHECK(in_stage("network", join_nat(*outside, input.spec.nat)));
   RootNamespaces namespaces{input.sandbox_namespace.get(), {}};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
-  SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces, input.disk.get())));
+  SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces)));
   return in_stage("identity", become_init(input.sandbox_namespace.get(), identity));
 }
 
@@ -166,7 +166,6 @@ int run_child(ChildInput input, const HostLayout& host, const Identity& identity
   handed.single_id = identity.kind() == Identity::Kind::single;
   handed.workspace = input.spec.sandbox.workspace;
   input.mount_owner.clear();
-  input.disk.reset();
   input.sandbox_namespace.reset();
   {
     const os::MessageSocket done(std::move(status));  // closes: the owner has its answer

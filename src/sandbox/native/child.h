@@ -10,7 +10,7 @@ namespace slipway::sandbox::native {
 /// All that a child of the launcher needs; it owns these descriptors.
 struct ChildInput {
   SetupSpec spec;
-  os::Fd leash, status, disk;
+  os::Fd leash, status;
   std::vector<os::CgroupDirectory> groups;
   os::Fd sandbox_namespace, root_namespace;  ///< user namespaces; the latter none where only one id is mapped
   std::vector<os::Fd> mount_owner;           ///< as RootNamespaces

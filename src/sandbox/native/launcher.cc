@@ -57,7 +57,6 @@ class Launcher {
     std::size_t next = 2;
     input.leash = std::move(message.fds[0]);
     const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
-    if (spec.disk == SetupSpec::Disk::directory) input.disk = take();
     const os::Fd init_leaf = spec.has_init_leaf ? take() : os::Fd();
     for (const GroupShape& group : spec.groups) input.groups.push_back({take(), group.version, group.controllers});
     SW_CHECK(add_namespaces(spec, identity, input));
@@ -124,6 +123,14 @@ class Launcher {
   std::map<std::string, os::Fd> owners_;  // by the map's text
 };
 
+// Rootless: the launcher becomes root of a user namespace, with the caller's subordinate ids where newuidmap gives
+// them. Returns what it got.
+Result<Identity::Kind> take_power() {
+  if (::geteuid() == 0) return Identity::Kind::root;
+  SW_TRY(const bool with_range, os::enter_own_user_namespace());
+  return with_range ? Identity::Kind::range : Identity::Kind::single;
+}
+
 Result<void> prepare_process(const std::string& stage) {
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "a mount namespace");
   // Slave: what the host mounts later is seen here, nothing of ours is seen there.
@@ -137,8 +144,9 @@ Result<void> prepare_process(const std::string& stage) {
 
 int run_launcher(const std::string& stage, init::EntryPoint entry) {
   os::MessageSocket owner{os::Fd(kLauncherSocket)};
-  const Result<void> ready = prepare_process(stage);
-  Launcher launcher(entry, Identity::Kind::root);
+  const Result<Identity::Kind> kind = take_power();
+  const Result<void> ready = kind ? prepare_process(stage) : Result<void>(std::unexpected(kind.error()));
+  Launcher launcher(entry, kind.value_or(Identity::Kind::root));
   for (;;) {
     auto message = owner.receive({});
     if (!message) return 0;  // the owner is gone

@@ -66,6 +66,7 @@ NativeBackend::NativeBackend(NativeOptions options, Log& log)
       log_(log),
       groups_(os::CgroupRoot::open()),
       machine_memory_bytes_(machine_memory()),
+      kind_(::geteuid() == 0 ? Identity::Kind::root : Identity::Kind::range),
       slots_(options_.runtime_dir / "slots"),
       nat_(options_.runtime_dir),
       launcher_(options_.init_program, options_.runtime_dir / "stage") {}
@@ -87,7 +88,7 @@ Capabilities NativeBackend::capabilities() {
   const os::CgroupSupport& support = groups_.support();
   Capabilities result;
   result.name = "native";
-  result.limits = {support.memory, support.pids, support.pids, "tmpfs", support.step_figures};
+  result.limits = {support.memory, support.pids, support.pids, "tmpfs up to half of the memory, none above", support.step_figures};
   result.limits.cpus = support.cpus;
   result.network_nat = Nat::is_possible();
   if (!result.network_nat) result.notes.emplace_back("no `network: nat`: install the package `nftables`");
@@ -122,18 +123,29 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   return Started{spec.id, std::move(leash->first)};
 }
 
+// What fits lies in memory, where it is fast and has its limit; a larger disk is a directory of the host's.
+Result<void> NativeBackend::place_disk(const SandboxSpec& spec, const Record& record, SetupSpec& setup) const {
+  const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
+  setup.disk_bytes = spec.limits.disk_bytes.value_or(memory / 2);
+  if (setup.disk_bytes <= memory / 2) return {};
+  setup.disk = SetupSpec::Disk::directory;
+  const std::filesystem::path path = record.directory.path() / "disk";
+  if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "making " + path.string());
+  setup.disk_path = path;
+  return {};
+}
+
 Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit) {
   SetupSpec setup;
   setup.sandbox = spec;
   setup.slot = record.slot.number;
-  const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
-  setup.disk_bytes = std::min(spec.limits.disk_bytes.value_or(memory / 2), memory / 2);
+  SW_CHECK(place_disk(spec, record, setup));
   if (spec.network == model::Network::nat) {
     SW_CHECK(nat_.prepare(limit));
     setup.nat = nat_.next_address(record.slot.number);
     setup.nameservers = nat_.nameservers();
   }
-  const Identity identity(Identity::Kind::root, record.slot.number);
+  const Identity identity(kind_, record.slot.number);
   auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
                               identity.outside(identity.init_id()));
   if (!group) return wrap(group.error(), "control group");

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "os/cgroup.h"
 #include "os/guarded.h"
+#include "sandbox/native/identity.h"
 #include "sandbox/native/launcher_link.h"
 #include "sandbox/native/nat.h"
 #include "sandbox/native/sandbox_directory.h"
@@ -49,6 +50,7 @@ class NativeBackend final : public SandboxBackend {
   NativeBackend(NativeOptions options, Log& log);
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
+  Result<void> place_disk(const SandboxSpec& spec, const Record& record, SetupSpec& setup) const;
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   std::shared_ptr<Record> find(const SandboxId& id);
 
@@ -56,6 +58,7 @@ class NativeBackend final : public SandboxBackend {
   Log& log_;
   const os::CgroupRoot groups_;
   const std::uint64_t machine_memory_bytes_;
+  const Identity::Kind kind_;
   Slots slots_;
   Nat nat_;
   LauncherLink launcher_;

@@ -138,6 +138,17 @@ TEST_F(Native, MemoryAndDiskLimitsHold) {
   run("i=0; while [ $i -lt 100 ]; do sleep 9 >/dev/null 2>&1 & i=$((i+1)); done", "runner", 2);
 }
 
+TEST_F(Native, DiskLargerThanMemoryAllowsLiesOnTheHostAndGoesWithTheSandbox) {
+  spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = {}, .disk_bytes = 1U << 30U};
+  start();
+  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a && stat -c %s /tmp/a; stat -f -c %T /run /job/secrets"), "100000000\ntmpfs\ntmpfs\n");
+  EXPECT_EQ(run("touch /usr/local/bin/x && mv /usr/share/doc /usr/share/doc2 2>/dev/null; echo fine", "root"), "fine\n");
+  leash_.reset();
+  EXPECT_TRUE(backend_->wait(spec_.id, os::within(2s)));
+  EXPECT_TRUE(backend_->destroy(spec_.id, os::within(10s)));
+  EXPECT_TRUE(std::filesystem::is_empty(place_.path() / "state" / "sandboxes"));
+}
+
 TEST_F(Native, SystemCallsThatMakeNamespacesAreRefusedUnlessNested) {
   start();
   run("unshare -U true", "runner", 1);

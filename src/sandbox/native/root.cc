@@ -35,8 +35,8 @@ struct Prepared {
 class RootBuilder {
  public:
   RootBuilder(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
-              const RootNamespaces& namespaces, int disk)
-      : spec_(spec), host_(host), identity_(identity), namespaces_(namespaces), disk_(disk) {}
+              const RootNamespaces& namespaces)
+      : spec_(spec), host_(host), identity_(identity), namespaces_(namespaces) {}
 
   Result<void> build() {
     SW_CHECK(place_disk());
@@ -53,6 +53,8 @@ class RootBuilder {
 
  private:
   bool of_host() const { return spec_.sandbox.image == "host"; }
+  // Only who has power over a file system may show its files as another's.
+  bool may_remap() const { return identity_.kind() == Identity::Kind::root; }
   bool in_memory() const { return spec_.disk == SetupSpec::Disk::memory; }
 
   // The writable layers' file system, with the process standing in it.
@@ -62,7 +64,7 @@ class RootBuilder {
       // The size counts pages; the directories and links below cost none of them.
       SW_TRY(mount, os::make_mount("tmpfs", {{"size", std::to_string(spec_.disk_bytes)}, {"mode", "0755"}}, 0));
     } else {
-      SW_TRY(mount, os::clone_mount(disk_, "", Submounts::left_out));
+      SW_TRY(mount, os::clone_mount(AT_FDCWD, spec_.disk_path, Submounts::left_out));
     }
     SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "."));
     if (::fchdir(mount.get()) != 0) return fail_errno(errno, "entering the disk");
@@ -77,7 +79,7 @@ class RootBuilder {
       SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "v"));
     }
     for (const char* name : {"v/dev", "v/run", "v/secrets", "v/none"}) {
-      if (::mkdir(name, 0755) != 0) return fail_errno(errno, "making a directory");
+      SW_CHECK(make_owned(name));
     }
     SW_CHECK(make_devices("v/dev", identity_));
     for (const auto& [name, inside] : {std::pair{"v/dev", "/dev"}, {"v/run", "/run"}}) {
@@ -89,12 +91,18 @@ class RootBuilder {
     return os::restrict_mount(secrets_.get(), kPlain | MOUNT_ATTR_NOEXEC, Submounts::left_out);
   }
 
+  Result<void> make_owned(const char* name) {
+    const std::uint32_t owner = identity_.outside(0);
+    if (::mkdir(name, 0755) == 0 && ::chown(name, owner, owner) == 0) return {};
+    return fail_errno(errno, std::string("making ") + name);
+  }
+
   Result<void> prepare_root() {
     if (!of_host()) {
-      SW_TRY(root_, overlay_of(spec_.sandbox.image, namespaces_.sandbox, 0));
+      SW_TRY(root_, overlay_of(spec_.sandbox.image, may_remap() ? namespaces_.sandbox : -1, 0));
       return {};
     }
-    if (::mkdir("r", 0755) != 0) return fail_errno(errno, "making the root");
+    SW_CHECK(make_owned("r"));
     SW_TRY(root_, os::clone_mount(AT_FDCWD, "r", Submounts::left_out));
     for (const std::string& directory : host_.shown) {
       SW_TRY(os::Fd mount, overlay_of(directory, -1, 0));
@@ -238,7 +246,6 @@ class RootBuilder {
   const HostLayout& host_;
   const Identity& identity_;
   const RootNamespaces& namespaces_;
-  const int disk_;
   int layers_ = 0;
   std::string last_upper_;
   std::vector<os::Fd> keep_open_;
@@ -251,8 +258,8 @@ class RootBuilder {
 }  // namespace
 
 Result<void> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
-                            const RootNamespaces& namespaces, int disk) {
-  return RootBuilder(spec, host, identity, namespaces, disk).build();
+                            const RootNamespaces& namespaces) {
+  return RootBuilder(spec, host, identity, namespaces).build();
 }
 
 }  // namespace slipway::sandbox::native

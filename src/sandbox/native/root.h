@@ -17,6 +17,6 @@ struct RootNamespaces {
 /// pid and network namespaces, still has the power to mount, and stands in a directory of no other use (its mounts
 /// here are seen by it alone). On error the process is good for nothing but to say so and end.
 Result<void> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
-                            const RootNamespaces& namespaces, int disk);
+                            const RootNamespaces& namespaces);
 
 }  // namespace slipway::sandbox::native

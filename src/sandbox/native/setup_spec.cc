@@ -47,6 +47,7 @@ SetupSpec spec_of(const json::object& object) {
   spec.slot = object.at("slot").to_number<int>();
   spec.disk = object.at("disk_in_memory").as_bool() ? SetupSpec::Disk::memory : SetupSpec::Disk::directory;
   spec.disk_bytes = object.at("disk_bytes").to_number<std::uint64_t>();
+  spec.disk_path = std::string(object.at("disk_path").as_string());
   spec.nat = {std::string(object.at("nat_interface").as_string()), object.at("nat_host").to_number<std::uint32_t>(),
               object.at("nat_inside").to_number<std::uint32_t>()};
   for (const json::value& server : object.at("nameservers").as_array()) {
@@ -83,6 +84,7 @@ std::string encode(const SetupSpec& spec) {
       {"slot", spec.slot},
       {"disk_in_memory", spec.disk == SetupSpec::Disk::memory},
       {"disk_bytes", spec.disk_bytes},
+      {"disk_path", spec.disk_path},
       {"nat_interface", spec.nat.interface},
       {"nat_host", spec.nat.host},
       {"nat_inside", spec.nat.inside},

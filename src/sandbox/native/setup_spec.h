@@ -10,8 +10,7 @@
 
 /// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
 ///
-/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2] the disk (a directory on which the
-/// sandbox's writable layers lie; only when `disk` is `directory`), [3..] see `has_init_leaf` and `groups`.
+/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2..] see `has_init_leaf` and `groups`.
 /// Answer, on the status socket: {} with a pidfd of process 1 once set-up is done, or {"error","kind"}.
 namespace slipway::sandbox::native {
 
@@ -34,6 +33,7 @@ struct SetupSpec {
   int slot = 0;
   enum class Disk { memory, directory } disk = Disk::memory;
   std::uint64_t disk_bytes = 0;  ///< size of the tmpfs for `memory`
+  std::string disk_path;         ///< for `directory`: where the writable layers lie; empty and the sandbox's own
   NatAddress nat;                ///< for Network::nat
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
   bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes before those of `groups`
