@@ -1,0 +1,98 @@
+#include "worker/attempt_driver.h"
+
+#include "base/scope_exit.h"
+#include "worker/journal_files.h"
+#include "worker/session.h"
+
+namespace slipway::worker {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kStartLimit = 60s;       // of one sandbox, disk pool included
+constexpr auto kEndLimit = 10s;         // from init's last word to the end of its last process
+constexpr auto kOverrun = 30s;          // how long init may be late with the job's own timeout before it is given up
+
+Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+// Which errors say that trying the same again is pointless.
+model::Outcome outcome_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid:
+    case ErrorKind::not_found:
+    case ErrorKind::denied: return model::Outcome::rejected;
+    case ErrorKind::cancelled: return model::Outcome::cancelled;
+    default: return model::Outcome::infra_failed;
+  }
+}
+
+sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, std::vector<sandbox::Mount> mounts) {
+  sandbox::SandboxSpec spec;
+  spec.id = SandboxId(job.attempt.value);
+  spec.image = job.image;
+  spec.mounts = std::move(mounts);
+  spec.network = job.network;
+  spec.limits = {job.resources.memory_bytes, job.resources.cpus, job.resources.pids, job.resources.disk_bytes};
+  spec.run_as = job.run_as;
+  spec.workspace = job.workspace;
+  spec.read_only_root = job.read_only_root;
+  spec.nested = job.nested;
+  return spec;
+}
+
+}  // namespace
+
+Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job, AttemptControl& control) {
+  SW_TRY(JournalFiles files, create_journal_files(parts_.runs_dir, job));
+  parts_.host.started(job, files.journal);
+  SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kStartLimit)));
+  SW_TRY(const std::vector<wire::SecretValue> secrets, parts_.host.secrets(job));
+  model::JobSpec ordered = job;
+  ordered.env.insert(ordered.env.begin(), source.env.begin(), source.env.end());
+
+  const sandbox::SandboxSpec spec = sandbox_spec(job, std::move(source.mounts));
+  // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
+  const ScopeExit remove([&] {
+    if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {
+      parts_.log.write(LogLevel::error, "sandbox_not_destroyed", {{"sandbox", spec.id.value}, {"error", gone.error().what}});
+    }
+  });
+  auto started = parts_.sandboxes.start(spec, os::within(kStartLimit));
+  if (!started) return wrap(started.error(), "starting the sandbox");
+
+  AttemptSession session(parts_, ordered, control, std::move(started->leash));
+  SW_CHECK(session.send_orders(secrets, files));
+  const os::Deadline deadline =
+      job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
+  const auto served = session.serve(deadline);
+  if (served) {
+    if (const auto gone = parts_.sandboxes.wait(spec.id, os::within(kEndLimit)); !gone) {
+      return wrap(gone.error(), "waiting for the sandbox to end");
+    }
+  }
+  auto report = report_from_journal(files.journal, job);
+  if (report) return report;
+  if (served) return wrap(report.error(), "reading how the job ended");
+  if (session.was_told_to_stop()) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
+  const bool leash_lost = served.error().kind == ErrorKind::unavailable;
+  return fail(ErrorKind::unavailable, leash_lost ? "slipway-init died" : "slipway-init: " + served.error().what);
+}
+
+model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control) {
+  const Time began = wall_now();
+  Result<model::AttemptReport> report = try_drive(job, control);
+  if (!report) {
+    model::AttemptReport lost;
+    lost.attempt = job.attempt;
+    lost.outcome = outcome_of(report.error().kind);
+    lost.reason = report.error().what;
+    lost.started = began;
+    lost.finished = wall_now();
+    report = std::move(lost);
+  }
+  close_journal(parts_.runs_dir, job, *report, parts_.log);
+  return *std::move(report);
+}
+
+}  // namespace slipway::worker

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "model/job_spec.h"
+#include "os/call_limit.h"
+#include "sandbox/sandbox.h"
+#include "wire/leash.h"
+#include "worker/artifacts.h"
+#include "worker/attempt_control.h"
+#include "worker/caches.h"
+
+namespace slipway::worker {
+
+/// The source as the sandbox is to see it.
+struct PreparedSource {
+  std::vector<sandbox::Mount> mounts;
+  model::Variables env;  ///< GIT_URL, GIT_REF, GIT_COMMIT, GIT_BRANCH
+};
+
+/// What an attempt needs of the process around it. Called on the thread that drives the attempt; several attempts
+/// call at once.
+class AttemptHost {
+ public:
+  virtual ~AttemptHost() = default;
+  virtual Result<PreparedSource> prepare_source(const model::JobSpec& job, const os::CallLimit& limit) = 0;
+  /// The values of the job's secrets. They stay in memory. `not_found` names the one that is missing.
+  virtual Result<std::vector<wire::SecretValue>> secrets(const model::JobSpec& job) = 0;
+  virtual CacheScopes cache_scopes(const model::JobSpec& job) = 0;
+  /// What people are to know and no step printed: a cache that was found, saved or evicted.
+  virtual void tell(const model::JobSpec& job, const std::string& text) = 0;
+  virtual void started(const model::JobSpec& job, const std::filesystem::path& journal) = 0;
+  virtual void progress(const model::JobSpec& job, std::uint64_t journal_bytes) = 0;
+  /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
+  virtual Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json) = 0;
+};
+
+struct DriverParts {
+  sandbox::SandboxBackend& sandboxes;
+  Artifacts& artifacts;
+  Caches& caches;
+  AttemptHost& host;
+  Log& log;
+  std::filesystem::path runs_dir;  ///< journals lie at runs_dir/RUN/ATTEMPT.journal
+};
+
+/// Drives one attempt from its orders to its report; blocks the calling thread for as long as the job runs.
+///
+/// Never fails: whatever goes wrong around the job is `infra_failed` with the reason. When it returns, the sandbox
+/// is gone and the journal is complete. The owner's death in between leaves nothing running (the leash).
+class AttemptDriver {
+ public:
+  explicit AttemptDriver(DriverParts parts) : parts_(parts) {}
+
+  model::AttemptReport drive(const model::JobSpec& job, AttemptControl& control);
+
+ private:
+  Result<model::AttemptReport> try_drive(const model::JobSpec& job, AttemptControl& control);
+
+  DriverParts parts_;
+};
+
+}  // namespace slipway::worker

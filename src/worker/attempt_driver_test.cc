@@ -1,0 +1,134 @@
+#include "worker/attempt_driver.h"
+
+#include <cstdlib>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "journal/seal.h"
+#include "objects/file/file_objects.h"
+#include "os/files.h"
+#include "sandbox/fake/fake_backend.h"
+#include "worker/journal_files.h"
+
+namespace slipway::worker {
+namespace {
+
+class QuietLog final : public Log {
+ public:
+  void write(LogLevel, std::string_view, std::initializer_list<LogField>) noexcept override {}
+};
+
+class TestHost final : public AttemptHost {
+ public:
+  Result<PreparedSource> prepare_source(const model::JobSpec&, const os::CallLimit&) override {
+    if (source_error) return std::unexpected(*source_error);
+    return PreparedSource{};
+  }
+  Result<std::vector<wire::SecretValue>> secrets(const model::JobSpec&) override {
+    return std::vector<wire::SecretValue>{};
+  }
+  CacheScopes cache_scopes(const model::JobSpec&) override { return scopes_of({.project = "p", .branch = "main"}); }
+  void tell(const model::JobSpec&, const std::string&) override {}
+  void started(const model::JobSpec&, const std::filesystem::path& path) override {
+    journal = path;
+    if (on_started) on_started();
+  }
+  void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
+  Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&) override {
+    return std::string("{}");
+  }
+
+  std::optional<Error> source_error;
+  std::function<void()> on_started;
+  std::filesystem::path journal;
+  std::uint64_t journal_bytes = 0;
+};
+
+class AttemptDriverTest : public testing::Test {
+ protected:
+  AttemptDriverTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "slipway-driver-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    dir = name;
+    backend = sandbox::FakeBackend::create().value();
+    objects = objects::FileObjects::open_at(dir / "objects", {}).value();
+    artifacts.emplace(*objects, dir / "runs");
+    caches.emplace(Caches::open_at(dir / "caches", 1 << 20).value());
+  }
+  ~AttemptDriverTest() override { (void)os::remove_tree(dir); }  // a leftover in /tmp fails no test
+
+  static model::JobSpec job_of(std::vector<std::string> scripts) {
+    model::JobSpec job;
+    job.run = RunId(new_id());
+    job.attempt = AttemptId(new_id());
+    job.job = "test";
+    for (std::string& script : scripts) {
+      model::StepSpec step;
+      step.name = "step " + std::to_string(job.steps.size());
+      step.action = model::Script{std::move(script)};
+      job.steps.push_back(std::move(step));
+    }
+    return job;
+  }
+  model::AttemptReport drive(const model::JobSpec& job) {
+    AttemptDriver driver({*backend, *artifacts, *caches, host, log, dir / "runs"});
+    return driver.drive(job, control);
+  }
+
+  std::filesystem::path dir;
+  QuietLog log;
+  TestHost host;
+  AttemptControl control = AttemptControl::make().value();
+  std::unique_ptr<sandbox::FakeBackend> backend;
+  std::unique_ptr<objects::FileObjects> objects;
+  std::optional<Artifacts> artifacts;
+  std::optional<Caches> caches;
+};
+
+TEST_F(AttemptDriverTest, ReportsWhatTheJournalSays) {
+  const model::JobSpec job = job_of({"true", "exit 7", "true"});
+  const model::AttemptReport report = drive(job);
+  EXPECT_EQ(report.outcome, model::Outcome::failed);
+  EXPECT_EQ(report.exit_code, 7);
+  ASSERT_EQ(report.steps.size(), 3U);
+  EXPECT_EQ(report.steps[2].outcome, model::Outcome::skipped);
+  EXPECT_EQ(report.attempt, job.attempt);
+  const auto again = report_from_journal(host.journal, job);
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->outcome, model::Outcome::failed);
+  EXPECT_EQ(again->journal_bytes, host.journal_bytes);
+}
+
+TEST_F(AttemptDriverTest, CancelReachesAJobThatWaits) {
+  host.on_started = [&] { control.cancel({wire::Cancel::Why::by_user, false}); };
+  const model::AttemptReport report = drive(job_of({"sleep-forever"}));
+  EXPECT_EQ(report.outcome, model::Outcome::cancelled);
+}
+
+TEST_F(AttemptDriverTest, SourceThatIsNotThereIsRejectedAndItsJournalEnds) {
+  host.source_error = Error{ErrorKind::not_found, "no branch x"};
+  const model::JobSpec job = job_of({"true"});
+  const model::AttemptReport report = drive(job);
+  EXPECT_EQ(report.outcome, model::Outcome::rejected);
+  EXPECT_EQ(report.reason, "no branch x");
+  const auto said = report_from_journal(host.journal, job);
+  ASSERT_TRUE(said) << said.error().what;
+  EXPECT_EQ(said->outcome, model::Outcome::rejected);
+}
+
+TEST_F(AttemptDriverTest, BrokenMachineIsInfrastructureAndBlamesNobody) {
+  host.source_error = Error{ErrorKind::unavailable, "the disk is gone"};
+  EXPECT_EQ(drive(job_of({"true"})).outcome, model::Outcome::infra_failed);
+}
+
+TEST_F(AttemptDriverTest, MissingArtifactSaysWhichOne) {
+  model::JobSpec job = job_of({"true"});
+  job.uses_artifacts.push_back({"dist", {}});
+  const model::AttemptReport report = drive(job);
+  EXPECT_EQ(report.outcome, model::Outcome::rejected);
+  EXPECT_NE(report.reason.find("dist"), std::string::npos) << report.reason;
+}
+
+}  // namespace
+}  // namespace slipway::worker

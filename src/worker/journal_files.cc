@@ -1,0 +1,78 @@
+#include "worker/journal_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "journal/reader.h"
+#include "journal/recovery.h"
+#include "journal/seal.h"
+#include "os/files.h"
+#include "wire/journal_json.h"
+
+namespace slipway::worker {
+
+namespace {
+
+// Below this a sealed journal saves nothing worth the extra file operations; every reader takes both kinds.
+constexpr std::uint64_t kSealFrom = 256U << 10U;
+constexpr auto kSealLimit = std::chrono::minutes(10);
+
+std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
+  return runs_dir / job.run.value / (job.attempt.value + ".journal");
+}
+std::filesystem::path tail_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
+  return runs_dir / job.run.value / (job.attempt.value + ".tail");
+}
+
+}  // namespace
+
+Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
+  SW_CHECK(os::make_directories(runs_dir / job.run.value, 0700));
+  JournalFiles files;
+  files.journal = journal_path(runs_dir, job);
+  SW_TRY(files.journal_fd, os::open_file(files.journal, O_RDWR | O_CREAT | O_EXCL, 0600));
+  SW_TRY(files.tail_fd, os::open_file(tail_path(runs_dir, job), O_RDWR | O_CREAT | O_EXCL, 0600));
+  return files;
+}
+
+Result<model::AttemptReport> report_from_journal(const std::filesystem::path& journal, const model::JobSpec& job) {
+  SW_TRY(journal::Reader reader, journal::open_reader(journal));
+  SW_TRY(const std::uint64_t size, reader.size());
+  // The end stands behind the last checkpoint: what is before it need not be read.
+  SW_TRY(const auto checkpoint, reader.find_checkpoint({.before = size}));
+  if (checkpoint) reader.seek(checkpoint->self);
+  for (;;) {
+    SW_TRY(const journal::Next next, reader.next());
+    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) break;
+    if (next.what != journal::Next::What::record) continue;
+    if (next.record.type != journal::RecordType::attempt_finished) continue;
+    SW_TRY(wire::payload::AttemptFinished last, wire::payload::decode<wire::payload::AttemptFinished>(next.record.payload));
+    last.report.attempt = job.attempt;
+    last.report.journal_bytes = size;
+    return std::move(last.report);
+  }
+  return fail(ErrorKind::not_found, "the journal has no end");
+}
+
+void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job,
+                   const model::AttemptReport& report, Log& log) {
+  const std::filesystem::path path = journal_path(runs_dir, job);
+  const auto closed = [&]() -> Result<void> {
+    if (!report_from_journal(path, job)) {
+      SW_TRY(os::Fd journal, os::open_file(path, O_RDWR | O_CREAT, 0600));
+      SW_TRY(os::Fd ring, os::open_file(tail_path(runs_dir, job), O_RDWR | O_CREAT, 0600));
+      SW_CHECK(journal::finish_after_loss(std::move(journal), std::move(ring), report.finished,
+                                          wire::payload::encode(wire::payload::AttemptFinished{report})));
+    }
+    ::unlink(tail_path(runs_dir, job).c_str());  // gone already after an earlier close
+    std::error_code unknown;
+    const auto bytes = std::filesystem::file_size(path, unknown);
+    if (!unknown && bytes >= kSealFrom) SW_CHECK(journal::seal(path, os::within(kSealLimit)));
+    return {};
+  }();
+  if (!closed) {
+    log.write(LogLevel::warn, "journal_not_closed", {{"attempt", job.attempt.value}, {"error", closed.error().what}});
+  }
+}
+
+}  // namespace slipway::worker

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "model/job_spec.h"
+#include "os/fd.h"
+
+namespace slipway::worker {
+
+/// The two files that `slipway-init` writes for an attempt. The owner opens them and passes the descriptors.
+struct JournalFiles {
+  std::filesystem::path journal;
+  os::Fd journal_fd;
+  os::Fd tail_fd;  ///< the ring of each step's last bytes; its file is removed when the attempt has ended
+};
+
+/// Creates runs_dir/RUN/ATTEMPT.journal and its ring. `exhausted` when the disk is full.
+Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir, const model::JobSpec& job);
+
+/// What the journal says of how the attempt ended. `not_found`: it has no end, so init died before it wrote one.
+Result<model::AttemptReport> report_from_journal(const std::filesystem::path& journal, const model::JobSpec& job);
+
+/// Gives a journal without an end the one in `report` (only once the sandbox is gone), removes the ring, and seals
+/// what is large enough to be worth it. Failures are logged: the attempt has ended all the same.
+void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job,
+                   const model::AttemptReport& report, Log& log);
+
+}  // namespace slipway::worker

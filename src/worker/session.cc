@@ -1,0 +1,194 @@
+#include "worker/session.h"
+
+#include <fcntl.h>
+
+#include <boost/json.hpp>
+
+#include "base/scope_exit.h"
+#include "os/wait.h"
+
+namespace slipway::worker {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kSendLimit = 10s;     // init reads its leash all the time
+constexpr auto kStoreLimit = 10min;  // of copying one bundle into the store
+constexpr auto kOverrun = 30s;       // how late init may be with ending a job before it is given up
+constexpr std::size_t kMaxBundlesOpen = 32;
+
+Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+Result<json::object> parse_object(const std::string& text) {
+  boost::system::error_code bad;
+  json::value value = json::parse(text, bad);
+  if (bad || !value.is_object()) return fail(ErrorKind::invalid, "a request of slipway-init is not a JSON object");
+  return std::move(value.get_object());
+}
+
+// A cache is named by its key; an artifact by its name.
+struct BundleName {
+  bool is_cache = false;
+  std::string name;
+  std::string id() const { return (is_cache ? "cache/" : "artifact/") + name; }
+};
+
+Result<BundleName> bundle_name(const json::object& asked) {
+  const std::string kind = text_at(asked, "kind");
+  if (kind == "artifact") return BundleName{false, text_at(asked, "name")};
+  if (kind != "cache") return fail(ErrorKind::invalid, "unknown kind of bundle: " + kind);
+  const std::string key = text_at(asked, "key");
+  return BundleName{true, key.empty() ? text_at(asked, "name") : key};
+}
+
+}  // namespace
+
+Result<void> AttemptSession::send(const wire::ToInit& message, const std::vector<int>& fds) {
+  return leash_.send(wire::encode(message), fds, os::within(kSendLimit));
+}
+
+Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& secrets, const JournalFiles& files) {
+  wire::Orders orders;
+  orders.job = job_;
+  orders.secrets = secrets;
+  std::vector<int> fds = {files.journal_fd.get(), files.tail_fd.get()};
+  std::vector<os::Fd> held;  // until they are sent
+  for (const model::ArtifactUse& use : job_.uses_artifacts) {
+    const std::vector<std::string> producers = use.job.empty() ? std::vector<std::string>{} : std::vector{use.job};
+    SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use, producers));
+    SW_TRY(os::Fd bundle, parts_.artifacts.open(artifact));
+    orders.inputs.push_back({job_.workspace + "/inputs/" + use.name, false});
+    fds.push_back(bundle.get());
+    held.push_back(std::move(bundle));
+  }
+  const CacheScopes scopes = parts_.host.cache_scopes(job_);
+  for (const model::CacheSpec& cache : job_.cache) {
+    SW_TRY(std::optional<CacheHit> hit,
+           parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit)));
+    if (!hit) {
+      parts_.host.tell(job_, "cache " + cache.key + ": nothing stored yet");
+      continue;
+    }
+    parts_.host.tell(job_, "cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
+    orders.inputs.push_back({job_.workspace + "/src", true});
+    fds.push_back(hit->bundle.get());
+    held.push_back(std::move(hit->bundle));
+  }
+  return send(orders, fds);
+}
+
+Result<void> AttemptSession::serve(os::Deadline deadline) {
+  while (!finished_) {
+    const int fds[] = {leash_.fd(), control_.wake_fd()};
+    SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
+    for (const std::size_t index : ready) {
+      if (index == 0) {
+        SW_CHECK(serve_one());
+      } else if (const std::optional<wire::Cancel> order = control_.take()) {
+        stopping_ = true;
+        SW_CHECK(send(*order, {}));
+        // Init ends the job within its grace; what is later than that is ended from here.
+        deadline = std::min(deadline, os::Clock::now() + (order->at_once ? Duration(0) : job_.grace) + kOverrun);
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> AttemptSession::serve_one() {
+  SW_TRY(const os::Message message, leash_.receive(os::within(kSendLimit)));
+  SW_TRY(const wire::ToOwner said, wire::decode_to_owner(message.text));
+  return std::visit(Overloaded{
+                        [](const wire::Running&) -> Result<void> { return {}; },
+                        [&](const wire::Progress& progress) -> Result<void> {
+                          parts_.host.progress(job_, progress.journal_bytes);
+                          return {};
+                        },
+                        [&](const wire::Request& request) { return answer(request); },
+                        [&](const wire::Finished& last) -> Result<void> {
+                          parts_.host.progress(job_, last.journal_bytes);
+                          finished_ = true;
+                          return {};
+                        },
+                    },
+                    said);
+}
+
+Result<void> AttemptSession::answer(const wire::Request& request) {
+  int fd = -1;
+  const Result<std::string> result = [&]() -> Result<std::string> {
+    if (request.kind == "open_bundle") return open_bundle(request, fd);
+    if (request.kind == "close_bundle") return close_bundle(request);
+    return parts_.host.answer(job_, request.kind, request.json);
+  }();
+  wire::Reply reply{request.id, result.has_value(), {}};
+  reply.json = result ? *result : json::serialize(json::object{{"error", result.error().what}});
+  return send(reply, fd >= 0 ? std::vector<int>{fd} : std::vector<int>{});
+}
+
+Result<std::string> AttemptSession::open_bundle(const wire::Request& request, int& fd) {
+  if (bundles_.size() >= kMaxBundlesOpen) return fail(ErrorKind::exhausted, "too many bundles are open");
+  SW_TRY(const json::object asked, parse_object(request.json));
+  SW_TRY(const BundleName which, bundle_name(asked));
+  OpenBundle bundle{which.name, nullptr, std::nullopt};
+  if (which.is_cache) {
+    SW_TRY(const bool stored, parts_.caches.has(parts_.host.cache_scopes(job_), which.name, os::within(kSendLimit)));
+    if (stored) return fail(ErrorKind::conflict, "a cache of this key is stored already");
+    SW_TRY(objects::StagedFile staged, parts_.caches.begin());
+    bundle.cache.emplace(std::move(staged));
+    fd = bundle.cache->fd();
+  } else {
+    SW_CHECK(Artifacts::check_name(which.name));
+    SW_TRY(bundle.artifact, parts_.artifacts.begin());
+    fd = bundle.artifact->fd();
+  }
+  bundles_.erase(which.id());
+  bundles_.emplace(which.id(), std::move(bundle));
+  return std::string("{}");
+}
+
+Result<std::string> AttemptSession::close_bundle(const wire::Request& request) {
+  SW_TRY(const json::object asked, parse_object(request.json));
+  SW_TRY(const BundleName which, bundle_name(asked));
+  const auto found = bundles_.find(which.id());
+  if (found == bundles_.end()) return fail(ErrorKind::not_found, "no such bundle is open: " + which.name);
+  OpenBundle bundle = std::move(found->second);
+  bundles_.erase(found);
+  const json::value* complete = asked.if_contains("complete");
+  if (complete == nullptr || !complete->is_bool() || !complete->get_bool()) return std::string("{}");
+  return which.is_cache ? save_cache(std::move(bundle)) : store_artifact(std::move(bundle));
+}
+
+Result<std::string> AttemptSession::save_cache(OpenBundle bundle) {
+  SW_TRY(const Caches::Saved saved, parts_.caches.save(parts_.host.cache_scopes(job_), bundle.name, false,
+                                                       *std::move(bundle.cache), wall_now(), os::within(kStoreLimit)));
+  parts_.host.tell(job_, "cache " + saved.entry.key + ": saved");
+  for (const CacheEntry& gone : saved.evicted) {
+    parts_.host.tell(job_, "cache " + gone.key + ": removed to make room, last used " + to_rfc3339(gone.last_used));
+  }
+  return std::string("{}");
+}
+
+Result<std::string> AttemptSession::store_artifact(OpenBundle bundle) {
+  Artifact facts;
+  facts.run = job_.run;
+  facts.job = job_.job;
+  facts.attempt = job_.attempt;
+  facts.name = bundle.name;
+  facts.created = wall_now();
+  for (const model::ArtifactSpec& spec : job_.artifacts) {
+    if (spec.name == bundle.name && spec.expires) facts.expires = facts.created + *spec.expires;
+  }
+  SW_TRY(const Artifact stored,
+         parts_.artifacts.store(std::move(facts), *bundle.artifact, os::within(kStoreLimit)));
+  return json::serialize(json::object{{"url", "artifact:" + stored.run.value + "/" + stored.name}});
+}
+
+}  // namespace slipway::worker

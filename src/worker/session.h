@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/message_socket.h"
+#include "worker/attempt_driver.h"
+#include "worker/journal_files.h"
+
+namespace slipway::worker {
+
+/// The talk with one `slipway-init` over its leash (wire/leash.h), from the orders to its last word.
+/// One thread; ends with the attempt.
+class AttemptSession {
+ public:
+  /// All references outlive the session. `job` is what init gets.
+  AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, os::Fd leash)
+      : parts_(parts), job_(job), control_(control), leash_(std::move(leash)) {}
+
+  /// Artifacts and caches that the job begins with go along.
+  Result<void> send_orders(const std::vector<wire::SecretValue>& secrets, const JournalFiles& files);
+
+  /// Until init has said its last word. `unavailable`: init died; `timeout`: it overran `deadline`.
+  Result<void> serve(os::Deadline deadline);
+
+  bool was_told_to_stop() const { return stopping_; }
+
+ private:
+  struct OpenBundle {
+    std::string name;  // of the artifact, or the cache's key
+    std::unique_ptr<objects::Upload> artifact;
+    std::optional<objects::StagedFile> cache;
+  };
+
+  Result<void> send(const wire::ToInit& message, const std::vector<int>& fds);
+  Result<void> serve_one();
+  Result<void> answer(const wire::Request& request);
+  Result<std::string> open_bundle(const wire::Request& request, int& fd);
+  Result<std::string> close_bundle(const wire::Request& request);
+  Result<std::string> save_cache(OpenBundle bundle);
+  Result<std::string> store_artifact(OpenBundle bundle);
+
+  const DriverParts& parts_;
+  const model::JobSpec& job_;
+  AttemptControl& control_;
+  os::MessageSocket leash_;
+  bool finished_ = false;
+  bool stopping_ = false;
+  std::map<std::string, OpenBundle> bundles_;  // by kind and name
+};
+
+}  // namespace slipway::worker
