@@ -90,8 +90,8 @@ std::string TestJob::file(const std::string& name) const {
   return os::read_file(workspace_ + "/" + name, 1U << 20U).value_or("(missing)");
 }
 
-std::string TestJob::path_of_socket(std::size_t step) const {
-  return directory_ + "/run/" + std::to_string(step) + ".sock";
+void TestJob::put_command(const std::string& program) {
+  EXPECT_EQ(::symlink(program.c_str(), (directory_ + "/run/bin/slipway").c_str()), 0);
 }
 
 void TestJob::start() {

@@ -67,7 +67,8 @@ class TestJob {
   const std::map<std::string, std::string>& bundles() const { return stored_; }
   std::vector<std::string> refused_caches;  ///< keys that the owner has already
   pid_t pid() const { return pid_; }
-  std::string path_of_socket(std::size_t step) const;
+  /// Steps find `program` as `slipway`.
+  void put_command(const std::string& program);
 
  private:
   void serve_one();

@@ -1,0 +1,131 @@
+#include "init/client.h"
+
+#include <gtest/gtest.h>
+
+#include "init/test_job.h"
+
+namespace slipway::init {
+namespace {
+
+using journal::RecordType;
+namespace control = wire::control;
+
+class FixedInput final : public StdinText {
+ public:
+  Result<std::string> read(std::size_t) override { return std::string("from stdin\n"); }
+  Result<std::string> read_file(const std::string& path, std::size_t) override { return "file " + path; }
+};
+
+Result<control::Request> parse(const std::vector<std::string>& arguments) {
+  FixedInput input;
+  return parse_command(arguments, "/job/src", input);
+}
+
+template <class T>
+T parsed(const std::vector<std::string>& arguments) {
+  auto request = parse(arguments);
+  EXPECT_TRUE(request) << (request ? "" : request.error().what);
+  return request ? std::get<T>(*request) : T{};
+}
+
+TEST(Client, ReadsEveryCommand) {
+  EXPECT_EQ(parsed<control::Set>({"output", "v", "1"}).variable.value, "1");
+  EXPECT_EQ(parsed<control::Set>({"output", "v=1=2"}).variable.value, "1=2");
+  EXPECT_EQ(parsed<control::Set>({"var", "v", "-"}).variable.value, "from stdin");
+  EXPECT_EQ(parsed<control::Mask>({"mask", "-"}).value, "from stdin");
+  EXPECT_EQ(parsed<control::Trigger>({"trigger", "t.json"}).json, "file t.json");
+  EXPECT_EQ(parsed<control::Trigger>({"trigger", "--job", "x", "--env", "A=b", "--depends-on=y"}).json,
+            R"({"type":"trigger_job","jobs":[{"job_name":"x","depends_on":["y"],"env":{"A":"b"}}]})");
+  const auto annotation = parsed<control::Annotate>({"annotate", "--level=error", "--file", "a.c", "--line", "3", "bad"});
+  EXPECT_EQ(annotation.annotation.line, 3);
+  EXPECT_EQ(annotation.annotation.message, "bad");
+  EXPECT_EQ(parsed<control::Artifact>({"artifact", "logs", "a", "/job/b"}).paths,
+            (std::vector<std::string>{"/job/src/a", "/job/b"}));
+  EXPECT_TRUE(parsed<control::Group>({"group", "start", "g"}).group.start);
+  EXPECT_FALSE(parsed<control::Group>({"group", "end"}).group.start);
+  EXPECT_EQ(parsed<control::AskOwner>({"state", "is-running", "j"}).json, R"({"what":"is_job_running","job":"j"})");
+  EXPECT_EQ(parsed<control::AskOwner>({"changed-files", "a", "b"}).json, R"({"from":"a","to":"b"})");
+  EXPECT_EQ(parsed<control::AskOwner>({"git-info"}).kind, "git_info");
+}
+
+TEST(Client, RefusesWrongUsage) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {}, {"frob"}, {"output", "x"}, {"mask"}, {"mask", "a", "b"}, {"trigger"}, {"trigger", "--job"},
+           {"trigger", "--env", "A=b"}, {"annotate"}, {"annotate", "a", "b"}, {"annotate", "--line", "x", "m"},
+           {"annotate", "--level", "loud", "m"}, {"artifact", "x"}, {"group"}, {"group", "start"}, {"state", "is-running"},
+           {"state", "what", "x"}, {"changed-files", "a", "b", "c"}, {"git-info", "x"}}) {
+    const auto request = parse(arguments);
+    ASSERT_FALSE(request) << (arguments.empty() ? "" : arguments[0]);
+    EXPECT_EQ(request.error().kind, ErrorKind::invalid);
+  }
+}
+
+/// A job whose steps find the real `slipway` command.
+class ClientInAJob : public testing::Test {
+ protected:
+  ClientInAJob() { job_.put_command(SLIPWAY_INIT_PROGRAM); }
+  TestJob job_;
+};
+
+TEST_F(ClientInAJob, OutputsVariablesTriggersAnnotationsAndGroupsReachTheJournal) {
+  job_.add("slipway output version 1.2; slipway var colour red; slipway trigger --job next;\n"
+           "slipway annotate --level warning --file a.c --line 3 careful; slipway group start g; slipway group end");
+  const Outcome outcome = job_.run();
+  EXPECT_EQ(outcome.report.outcome, model::Outcome::succeeded) << outcome.output(0, RecordType::output_stderr);
+  EXPECT_EQ(outcome.report.outputs.at("version"), "1.2");
+  EXPECT_EQ(outcome.report.vars.at("colour"), "red");
+  EXPECT_EQ(outcome.count(RecordType::trigger, 0), 1U);
+  EXPECT_EQ(outcome.count(RecordType::annotation, 0), 1U);
+  EXPECT_EQ(outcome.count(RecordType::group, 0), 2U);
+}
+
+TEST_F(ClientInAJob, AMaskedValueIsHiddenInEveryLaterByte) {
+  job_.add("slipway mask late-secret-value; echo late-secret-value; printf late-sec; printf 'ret-value\n'");
+  const Outcome outcome = job_.run();
+  EXPECT_EQ(outcome.output(0), "***\n***\n");
+  EXPECT_EQ(outcome.count(RecordType::secret_registered, 0), 1U);
+}
+
+TEST_F(ClientInAJob, AValuePrintedBeforeItWasMaskedIsReportedAsExposed) {
+  job_.add("echo early-secret-value");
+  job_.add("slipway mask early-secret-value");
+  const Outcome outcome = job_.run();
+  ASSERT_EQ(outcome.count(RecordType::annotation, 0), 1U);
+  EXPECT_NE(outcome.payloads(RecordType::annotation)[0].find("exposed secret"), std::string::npos);
+  EXPECT_EQ(outcome.payloads(RecordType::annotation)[0].find("early-secret-value"), std::string::npos);
+}
+
+TEST_F(ClientInAJob, AWeakValueIsRefusedAndSaidSo) {
+  job_.add("slipway mask ab || echo code $?");
+  const Outcome outcome = job_.run();
+  EXPECT_EQ(outcome.output(0), "code 1\n");
+  EXPECT_TRUE(outcome.has_notice("weak_secret"));
+}
+
+TEST_F(ClientInAJob, ASecretInAnOutputIsPassedOnMasked) {
+  job_.secrets = {{"KEY", "hunter2-hunter2"}};
+  job_.spec.secrets = {{"KEY", "KEY", "", {}}};
+  job_.add("slipway output leak \"$KEY\"");
+  const Outcome outcome = job_.run();
+  EXPECT_EQ(outcome.report.outputs.at("leak"), "***");
+  EXPECT_TRUE(outcome.has_notice("secret_in_output"));
+}
+
+TEST_F(ClientInAJob, QuestionsAreAnsweredByTheOwner) {
+  job_.add("slipway changed-files; slipway state result other; slipway git-info");
+  EXPECT_EQ(job_.run().output(0), "a.c\nb.c\n{\"kind\":\"state\"}\n{\"kind\":\"git_info\"}\n");
+}
+
+TEST_F(ClientInAJob, ArtifactsAskedForAtRunTimeAreCollectedAtTheEnd) {
+  job_.add("slipway artifact logs '*.log'; echo x > later.log; exit 1");
+  EXPECT_EQ(job_.run().report.artifacts, (std::vector<std::string>{"logs"}));
+}
+
+TEST_F(ClientInAJob, ExitCodesTellUsageFromRefusalFromAbsence) {
+  job_.add("slipway frob 2>/dev/null || echo $?; slipway output 'a b' 1 2>/dev/null || echo $?;\n"
+           "SLIPWAY_SOCKET=/nowhere slipway git-info 2>/dev/null || echo $?");
+  EXPECT_EQ(job_.run().output(0), "2\n1\n3\n");
+}
+
+}  // namespace
+}  // namespace slipway::init

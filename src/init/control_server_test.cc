@@ -1,0 +1,226 @@
+#include "init/control_server.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "os/files.h"
+
+namespace slipway::init {
+namespace {
+
+using namespace std::chrono_literals;
+namespace control = wire::control;
+
+/// A server that answers `output` requests, and clients in the same thread.
+class ControlServerTest : public testing::Test {
+ protected:
+  ControlServerTest() {
+    std::string pattern = testing::TempDir() + "slipway-control-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    path_ = directory_ + "/0.sock";
+  }
+  ~ControlServerTest() override {
+    server_.reset();
+    (void)os::remove_tree(directory_);  // left in the temporary directory otherwise
+  }
+
+  void listen(ControlLimits limits = {}) {
+    server_.emplace(
+        poller_,
+        [this](std::uint16_t, control::Request request, const ControlServer::Respond& respond) {
+          if (const auto* set = std::get_if<control::Set>(&request)) values_.push_back(set->variable.value);
+          if (std::holds_alternative<control::AskOwner>(request)) {
+            held_.push_back(respond);
+          } else {
+            respond({true, "{}", {}, {}});
+          }
+        },
+        limits);
+    const Identity self{::getuid(), ::getgid(), "me", "/", -1, false};
+    ASSERT_TRUE(server_->listen(0, path_, self));
+  }
+
+  os::Fd connect() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path_.data(), path_.size());
+    os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  void turn(int times = 50) {
+    for (int i = 0; i < times; ++i) poller_.turn(Poller::Wait::poll);
+  }
+
+  static std::string request(const std::string& value) {
+    return control::frame(control::encode(
+        control::Request(control::Set{{wire::payload::OutputVariable::Kind::output, "name", value}})));
+  }
+
+  /// What the server answers on `fd`; nothing when it has closed or does not answer.
+  std::optional<control::Answer> answer_on(const os::Fd& fd) {
+    control::Unframer unframer(control::kMaxAnswer);
+    for (const auto until = os::Clock::now() + 5s; os::Clock::now() < until;) {
+      turn(1);
+      char buffer[4096];
+      const ssize_t got = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+      if (got == 0) return {};
+      if (got > 0 && !unframer.feed(std::string_view(buffer, static_cast<std::size_t>(got)))) return {};
+      if (const auto text = unframer.next()) return control::decode_answer(*text).value();
+    }
+    return {};
+  }
+
+  bool is_closed(const os::Fd& fd) {
+    turn();
+    char byte = 0;
+    return ::recv(fd.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+  }
+
+  bool serves_a_good_client() {
+    const os::Fd good = connect();
+    const std::string text = request("good");
+    EXPECT_EQ(::send(good.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    const auto answer = answer_on(good);
+    return answer && answer->ok;
+  }
+
+  std::string directory_, path_;
+  Poller poller_;
+  std::optional<ControlServer> server_;
+  std::vector<std::string> values_;
+  std::vector<ControlServer::Respond> held_;
+};
+
+TEST_F(ControlServerTest, AnswersSeveralRequestsOnOneConnectionInOrder) {
+  listen();
+  const os::Fd client = connect();
+  const std::string text = request("1") + request("2") + request("3");
+  ::send(client.get(), text.data(), text.size(), 0);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(answer_on(client)->ok);
+  EXPECT_EQ(values_, (std::vector<std::string>{"1", "2", "3"}));
+}
+
+TEST_F(ControlServerTest, ARequestMayArriveByteByByte) {
+  listen();
+  const os::Fd client = connect();
+  for (const char c : request("slow")) {
+    ::send(client.get(), &c, 1, 0);
+    turn(2);
+  }
+  EXPECT_TRUE(answer_on(client)->ok);
+}
+
+TEST_F(ControlServerTest, GarbageIsRefusedAndTheConnectionGoesOn) {
+  listen();
+  const os::Fd client = connect();
+  const std::string text = control::frame("not json") + request("fine");
+  ::send(client.get(), text.data(), text.size(), 0);
+  const auto refused = answer_on(client);
+  ASSERT_TRUE(refused);
+  EXPECT_FALSE(refused->ok);
+  EXPECT_TRUE(answer_on(client)->ok);
+}
+
+TEST_F(ControlServerTest, AHugeLengthEndsTheConnectionAfterTellingWhy) {
+  listen();
+  const os::Fd client = connect();
+  ::send(client.get(), "\xff\xff\xff\x7f", 4, 0);
+  const auto refused = answer_on(client);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->kind, ErrorKind::exhausted);
+  EXPECT_TRUE(is_closed(client));
+  EXPECT_TRUE(serves_a_good_client());
+}
+
+TEST_F(ControlServerTest, ClientsThatTakeAllConnectionsAreEndedWhenIdle) {
+  listen({.connections = 4, .idle = 20ms});
+  std::vector<os::Fd> hostile;
+  for (int i = 0; i < 10; ++i) {
+    hostile.push_back(connect());
+    ::send(hostile.back().get(), "\x10", 1, 0);  // begins a request and never ends it
+  }
+  EXPECT_TRUE(serves_a_good_client());
+}
+
+TEST_F(ControlServerTest, AClientThatTakesNoAnswersIsNotReadFurther) {
+  listen();
+  const os::Fd client = connect();
+  const std::string text = request("x");
+  std::size_t sent = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const ssize_t got = ::send(client.get(), text.data(), text.size(), MSG_DONTWAIT);
+    if (got != static_cast<ssize_t>(text.size())) break;
+    ++sent;
+    turn(1);
+  }
+  EXPECT_LT(sent, 200'000U) << "its requests are held up once its answers are";
+  EXPECT_TRUE(serves_a_good_client()) << "slowly: the step's rate is used up";
+}
+
+TEST_F(ControlServerTest, TooManyRequestsAreSlowedDown) {
+  listen({.requests_per_second = 1000, .burst = 5});
+  const os::Fd client = connect();
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += request("x");
+  ::send(client.get(), text.data(), text.size(), 0);
+  turn(20);
+  EXPECT_LT(values_.size(), 20U);
+  const auto until = os::Clock::now() + 5s;
+  while (values_.size() < 20 && os::Clock::now() < until) poller_.turn();
+  EXPECT_EQ(values_.size(), 20U);
+}
+
+TEST_F(ControlServerTest, AStepThatSendsTooMuchIsRefused) {
+  listen({.bytes = 1000});
+  const os::Fd client = connect();
+  const std::string text = request(std::string(2000, 'x'));
+  ::send(client.get(), text.data(), text.size(), 0);
+  const auto refused = answer_on(client);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->kind, ErrorKind::exhausted);
+}
+
+TEST_F(ControlServerTest, AnAnswerForAClientThatHasGoneIsDropped) {
+  listen();
+  {
+    const os::Fd client = connect();
+    const std::string text = control::frame(control::encode(control::Request(control::AskOwner{"git_info", "{}"})));
+    ::send(client.get(), text.data(), text.size(), 0);
+    turn();
+  }
+  ASSERT_EQ(held_.size(), 1U);
+  held_[0]({true, "{}", {}, {}});
+  turn();
+  EXPECT_TRUE(serves_a_good_client());
+  server_.reset();
+  held_[0]({true, "{}", {}, {}});
+}
+
+TEST_F(ControlServerTest, ClosingAListenerEndsItsConnections) {
+  listen();
+  const os::Fd client = connect();
+  turn();
+  server_->close(0);
+  EXPECT_TRUE(is_closed(client));
+  EXPECT_NE(::access(path_.c_str(), F_OK), 0);
+}
+
+TEST_F(ControlServerTest, AStrangersConnectionIsClosedUnheard) {
+  listen();
+  const Identity somebody{::getuid() + 1, ::getgid(), "other", "/", -1, false};
+  ASSERT_TRUE(server_->listen(0, path_, somebody));
+  if (::chmod(path_.c_str(), 0666) != 0) GTEST_SKIP() << "cannot open the socket to everyone";
+  const os::Fd client = connect();
+  EXPECT_TRUE(is_closed(client));
+}
+
+}  // namespace
+}  // namespace slipway::init
