@@ -21,6 +21,7 @@ struct SourceSpec {
   std::string location;            ///< a path, or a URL; may hold credentials, which go into no message or argv
   std::string revision;            ///< branch, tag, commit or other name; empty: the location's own choice
   model::Checkout checkout;
+  std::string branch;               ///< of a pinned spec: the branch that the revision was the head of
 };
 
 /// Code in a directory, for the sandbox to lay an overlay on. Nobody writes to it.

@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <set>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "source/git_command.h"
+#include "source/working_tree.h"
+
+namespace slipway::source {
+
+namespace {
+
+// Nothing of the repository's configuration may run for a comparison.
+const std::vector<std::string> kDiff = {"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"};
+
+GitCall call(const std::filesystem::path& directory, std::vector<std::string> arguments) {
+  return {.directory = directory, .arguments = std::move(arguments), .environment = {}};
+}
+
+// Files that differ between `base` and `revision`, or what the working tree holds where that is empty.
+Result<std::vector<std::string>> differences(const WorkingTree& tree, const std::string& base,
+                                             const std::string& revision, const os::CallLimit& limit) {
+  std::vector<std::string> arguments = kDiff;
+  arguments.push_back(base);
+  if (!revision.empty()) arguments.push_back(revision);
+  arguments.emplace_back("--");
+  SW_TRY(const std::string changed, run_git(call(tree.root, std::move(arguments)), limit));
+  const auto paths = split_nul(changed);
+  std::set<std::string> files(paths.begin(), paths.end());
+  if (revision.empty()) {
+    SW_TRY(const std::string untracked,
+           run_git(call(tree.root, {"ls-files", "--others", "--exclude-standard", "-z"}), limit));
+    for (std::string& path : split_nul(untracked)) files.insert(std::move(path));
+  }
+  return std::vector<std::string>(files.begin(), files.end());
+}
+
+// What to compare with, the nearest first.
+std::vector<std::string> bases_of(const WorkingTree& tree) {
+  std::vector<std::string> bases;
+  std::string remote = "origin";
+  if (constexpr std::string_view kRemotes = "refs/remotes/"; tree.upstream.starts_with(kRemotes)) {
+    remote = tree.upstream.substr(kRemotes.size(), tree.upstream.find('/', kRemotes.size()) - kRemotes.size());
+  }
+  if (!tree.upstream.empty()) bases.push_back(tree.upstream);
+  if (!tree.default_branch.empty()) {
+    bases.push_back(fmt::format("refs/remotes/{}/{}", remote, tree.default_branch));
+    bases.push_back("refs/heads/" + tree.default_branch);
+  }
+  return bases;
+}
+
+}  // namespace
+
+Changes changed_files(const WorkingTree& tree, const std::string& base, const std::string& revision,
+                      const os::CallLimit& limit) {
+  const auto unknown = [](std::string reason) { return Changes{std::nullopt, {}, std::move(reason)}; };
+  if (!tree.is_git) return unknown("not a git checkout");
+  if (tree.sha.empty()) return unknown("there is no commit yet");
+  for (const std::string& name : {base, revision}) {
+    if (const auto good = check_revision(name); !good) return unknown(good.error().what);
+  }
+  const std::vector<std::string> candidates = base.empty() ? bases_of(tree) : std::vector<std::string>{base};
+  std::string reason = "there is no upstream or default branch to compare with";
+  for (const std::string& candidate : candidates) {
+    const std::string head = revision.empty() ? tree.sha : revision;
+    auto common = ask_git(call(tree.root, {"merge-base", head, candidate}), limit);
+    if (!common) {
+      if (!base.empty()) reason = common.error().what;
+      continue;
+    }
+    auto files = differences(tree, *common, revision, limit);
+    if (!files) return unknown(files.error().what);
+    // An answer to a question that the user asked may be "nothing". One that we asked then says only that the
+    // comparison was no use: somebody runs this for a reason.
+    if (!files->empty() || !base.empty()) return {std::move(*files), std::move(*common), {}};
+    reason = "nothing differs from " + candidate;
+  }
+  return unknown(std::move(reason));
+}
+
+Result<std::vector<std::string>> changed_between(const std::filesystem::path& git_dir, const std::string& from,
+                                                 const std::string& to, const os::CallLimit& limit) {
+  std::vector<std::string> arguments = {"--git-dir=" + git_dir.string()};
+  arguments.insert(arguments.end(), kDiff.begin(), kDiff.end());
+  for (const std::string& name : {from, to}) {
+    SW_CHECK(check_revision(name));
+    auto commit = ask_git(call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify",
+                                         name + "^{commit}"}), limit);
+    if (!commit) {
+      if (commit.error().kind != ErrorKind::internal) return std::unexpected(commit.error());
+      return fail(ErrorKind::not_found, "no revision `" + name + "`");
+    }
+    arguments.push_back(std::move(*commit));
+  }
+  arguments.emplace_back("--");
+  SW_TRY(const std::string text, run_git(call(git_dir, std::move(arguments)), limit));
+  std::vector<std::string> files = split_nul(text);
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<std::string> git_info(const WorkingTree& tree, const os::CallLimit& limit) {
+  constexpr std::size_t kShort = 12;
+  boost::json::object info;
+  if (tree.is_git) {
+    SW_TRY(const std::string tag, tag_at_head(tree, limit));
+    info = {{"branch", tree.branch}, {"sha", tree.sha},       {"short_sha", tree.sha.substr(0, kShort)},
+            {"default_branch", tree.default_branch}, {"url", tree.remote_url}, {"tag", tag}};
+  }
+  if (!tree.sha.empty()) {
+    SW_TRY(const std::string text,
+           ask_git(call(tree.root, {"log", "-1", "--no-show-signature", "--format=%an%x00%ae%x00%aI%x00%s", tree.sha}),
+                   limit));
+    const auto fields = split(text, '\0');
+    if (fields.size() == 4) {
+      info["commit"] = {{"author", fields[0]}, {"author_email", fields[1]}, {"date", fields[2]}, {"subject", fields[3]}};
+    }
+  }
+  return boost::json::serialize(info);
+}
+
+}  // namespace slipway::source

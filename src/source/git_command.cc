@@ -1,0 +1,203 @@
+#include "source/git_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "os/subprocess.h"
+
+namespace slipway::source {
+
+namespace {
+
+constexpr std::size_t kMostOutput = 64U << 20U;
+constexpr std::size_t kMostMessage = 500;
+
+constexpr std::string_view kGuards[] = {
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "gc.auto=0",
+    "maintenance.auto=false",   "core.pager=cat",       "advice.detachedHead=false"};
+
+// Of the variables that git reads, those that say how to reach and to trust a remote. The rest (GIT_DIR,
+// GIT_INDEX_FILE, ...) would point it to another repository than the one we mean.
+constexpr std::string_view kKept[] = {"GIT_SSH=",           "GIT_SSH_COMMAND=",   "GIT_CONFIG_GLOBAL=",
+                                      "GIT_CONFIG_SYSTEM=", "GIT_CONFIG_NOSYSTEM=", "GIT_EXEC_PATH=",
+                                      "GIT_SSL_",           "GIT_HTTP_"};
+
+std::vector<std::string> environment_of(const GitCall& call) {
+  std::vector<std::string> variables;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view variable = *at;
+    const bool git = variable.starts_with("GIT_");
+    const bool kept = std::ranges::any_of(kKept, [&](std::string_view name) { return variable.starts_with(name); });
+    const bool replaced = variable.starts_with("LC_ALL=") || variable.starts_with("LANGUAGE=") ||
+                          variable.starts_with("SSH_ASKPASS");
+    if ((!git || kept) && !replaced) variables.emplace_back(variable);
+  }
+  for (const char* variable : {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS_REQUIRE=never",
+                               "GIT_OPTIONAL_LOCKS=0"}) {
+    variables.emplace_back(variable);
+  }
+  if (call.config == GitCall::Config::isolated) {
+    std::erase_if(variables, [](const std::string& v) { return v.starts_with("GIT_CONFIG_"); });
+    for (const char* variable : {"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1"}) {
+      variables.emplace_back(variable);
+    }
+  }
+  for (const auto& [name, value] : call.environment) variables.push_back(name + "=" + value);
+  return variables;
+}
+
+ErrorKind kind_of(std::string_view message) {
+  const auto says = [&](std::initializer_list<std::string_view> texts) {
+    return std::ranges::any_of(texts, [&](std::string_view t) { return message.find(t) != std::string_view::npos; });
+  };
+  if (says({"could not read Username", "could not read Password", "Authentication failed", "Permission denied",
+            "dubious ownership", "access denied", "403"})) {
+    return ErrorKind::denied;
+  }
+  if (says({"Could not resolve host", "Connection refused", "Connection timed out", "Failed to connect", "unable to access",
+            "Could not connect", "early EOF", "the remote end hung up"})) {
+    return ErrorKind::unavailable;
+  }
+  if (says({"not found", "does not exist", "does not appear to be a git repository", "not a git repository",
+            "couldn't find remote ref", "unknown revision", "bad revision", "Not a valid", "not our ref",
+            "No such file or directory"})) {
+    return ErrorKind::not_found;
+  }
+  return ErrorKind::internal;
+}
+
+std::string message_of(std::string_view error_output) {
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(error_output, '\n')) {
+    const std::string_view text = trim(line);
+    if (text.empty() || text.starts_with("hint:") || text.starts_with("warning:")) continue;
+    lines.push_back(printable(text, Colour::strip));
+  }
+  std::string message = redact(join(lines, "; "));
+  if (message.size() > kMostMessage) message.resize(kMostMessage);
+  return message;
+}
+
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+      decoded.push_back(static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
+}  // namespace
+
+Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit) {
+  os::Subprocess::Options options;
+  options.argv = {"git"};
+  for (const std::string_view guard : kGuards) {
+    options.argv.emplace_back("-c");
+    options.argv.emplace_back(guard);
+  }
+  options.argv.insert(options.argv.end(), call.arguments.begin(), call.arguments.end());
+  options.environment = environment_of(call);
+  options.working_dir = call.directory.string();
+  auto output = os::run_command(options, kMostOutput, limit);
+  if (!output && output.error().kind == ErrorKind::not_found) {
+    return fail(ErrorKind::unavailable, "cannot start git in " + call.directory.string() + ": is it installed?");
+  }
+  const auto verb = std::ranges::find_if(call.arguments, [](const std::string& word) { return !word.starts_with('-'); });
+  const std::string what = "git" + (verb == call.arguments.end() ? std::string() : " " + *verb);
+  if (!output) return wrap(output.error(), what);
+  if (output->exit_code == 0) return std::move(output->out);
+  std::string message = message_of(output->err);
+  if (message.empty()) message = fmt::format("exit code {}", output->exit_code);
+  return fail(kind_of(message), what + ": " + message);
+}
+
+Result<std::string> ask_git(const GitCall& call, const os::CallLimit& limit) {
+  SW_TRY(const std::string text, run_git(call, limit));
+  return std::string(trim(text));
+}
+
+RemoteUrl RemoteUrl::parse(std::string_view url) {
+  RemoteUrl parsed{std::string(url), {}, {}};
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return parsed;  // a path, or user@host:path, which holds no secret
+  const std::size_t begin = scheme + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  const std::size_t at = url.substr(0, end).rfind('@');
+  if (at == std::string_view::npos || at < begin) return parsed;
+  const std::string_view login = url.substr(begin, at - begin);
+  const std::size_t colon = login.find(':');
+  const std::string_view user = login.substr(0, colon);
+  const bool web = url.starts_with("http");
+  parsed.user = percent_decoded(user);
+  if (colon != std::string_view::npos) parsed.password = percent_decoded(login.substr(colon + 1));
+  parsed.clean = fmt::format("{}{}{}", url.substr(0, begin), web ? "" : std::string(user) + "@", url.substr(at + 1));
+  return parsed;
+}
+
+std::vector<std::pair<std::string, std::string>> RemoteUrl::credentials() const {
+  if (!clean.starts_with("http") || (user.empty() && password.empty())) return {};
+  const std::size_t host = clean.find("://") + 3;
+  const std::string key = "credential." + clean.substr(0, std::min(clean.find('/', host), clean.size())) + ".helper";
+  // `printf` is of the shell: nothing shows in a list of processes. A token alone stands where the user does.
+  const char* helper = R"(!f() { printf 'username=%s\npassword=%s\n' "$SLIPWAY_GIT_USER" "$SLIPWAY_GIT_PASSWORD"; }; f)";
+  return {{"GIT_CONFIG_COUNT", "2"},      {"GIT_CONFIG_KEY_0", key},    {"GIT_CONFIG_VALUE_0", ""},
+          {"GIT_CONFIG_KEY_1", key},      {"GIT_CONFIG_VALUE_1", helper}, {"SLIPWAY_GIT_USER", user},
+          {"SLIPWAY_GIT_PASSWORD", password}};
+}
+
+std::string redact(std::string_view text) {
+  std::string clean;
+  for (;;) {
+    const std::size_t scheme = text.find("://");
+    if (scheme == std::string_view::npos) break;
+    const std::size_t begin = scheme + 3;
+    clean += text.substr(0, begin);
+    text.remove_prefix(begin);
+    const std::size_t end = std::min(text.find_first_of("/ \t\n'\""), text.size());
+    const std::size_t at = text.substr(0, end).rfind('@');
+    if (at != std::string_view::npos) text.remove_prefix(at + 1);
+  }
+  return clean.append(text);
+}
+
+Result<void> check_revision(std::string_view revision) {
+  constexpr std::size_t kMost = 1024;
+  const bool odd = std::ranges::any_of(revision, [](unsigned char c) { return c <= ' ' || c == 0x7F; });
+  if (!odd && revision.size() <= kMost && !revision.starts_with('-') && revision.find("..") == std::string_view::npos) {
+    return {};
+  }
+  return fail(ErrorKind::invalid, "`" + printable(revision, Colour::strip) + "` is no revision");
+}
+
+bool is_full_sha(std::string_view text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::vector<std::string> split_nul(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\0'), text.size());
+    if (end > 0) parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace slipway::source

@@ -1,0 +1,197 @@
+#include "source/working_tree.h"
+
+#include <gtest/gtest.h>
+
+#include "source/git_command.h"
+#include "source/git_files.h"
+#include "source/test_support.h"
+
+namespace slipway::source {
+namespace {
+
+namespace fs = std::filesystem;
+using test::limit;
+using test::Repository;
+using test::TempDir;
+using Paths = std::vector<std::string>;
+
+/// A remote with one commit, and a clone of it.
+class WorkingTreeTest : public testing::Test {
+ protected:
+  WorkingTreeTest() {
+    first_ = remote_.commit("README", "hello");
+    remote_.git({"clone", "-q", remote_.root().string(), (dir_.path() / "clone").string()});
+  }
+  Repository clone() const { return Repository(dir_.path() / "clone"); }
+  static WorkingTree read(const fs::path& path) {
+    auto tree = read_working_tree(path, limit());
+    EXPECT_TRUE(tree) << tree.error().what;
+    return tree.value_or(WorkingTree{});
+  }
+
+  TempDir dir_;
+  Repository remote_{dir_.path() / "remote"};
+  std::string first_;
+};
+
+TEST_F(WorkingTreeTest, KnowsACloneFromAnyDirectoryInIt) {
+  const Repository repository = clone();
+  repository.write("a/b/c", "x");
+  const WorkingTree tree = read(repository.root() / "a/b");
+  EXPECT_TRUE(tree.is_git);
+  EXPECT_EQ(tree.root, repository.root());
+  EXPECT_EQ(tree.branch, "main");
+  EXPECT_EQ(tree.sha, first_);
+  EXPECT_EQ(tree.default_branch, "main");
+  EXPECT_EQ(tree.upstream, "refs/remotes/origin/main");
+  EXPECT_EQ(tree.remote_url, remote_.root());
+}
+
+TEST_F(WorkingTreeTest, SaysTheSameWhenRefsArePacked) {
+  const Repository repository = clone();
+  repository.git({"checkout", "-q", "-b", "feature/x"});
+  const std::string sha = repository.commit("b", "x");
+  repository.git({"pack-refs", "--all", "--prune"});
+  const WorkingTree tree = read(repository.root());
+  EXPECT_EQ(tree.branch, "feature/x");
+  EXPECT_EQ(tree.sha, sha);
+  EXPECT_EQ(tree.upstream, "");
+  EXPECT_EQ(tree.default_branch, "main");
+}
+
+TEST_F(WorkingTreeTest, KnowsADetachedHeadAndALinkedWorktree) {
+  const Repository repository = clone();
+  repository.git({"worktree", "add", "-q", "--detach", (dir_.path() / "linked").string()});
+  repository.git({"worktree", "add", "-q", "-b", "other", (dir_.path() / "other").string()});
+  EXPECT_EQ(read(dir_.path() / "linked").branch, "");
+  EXPECT_EQ(read(dir_.path() / "linked").sha, first_);
+  const WorkingTree other = read(dir_.path() / "other");
+  EXPECT_EQ(other.branch, "other");
+  EXPECT_EQ(other.sha, first_);
+  EXPECT_EQ(other.common_dir, repository.root() / ".git");
+  EXPECT_EQ(other.default_branch, "main");
+}
+
+TEST_F(WorkingTreeTest, KnowsASubmodule) {
+  const Repository repository = clone();
+  repository.git({"submodule", "--quiet", "add", remote_.root().string(), "sub"});
+  EXPECT_EQ(read(repository.root() / "sub").sha, first_);
+  EXPECT_EQ(read(repository.root() / "sub").root, repository.root() / "sub");
+}
+
+TEST_F(WorkingTreeTest, APlainDirectoryIsNoError) {
+  const TempDir plain;
+  const WorkingTree tree = read(plain.path());
+  EXPECT_FALSE(tree.is_git);
+  EXPECT_EQ(tree.root, plain.path());
+  EXPECT_EQ(read_working_tree(plain.path() / "none", limit()).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(WorkingTreeTest, ARepositoryWithoutCommitsHasABranchAndNoSha) {
+  const Repository empty(dir_.path() / "empty");
+  const WorkingTree tree = read(empty.root());
+  EXPECT_EQ(tree.branch, "main");
+  EXPECT_EQ(tree.sha, "");
+  EXPECT_EQ(changed_files(tree, "", "", limit()).files, std::nullopt);
+}
+
+TEST_F(WorkingTreeTest, HidesCredentialsOfTheRemote) {
+  const Repository repository = clone();
+  repository.git({"remote", "set-url", "origin", "https://ada:s3cret@example.org/x.git"});
+  EXPECT_EQ(read(repository.root()).remote_url, "https://example.org/x.git");
+  EXPECT_EQ(without_credentials("https://token@example.org/x"), "https://example.org/x");
+  EXPECT_EQ(without_credentials("ssh://git:pw@example.org/x"), "ssh://git@example.org/x");
+  EXPECT_EQ(without_credentials("git@example.org:x/y.git"), "git@example.org:x/y.git");
+  EXPECT_EQ(without_credentials("https://example.org/a@b"), "https://example.org/a@b");
+  EXPECT_EQ(redact("fatal: 'https://a:b@h/x' and https://t@h2"), "fatal: 'https://h/x' and https://h2");
+}
+
+TEST_F(WorkingTreeTest, FindsTagsAtHeadLooseOrPackedPlainOrAnnotated) {
+  const Repository repository = clone();
+  EXPECT_EQ(tag_at_head(read(repository.root()), limit()).value(), "");
+  repository.git({"tag", "v1"});
+  EXPECT_EQ(tag_at_head(read(repository.root()), limit()).value(), "v1");
+  repository.git({"tag", "-a", "v2", "-m", "two"});
+  EXPECT_EQ(tag_at_head(read(repository.root()), limit()).value(), "v2");
+  repository.git({"pack-refs", "--all"});
+  EXPECT_EQ(tag_at_head(read(repository.root()), limit()).value(), "v2");
+  repository.commit("b", "x");
+  EXPECT_EQ(tag_at_head(read(repository.root()), limit()).value(), "");
+}
+
+TEST_F(WorkingTreeTest, ChangesAreThoseSinceTheUpstreamWithUntrackedFiles) {
+  const Repository repository = clone();
+  repository.commit("committed", "x");
+  repository.write("README", "changed");
+  repository.write("new file\nwith a line", "x");
+  repository.write(".gitignore", "ignored\n");
+  repository.write("ignored", "x");
+  const Changes changes = changed_files(read(repository.root()), "", "", limit());
+  ASSERT_TRUE(changes.files) << changes.reason;
+  EXPECT_EQ(*changes.files, (Paths{".gitignore", "README", "committed", "new file\nwith a line"}));
+  EXPECT_EQ(changes.base, first_);
+}
+
+TEST_F(WorkingTreeTest, ChangesOfABranchAreThoseSinceItLeftTheDefaultBranch) {
+  const Repository repository = clone();
+  repository.git({"checkout", "-q", "-b", "dev"});
+  repository.commit("mine", "x");
+  repository.git({"checkout", "-q", "main"});
+  repository.commit("theirs", "x");
+  repository.git({"checkout", "-q", "dev"});
+  repository.git({"rm", "-q", "README"});
+  EXPECT_EQ(changed_files(read(repository.root()), "", "", limit()).files, (Paths{"README", "mine"}));
+  EXPECT_EQ(changed_files(read(repository.root()), "main", "main", limit()).files, Paths{});
+  EXPECT_EQ(changed_files(read(repository.root()), first_, "main", limit()).files, Paths{"theirs"});
+}
+
+TEST_F(WorkingTreeTest, WithNothingToCompareChangesAreUnknown) {
+  const Repository repository = clone();
+  const Changes clean = changed_files(read(repository.root()), "", "", limit());
+  EXPECT_EQ(clean.files, std::nullopt);
+  EXPECT_NE(clean.reason.find("nothing differs"), std::string::npos);
+  const Changes wrong = changed_files(read(repository.root()), "no-such-branch", "", limit());
+  EXPECT_EQ(wrong.files, std::nullopt);
+  EXPECT_NE(wrong.reason, "");
+  EXPECT_EQ(changed_files(read(repository.root()), "--output=/tmp/x", "", limit()).files, std::nullopt);
+}
+
+TEST_F(WorkingTreeTest, ComparingRunsNothingOfTheRepository) {
+  const Repository repository = clone();
+  const fs::path mark = dir_.path() / "ran";
+  repository.write("evil.sh", "#!/bin/sh\ntouch " + mark.string() + "\ncat\n");
+  fs::permissions(repository.root() / "evil.sh", fs::perms::all);
+  const std::string evil = (repository.root() / "evil.sh").string();
+  repository.git({"config", "core.fsmonitor", evil});
+  repository.git({"config", "diff.external", evil});
+  repository.git({"config", "core.hooksPath", repository.root().string()});
+  ASSERT_TRUE(changed_files(read(repository.root()), "", "", limit()).files);
+  EXPECT_FALSE(fs::exists(mark));
+}
+
+TEST_F(WorkingTreeTest, AnswersWhatJobsAsk) {
+  const Repository repository = clone();
+  const std::string second = repository.commit("b", "x");
+  EXPECT_EQ(changed_between(repository.root() / ".git", first_, second, limit()).value(), Paths{"b"});
+  EXPECT_EQ(changed_between(repository.root() / ".git", "nope", second, limit()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(changed_between(repository.root() / ".git", "--all", second, limit()).error().kind, ErrorKind::invalid);
+  const auto info = git_info(read(repository.root()), limit());
+  ASSERT_TRUE(info) << info.error().what;
+  EXPECT_NE(info->find("\"sha\":\"" + second + "\""), std::string::npos);
+  EXPECT_NE(info->find("\"author\":\"Ada\""), std::string::npos);
+  EXPECT_EQ(git_info({}, limit()).value(), "{}");
+}
+
+TEST(GitConfig, ReadsSectionsQuotesAndComments) {
+  const auto config = parse_git_config(
+      "[core]\n\tbare = false ; no\n[remote \"o.r\\\"ig\"]\n url = \"a b\" # c\n\tFetch=+x\n[x]flag\n[a]\nlong = one \\\ntwo\n"
+      "[bool]\n  on\n");
+  EXPECT_EQ(config.at("core.bare"), "false");
+  EXPECT_EQ(config.at("remote.o.r\"ig.url"), "a b");
+  EXPECT_EQ(config.at("remote.o.r\"ig.fetch"), "+x");
+  EXPECT_EQ(config.at("a.long"), "one two");
+  EXPECT_EQ(config.at("bool.on"), "true");
+}
+
+}  // namespace
+}  // namespace slipway::source
