@@ -40,13 +40,12 @@ bool others_may_read(const char* path, mode_t kind) {
 
 }  // namespace
 
-std::string with_runner(std::string text, const char* entry) {
+std::string with_runner(std::string_view text, const char* entry) {
+  std::string result = std::string(entry) + '\n';
   for (const std::string_view line : split(text, '\n')) {
-    const auto fields = split(line, ':');
-    if (fields.size() >= 3 && (fields[0] == "runner" || fields[2] == "1001")) return text;
+    if (!line.empty() && !line.starts_with("runner:")) result.append(line).append("\n");
   }
-  if (!text.empty() && text.back() != '\n') text += '\n';
-  return text + entry + '\n';
+  return result;
 }
 
 HostLayout read_host_layout() {

@@ -20,8 +20,9 @@ struct HostLayout {
 
 HostLayout read_host_layout();
 
-/// The text of /etc/passwd or /etc/group with the runner's entry added where its name and id are free.
-std::string with_runner(std::string text, const char* entry);
+/// The text of /etc/passwd or /etc/group with the runner's entry: first, so that its id has its name whoever else has
+/// that id, and instead of another `runner`.
+std::string with_runner(std::string_view text, const char* entry);
 inline constexpr const char* kRunnerPasswd = "runner:x:1001:1001:Slipway runner:/home/runner:/bin/sh";
 inline constexpr const char* kRunnerGroup = "runner:x:1001:";
 

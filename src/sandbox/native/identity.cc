@@ -48,7 +48,10 @@ os::IdMap Identity::map() const {
 }
 
 os::IdMap Identity::map_for_root_steps() const {
-  const std::string text = fmt::format("0 0 {}\n", kInitId);
+  // A line may not span two of the parent's.
+  const std::string text = kind_ == Kind::range ? fmt::format("0 0 {0}\n{0} {0} 1\n{1} {1} {2}\n", kRunnerId,
+                                                              kRunnerId + 1, kInitId - kRunnerId - 1)
+                                                : fmt::format("0 0 {}\n", kInitId);
   return {text, text};
 }
 

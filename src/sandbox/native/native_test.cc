@@ -1,5 +1,6 @@
 // What holds inside a native sandbox, seen by commands run in it.
 #include <arpa/inet.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -179,7 +180,7 @@ TEST_F(Native, ImageDirectoryIsTheRootAndItsFilesBelongToTheSandbox) {
   spec_.workspace = "/work";
   start();
   EXPECT_EQ(run("busybox stat -c %u /bin/busybox; busybox cat /etc/passwd", "root"),
-            "0\nroot:x:0:0:root:/root:/bin/sh\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\n");
+            "0\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\n");
   EXPECT_EQ(run("busybox touch /etc/x && echo fine", "root"), "fine\n");
   EXPECT_FALSE(std::filesystem::exists(image / "etc" / "x"));
 }
@@ -254,6 +255,36 @@ TEST_F(Native, LowPortsAreFreeInside) {
   if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "no python3 to listen with";
   start();
   EXPECT_EQ(run("python3 -c 'import socket; s = socket.socket(); s.bind((\"\", 80)); print(\"bound\")'"), "bound\n");
+}
+
+TEST_F(Native, CallerWithoutRootAndWithoutRangeGetsASandboxOfOneId) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become nobody in particular";
+  constexpr uid_t kSomebody = 54'399;
+  const auto program = place_.path() / "init";
+  std::filesystem::copy(SLIPWAY_SHELL_INIT, program);
+  const auto home = place_.path() / "rootless";
+  std::filesystem::create_directory(home);
+  ASSERT_EQ(::chown(home.c_str(), kSomebody, kSomebody), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(kSomebody, kSomebody, kSomebody) != 0 ||
+        ::setresuid(kSomebody, kSomebody, kSomebody) != 0) {
+      ::_exit(10);
+    }
+    auto mine = NativeBackend::open({home / "state", home / "run", program}, log_);
+    if (!mine) ::_exit(11);
+    auto started = (*mine)->start(spec_, os::within(10s));
+    if (!started) ::_exit(started.error().what.find("user namespace") == std::string::npos ? 12 : 77);
+    os::MessageSocket leash(std::move(started->leash));
+    const Answer seen = ask(leash, "runner id -un; cat /etc/shadow 2>/dev/null; touch /job/src/x /tmp/x && echo fine");
+    if (seen.output != "runner\nfine\n") ::_exit(13);
+    if (!(*mine)->destroy(spec_.id, os::within(10s))) ::_exit(14);
+    ::_exit(std::filesystem::is_empty(home / "state" / "sandboxes") ? 0 : 15);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this kernel gives no user namespaces to users";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Native, FailedStartNamesItsStageAndLeavesNothing) {

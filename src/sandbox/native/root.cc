@@ -43,6 +43,7 @@ class RootBuilder {
     SW_CHECK(prepare_volatile());
     SW_CHECK(prepare_root());
     SW_CHECK(prepare_mounts());
+    SW_CHECK(prepare_kernel_views());
     SW_CHECK(change_root());
     SW_CHECK(fill());
     SW_CHECK(mount_kernel_views());
@@ -195,17 +196,20 @@ class RootBuilder {
     return os::attach_mount(mount.get(), AT_FDCWD, inside);
   }
 
-  Result<void> mount_kernel_views() {
+  // Before the host's root is left: without root's power the kernel gives a /proc only to who can see a whole one.
+  Result<void> prepare_kernel_views() {
     constexpr unsigned kView = kPlain | MOUNT_ATTR_NOEXEC;
-    SW_TRY(const os::Fd proc, os::make_mount("proc", {}, kView));
-    SW_CHECK(os::attach_mount(proc.get(), AT_FDCWD, "/proc"));
-    if (spec_.sandbox.network != model::Network::host) {  // sysfs shows a network namespace: it must be our own
-      SW_TRY(const os::Fd sys, os::make_mount("sysfs", {}, kView | MOUNT_ATTR_RDONLY));
-      SW_CHECK(os::attach_mount(sys.get(), AT_FDCWD, "/sys"));
-    }
-    const std::string terminal_group = std::to_string(identity_.outside(5));
+    SW_TRY(proc_, os::make_mount("proc", {}, kView));
+    if (spec_.sandbox.network == model::Network::host) return {};  // a sysfs shows a network namespace of our own only
+    SW_TRY(sys_, os::make_mount("sysfs", {}, kView | MOUNT_ATTR_RDONLY));
+    return {};
+  }
+
+  Result<void> mount_kernel_views() {
+    SW_CHECK(os::attach_mount(proc_.get(), AT_FDCWD, "/proc"));
+    if (sys_) SW_CHECK(os::attach_mount(sys_.get(), AT_FDCWD, "/sys"));
     os::MountOptions options = {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}};
-    if (identity_.kind() != Identity::Kind::single) options.emplace_back("gid", terminal_group);
+    if (identity_.kind() != Identity::Kind::single) options.emplace_back("gid", std::to_string(identity_.outside(5)));
     SW_TRY(const os::Fd terminals, os::make_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
     SW_CHECK(os::attach_mount(terminals.get(), AT_FDCWD, "/dev/pts"));
     if (spec_.sandbox.nested) return {};  // the kernel lets a nested job mount its own /proc only if ours is whole
@@ -249,7 +253,7 @@ class RootBuilder {
   int layers_ = 0;
   std::string last_upper_;
   std::vector<os::Fd> keep_open_;
-  os::Fd root_, program_, secrets_, nothing_;
+  os::Fd root_, program_, secrets_, nothing_, proc_, sys_;
   std::vector<Prepared> system_;    // the host's directories
   std::vector<Prepared> prepared_;  // /dev, /run, secrets
   std::vector<Prepared> later_;     // the spec's mounts

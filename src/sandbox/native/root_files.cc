@@ -114,7 +114,7 @@ Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity
     if (const auto file = os::open_untrusted(root.get(), name)) {
       SW_TRY(text, os::read_all(file->get(), kMaxFile));
     }
-    SW_CHECK(write_file(std::string("/") + name, with_runner(std::move(text), entry), identity));
+    SW_CHECK(write_file(std::string("/") + name, with_runner(text, entry), identity));
   }
   return write_network_files("/etc", spec, identity);
 }
