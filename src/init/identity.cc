@@ -22,10 +22,13 @@ constexpr std::uint32_t kMappedIds = 65536;
 constexpr std::array kRootMayKeep = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,           CAP_FSETID, CAP_KILL,      CAP_SETGID,
                                      CAP_SETUID, CAP_SETPCAP,      CAP_NET_BIND_SERVICE, CAP_SETFCAP, CAP_SYS_CHROOT};
 
-bool narrow_root() {
+enum class Keep { nothing, what_root_may };
+
+/// What no program of the step can get back by being executed.
+bool narrow_bounding_set(Keep what) {
   for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
     bool keep = false;
-    for (const int kept : kRootMayKeep) keep = keep || kept == capability;
+    for (const int kept : kRootMayKeep) keep = keep || (what == Keep::what_root_may && kept == capability);
     if (keep) continue;
     // EINVAL: the kernel is older than the header and does not know it.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) return false;
@@ -72,7 +75,8 @@ bool become(const Identity& identity) {
   // The bare calls: glibc's wrappers would tell the other threads, of which a child of fork has none.
   if (::syscall(SYS_setresgid, identity.gid, identity.gid, identity.gid) != 0) return false;
   if (::syscall(SYS_setresuid, identity.uid, identity.uid, identity.uid) != 0) return false;
-  return is_root ? narrow_root() : drop_capabilities();
+  if (!narrow_bounding_set(is_root ? Keep::what_root_may : Keep::nothing)) return false;
+  return is_root || drop_capabilities();
 }
 
 }  // namespace slipway::init

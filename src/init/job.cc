@@ -74,9 +74,10 @@ Result<void> Job::make_parts() {
   SW_TRY(records_, RecordKeeper::create(std::move(fds_[0]), std::move(fds_[1]), cap));
   wire::payload::AttemptStarted payload{orders_.job.run.value, orders_.job.job, orders_.job.attempt.value,
                                         orders_.job.attempt_number, {}};
-  register_secrets();
+  const std::vector<secrets::Weakness> weaknesses = register_secrets();
   for (const model::StepSpec& step : orders_.job.steps) payload.steps.push_back(records_->masked(step.name));
   records_->append(RecordType::attempt_started, journal::kNoStep, payload);
+  record_secrets(weaknesses);
   SW_TRY(children_, Children::make(poller_));
   requests_ = std::make_unique<StepRequests>(*records_, owner_);
   control_ = std::make_unique<ControlServer>(
@@ -88,16 +89,25 @@ Result<void> Job::make_parts() {
   return {};
 }
 
-void Job::register_secrets() {
-  for (wire::SecretValue& secret : orders_.secrets) {
-    const secrets::Weakness weakness = records_->secrets().add(secret.value);
-    if (weakness == secrets::Weakness::none) {
-      records_->append(RecordType::secret_registered, journal::kNoStep, wire::payload::SecretRegistered{secret.name});
+std::vector<secrets::Weakness> Job::register_secrets() {
+  std::vector<secrets::Weakness> weaknesses;
+  for (const wire::SecretValue& secret : orders_.secrets) {
+    weaknesses.push_back(records_->secrets().add(secret.value));
+    secrets_[secret.name] = secret.value;
+  }
+  return weaknesses;
+}
+
+/// One that is not masked is told by its name.
+void Job::record_secrets(const std::vector<secrets::Weakness>& weaknesses) {
+  for (std::size_t i = 0; i < weaknesses.size(); ++i) {
+    const std::string& name = orders_.secrets[i].name;
+    if (weaknesses[i] == secrets::Weakness::none) {
+      records_->append(RecordType::secret_registered, journal::kNoStep, wire::payload::SecretRegistered{name});
     } else {
       records_->notice(journal::kNoStep, "weak_secret",
-                       fmt::format("secret `{}` is not masked: {}", secret.name, explain(weakness)));
+                       fmt::format("secret `{}` is not masked: {}", name, explain(weaknesses[i])));
     }
-    secrets_[secret.name] = std::move(secret.value);
   }
   orders_.secrets.clear();
 }

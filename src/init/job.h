@@ -38,7 +38,8 @@ class Job {
 
   Result<void> set_up();
   Result<void> make_parts();
-  void register_secrets();
+  std::vector<secrets::Weakness> register_secrets();
+  void record_secrets(const std::vector<secrets::Weakness>& weaknesses);
   void begin();
   void loop();
   void after_turn();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,16 +59,24 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+/// The killer takes a step rather than anything of the host. Where it cannot be set, nothing is lost.
+/// A process that is not dumpable does not own its files in /proc. Nobody else has init's id, so that for a moment this
+/// copy of init may be dumpable; a step's id it must not have then.
+void prefer_for_killing() {
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    (void)!::write(fd, kOomScore.data(), kOomScore.size());
+    ::close(fd);
+  }
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 [[noreturn]] void be_the_step(const StepCommand& command, const os::StepCgroup& cgroup, const Prepared& prepared) {
   using Stage = StartFailure::Stage;
   ::setsid();
   reset_signals();
   if (!cgroup.enter()) give_up(prepared, Stage::cgroup);
-  // The killer takes a step rather than anything of the host. Where it may not be set, nothing is lost.
-  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
-    (void)!::write(fd, kOomScore.data(), kOomScore.size());
-    ::close(fd);
-  }
+  if (command.identity.switches) prefer_for_killing();
   ::umask(022);
   ::dup2(prepared.null_fd, STDIN_FILENO);
   ::dup2(prepared.stdout_fd, STDOUT_FILENO);
