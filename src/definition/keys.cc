@@ -471,7 +471,9 @@ constexpr Context kTemplateContext{
     "template", "A template",
     "A job with parameters: all keys of a job but `name`, `depends_on`, `template` and `with`, and these.",
     kTemplateKeys, &kSharedJobContext};
-constexpr Context kDefaultsContext{"defaults", "", "", kSharedJobKeys};
+constexpr Context kDefaultsContext{
+    "defaults", "Defaults", "All keys of a job but `name`, `depends_on`, `template` and `with`; see [a job](#job).",
+    kSharedJobKeys};
 constexpr Context kWorkflowContext{"workflow", "A workflow", "A graph of jobs.", kWorkflowKeys};
 constexpr Context kFileContext{"file", "A file",
                                "A definition file is YAML 1.2 with one of `workflow` and `job` at the top.", kFileKeys};

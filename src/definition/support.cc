@@ -1,0 +1,91 @@
+#include "definition/support.h"
+
+#include <fmt/format.h>
+
+namespace slipway::definition {
+
+namespace {
+
+class SupportCheck {
+ public:
+  SupportCheck(const model::Workflow& workflow, const BuildSupport& support) : workflow_(workflow), support_(support) {}
+
+  std::vector<Problem> run() {
+    if (!support_.job_code && workflow_.ci_code)
+      refuse(workflow_.ci_code->place, "E103", "job code from another place cannot be used yet");
+    if (!support_.job_code && workflow_.source_code)
+      refuse(workflow_.source_code->place, "E103", "source from another place cannot be used yet");
+    for (const model::JobDefinition& job : workflow_.jobs) check(job);
+    sort_problems(problems_);
+    return std::move(problems_);
+  }
+
+ private:
+  void refuse(const model::Place& place, std::string_view code, std::string message, std::string hint = {}) {
+    problems_.push_back({std::string(code), Severity::error, place, std::move(message), std::move(hint), 0});
+  }
+
+  static model::Place place_of(const model::JobDefinition& job, const std::string& key) {
+    const auto found = job.places.find(key);
+    return found == job.places.end() ? job.place : found->second;
+  }
+
+  void check(const model::JobDefinition& job) {
+    if (!support_.services && !job.services.empty()) {
+      refuse(place_of(job, "services"), "E101",
+             fmt::format("job `{}` wants services, which cannot be run yet", job.name), "start them in a step");
+    }
+    if (job.image && job.image->is_literal()) {
+      if (auto problem = image_problem(job.image->literal(), place_of(job, "image"), support_))
+        problems_.push_back(std::move(*problem));
+    }
+    for (const char* key : {"ci_code", "source_code"}) {
+      const bool used = std::string_view(key) == "ci_code" ? job.ci_code.has_value() : job.source_code.has_value();
+      if (!support_.job_code && used)
+        refuse(place_of(job, key), "E103", fmt::format("`{}` of job `{}` cannot be used yet", key, job.name));
+    }
+    if (!support_.hooks && !job.hooks.empty())
+      refuse(place_of(job, "hooks"), "E104", fmt::format("the hooks of job `{}` cannot be run yet", job.name),
+             "make them steps");
+    for (const model::StepDefinition& step : job.steps) {
+      if (support_.source_steps || !step.run_as || step.run_as->kind != model::RunAs::Kind::source) continue;
+      refuse(step.place, "E105",
+             fmt::format("step `{}` wants to run as `source`, in a sandbox of its own, which cannot be made yet",
+                         step.name));
+    }
+    if (!support_.devices && !job.devices.empty())
+      refuse(place_of(job, "devices"), "E106",
+             fmt::format("job `{}` wants devices, which cannot be given yet", job.name));
+    note(job, "labels", !job.labels.empty() && !support_.worker_choice);
+    note(job, "priority", job.priority.has_value() && !support_.worker_choice);
+    note(job, "kubernetes", job.kubernetes.has_value() && !support_.kubernetes);
+  }
+
+  void note(const model::JobDefinition& job, const std::string& key, bool without_effect) {
+    if (!without_effect) return;
+    problems_.push_back({"E110", Severity::note, place_of(job, key),
+                         fmt::format("`{}` of job `{}` has no effect here", key, job.name), "", 0});
+  }
+
+  const model::Workflow& workflow_;
+  const BuildSupport& support_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSupport& support) {
+  return SupportCheck(workflow, support).run();
+}
+
+std::optional<Problem> image_problem(const std::string& image, const model::Place& place, const BuildSupport& support) {
+  if (support.named_images || image == "host" || image.starts_with('/')) return std::nullopt;
+  return Problem{"E102",
+                 Severity::error,
+                 place,
+                 fmt::format("the image `{}` cannot be run yet", image),
+                 "`host`, or a directory that holds a root file system",
+                 0};
+}
+
+}  // namespace slipway::definition
