@@ -10,16 +10,26 @@ namespace {
 
 constexpr unsigned kFirstBitmapBits = 18;  // 32 KiB: in the first-level cache
 constexpr unsigned kMostBitmapBits = 23;
-constexpr std::size_t kGramsPerBit = 24;  // the bitmap grows when more than one bit in this many is set
+constexpr std::size_t kGramsPerBit = 32;  // the bitmap grows when more than one bit in this many is set
 constexpr std::size_t kStretchesTried = 256;
 constexpr std::size_t kUnroll = 8;
 
-std::uint32_t load(const char* at) {
+[[gnu::always_inline]] inline std::uint32_t load(const char* at) {
   std::uint32_t gram;
   std::memcpy(&gram, at, sizeof gram);
   return gram;
 }
-std::uint32_t hash(std::uint32_t gram) { return gram * 0x9E3779B1U; }
+[[gnu::always_inline]] inline std::uint32_t hash(std::uint32_t gram) { return gram * 0x9E3779B1U; }
+
+/// A gram has two bits in one word of the bitmap: the word by the hash's upper bits, the bits by those below.
+struct Place {
+  std::size_t word;
+  unsigned first, second;
+};
+[[gnu::always_inline]] inline Place place(std::uint32_t gram, unsigned word_shift) {
+  const std::uint32_t hashed = hash(gram);
+  return {hashed >> word_shift, hashed >> (word_shift - 6) & 63U, hashed >> (word_shift - 12) & 63U};
+}
 
 std::uint32_t three(std::string_view text) {
   return static_cast<std::uint32_t>(static_cast<unsigned char>(text[0])) |
@@ -40,6 +50,47 @@ double rarity(char c) {
   if (c >= 'A' && c <= 'Z') return 8;
   return 9;
 }
+
+/// What the inner loop needs.
+struct Windows {
+  std::string_view text;
+  const std::uint64_t* bitmap;
+  unsigned word_shift;
+  std::size_t stride;
+};
+
+/// Calls `hit` for the windows whose gram may be in the table, eight looked up at a time without a branch between
+/// them; returns where fewer than eight are left. Inlined, so that each caller compiles it for its own processor.
+template <class F>
+[[gnu::always_inline]] inline std::size_t scan(const Windows& windows, const F& hit) {
+  const char* const data = windows.text.data();
+  const std::size_t stride = windows.stride;
+  const std::size_t last = windows.text.size() - sizeof(std::uint32_t);
+  std::size_t at = 0;
+  for (; at + (kUnroll - 1) * stride <= last; at += kUnroll * stride) {
+    std::uint64_t hits = 0;
+    for (std::size_t k = 0; k < kUnroll; ++k) {
+      const Place bits = place(load(data + at + k * stride), windows.word_shift);
+      const std::uint64_t word = windows.bitmap[bits.word];
+      hits |= (word >> bits.first & word >> bits.second & 1U) << k;
+    }
+    for (; hits != 0; hits &= hits - 1) hit(at + static_cast<std::size_t>(std::countr_zero(hits)) * stride);
+  }
+  return at;
+}
+
+#if defined(__x86_64__)
+/// BMI2's shifts by a variable cost a third of the older ones: 9 GB/s instead of 5.6 with few secrets.
+template <class F>
+__attribute__((target("bmi,bmi2"))) std::size_t scan_with_fast_shifts(const Windows& windows, const F& hit) {
+  return scan(windows, hit);
+}
+
+bool has_fast_shifts() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("bmi2") != 0 && __builtin_cpu_supports("bmi") != 0;
+}
+#endif
 
 }  // namespace
 
@@ -86,8 +137,8 @@ void Matcher::insert(std::uint32_t needle) {
 
 void Matcher::insert_gram(std::uint32_t gram, Entry entry) {
   if ((used_slots_ + 1) * 2 > slots_.size()) grow_slots();
-  const std::uint32_t bit = hash(gram) >> (32 - bitmap_bits_);
-  bitmap_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  const Place at_bits = place(gram, 32 - (bitmap_bits_ - 6));
+  bitmap_[at_bits.word] |= std::uint64_t{1} << at_bits.first | std::uint64_t{1} << at_bits.second;
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = (hash(gram) >> 7U) & mask;
   while (slots_[at].first != kNone && slots_[at].gram != gram) at = (at + 1) & mask;
@@ -141,24 +192,15 @@ std::uint32_t Matcher::first_entry(std::uint32_t gram) const {
 
 void Matcher::find(std::string_view text, std::vector<Match>& matches) const {
   if (needles_.empty() || text.size() < kGram) return;
-  const char* const data = text.data();
-  const std::uint64_t* const bitmap = bitmap_.data();
-  const unsigned shift = 32 - bitmap_bits_;
-  const std::size_t stride = stride_;
-  const std::size_t last = text.size() - kGram;  // the last window
-  std::size_t at = 0;
-  // Eight windows at a time, without a branch between them.
-  for (; at + (kUnroll - 1) * stride <= last; at += kUnroll * stride) {
-    std::uint64_t hits = 0;
-    for (std::size_t k = 0; k < kUnroll; ++k) {
-      const std::uint32_t bit = hash(load(data + at + k * stride)) >> shift;
-      hits |= (bitmap[bit / 64] >> (bit % 64) & 1U) << k;
-    }
-    for (; hits != 0; hits &= hits - 1) {
-      check(text, at + static_cast<std::size_t>(std::countr_zero(hits)) * stride, matches);
-    }
-  }
-  for (; at <= last; at += stride) check(text, at, matches);
+  const Windows windows{text, bitmap_.data(), 32 - (bitmap_bits_ - 6), stride_};
+  const auto hit = [&](std::size_t at) { check(text, at, matches); };
+#if defined(__x86_64__)
+  static const bool fast = has_fast_shifts();
+  std::size_t at = fast ? scan_with_fast_shifts(windows, hit) : scan(windows, hit);
+#else
+  std::size_t at = scan(windows, hit);
+#endif
+  for (; at + kGram <= text.size(); at += stride_) check(text, at, matches);
 }
 
 void Matcher::check(std::string_view text, std::size_t at, std::vector<Match>& matches) const {

@@ -18,8 +18,8 @@ namespace slipway::secrets {
 /// Of the text only one window of four bytes (a gram) in every `stride_` is looked at. Each needle has `stride_`
 /// consecutive grams in a table, so wherever it stands, one of them falls on a window. The stride follows from the
 /// shortest needle (its length - 3, at most kMostStride), and each needle offers the stretch of its grams that is
-/// the rarest in build logs. A window costs one look-up in a bitmap that stays in the nearest caches; one in twenty
-/// or so goes on to the table, and what is found there is compared.
+/// the rarest in build logs. A window costs one look-up in a bitmap that stays in the nearest caches (two bits in one
+/// word of it); one in a hundred or so goes on to the table, and what is found there is compared.
 /// (Rejected: Aho-Corasick, 0.5 GB/s; Teddy, whose nibble masks fill up beyond a hundred needles; a library of
 /// 11.6 MB in a program of 6.)
 class Matcher {
@@ -66,7 +66,6 @@ class Matcher {
   void grow_slots();
   std::size_t rarest_stretch(std::string_view needle) const;
   std::uint32_t first_entry(std::uint32_t gram) const;
-  bool may_have(std::uint32_t gram) const;
   void check(std::string_view text, std::size_t at, std::vector<Match>& matches) const;
 
   std::deque<std::string> needles_;  // a deque: views of its strings stay good
