@@ -5,5 +5,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-array-bounds
                       -Wno-stringop-overflow -Wno-stringop-overread -Wno-missing-field-initializers)
 else()
-  add_compile_options(-Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+  # deprecated: libstdc++ 12 uses its own std::get_temporary_buffer in stable_sort.
+  add_compile_options(-Wno-missing-field-initializers -Wno-missing-designated-field-initializers -Wno-deprecated-declarations)
 endif()
