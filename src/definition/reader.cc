@@ -25,7 +25,7 @@ std::string name_of_file(std::string_view file) {
 class WorkflowBuilder {
  public:
   WorkflowBuilder(Source& source, Document& document, const ReadOptions& options)
-      : source_(source), document_(document), options_(options), values_(source), jobs_(source, document) {}
+      : source_(source), options_(options), values_(source), jobs_(source, document) {}
 
   model::Workflow build(Node& root) {
     model::Workflow workflow;
@@ -212,7 +212,6 @@ class WorkflowBuilder {
   }
 
   Source& source_;
-  Document& document_;
   const ReadOptions& options_;
   Values values_;
   JobBuilder jobs_;
