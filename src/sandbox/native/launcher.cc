@@ -15,6 +15,7 @@
 
 #include "os/message_socket.h"
 #include "sandbox/native/child.h"
+#include "sandbox/native/pool.h"
 
 namespace slipway::sandbox::native {
 
@@ -40,6 +41,13 @@ class Launcher {
   void serve(os::Message message) {
     if (message.fds.size() < 2) return;  // the owner is not ours; there is nobody to tell
     os::Fd status = std::move(message.fds[1]);
+    if (const auto mount_point = decode_pool_request(message.text)) {
+      const auto pool = mount_pool(message.fds[0].get(), *mount_point);
+      os::MessageSocket answer(std::move(status));
+      (void)answer.send(pool ? "{}" : encode_failure(pool.error()), pool ? std::vector<int>{pool->get()} : std::vector<int>{},
+                        os::within(std::chrono::seconds(1)));  // an owner that is gone needs no answer
+      return;
+    }
     if (auto started = start(std::move(message), status); !started) {
       (void)os::MessageSocket(std::move(status)).send(encode_failure(started.error()), {}, os::within(std::chrono::seconds(1)));
     }

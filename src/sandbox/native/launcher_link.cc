@@ -12,6 +12,7 @@ Result<void> LauncherLink::start() {
                                         .working_dir = "/",
                                         .fds = {{pair.second.get(), kLauncherSocket}}});
   if (!process) return wrap(process.error(), "starting the sandbox launcher");
+  ++generation_;
   running_ = std::make_unique<Running>(Running{os::MessageSocket(std::move(pair.first)), std::move(*process)});
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,9 @@ class LauncherLink {
   LauncherLink(std::filesystem::path program, std::filesystem::path stage)
       : program_(std::move(program)), stage_(std::move(stage)) {}
 
+  /// Counts the launchers so far: what one of them holds is gone when it changes.
+  std::uint64_t generation() const { return generation_; }
+
   Result<void> send(const std::string& request, const std::vector<int>& fds, const os::CallLimit& limit);
 
  private:
@@ -28,6 +32,7 @@ class LauncherLink {
   Result<void> start();
 
   const std::filesystem::path program_, stage_;
+  std::atomic<std::uint64_t> generation_ = 0;
   std::mutex mutex_;  // one request at a time on the socket; it holds many, so nobody waits for a set-up here
   std::unique_ptr<Running> running_;
 };

@@ -69,7 +69,9 @@ NativeBackend::NativeBackend(NativeOptions options, Log& log)
       kind_(::geteuid() == 0 ? Identity::Kind::root : Identity::Kind::range),
       slots_(options_.runtime_dir / "slots"),
       nat_(options_.runtime_dir),
-      launcher_(options_.init_program, options_.runtime_dir / "stage") {}
+      launcher_(options_.init_program, options_.runtime_dir / "stage"),
+      pool_(options_.state_dir / "pool", options_.runtime_dir / "pool", launcher_),
+      has_pool_(Pool::is_possible()) {}
 
 NativeBackend::~NativeBackend() {
   // The records close their pidfds; whoever holds a leash still decides when its sandbox ends.
@@ -77,7 +79,7 @@ NativeBackend::~NativeBackend() {
 
 Result<std::unique_ptr<NativeBackend>> NativeBackend::open(NativeOptions options, Log& log) {
   SW_CHECK(os::make_directories(options.state_dir / "sandboxes", 0700));
-  for (const char* name : {"slots", "stage"}) SW_CHECK(os::make_directories(options.runtime_dir / name, 0700));
+  for (const char* name : {"slots", "stage", "pool"}) SW_CHECK(os::make_directories(options.runtime_dir / name, 0700));
   if (::access(options.init_program.c_str(), X_OK) != 0) {
     return fail_errno(errno, "the sandbox's program " + options.init_program.string());
   }
@@ -88,7 +90,7 @@ Capabilities NativeBackend::capabilities() {
   const os::CgroupSupport& support = groups_.support();
   Capabilities result;
   result.name = "native";
-  result.limits = {support.memory, support.pids, support.pids, "tmpfs up to half of the memory, none above", support.step_figures};
+  result.limits = {support.memory, support.pids, support.pids, has_pool_ ? "tmpfs, btrfs quota" : "tmpfs up to half of the memory, none above", support.step_figures};
   result.limits.cpus = support.cpus;
   result.network_nat = Nat::is_possible();
   if (!result.network_nat) result.notes.emplace_back("no `network: nat`: install the package `nftables`");
@@ -123,12 +125,19 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   return Started{spec.id, std::move(leash->first)};
 }
 
-// What fits lies in memory, where it is fast and has its limit; a larger disk is a directory of the host's.
-Result<void> NativeBackend::place_disk(const SandboxSpec& spec, const Record& record, SetupSpec& setup) const {
+// What fits lies in memory, where it is fast and has its limit; a larger disk in the pool, or, where there is none,
+// in a directory of the host's without a limit (`capabilities` says so).
+Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup,
+                                       const os::CallLimit& limit) {
   const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
   setup.disk_bytes = spec.limits.disk_bytes.value_or(memory / 2);
   if (setup.disk_bytes <= memory / 2) return {};
   setup.disk = SetupSpec::Disk::directory;
+  if (has_pool_ && spec.limits.disk_bytes) {
+    SW_TRY(setup.disk_path, pool_.create(spec.id.value, *spec.limits.disk_bytes, limit));
+    record.in_pool = true;
+    return {};
+  }
   const std::filesystem::path path = record.directory.path() / "disk";
   if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "making " + path.string());
   setup.disk_path = path;
@@ -139,7 +148,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   SetupSpec setup;
   setup.sandbox = spec;
   setup.slot = record.slot.number;
-  SW_CHECK(place_disk(spec, record, setup));
+  SW_CHECK(place_disk(spec, record, setup, limit));
   if (spec.network == model::Network::nat) {
     SW_CHECK(nat_.prepare(limit));
     setup.nat = nat_.next_address(record.slot.number);
@@ -198,6 +207,7 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
     ::syscall(SYS_pidfd_send_signal, record.process.get(), SIGKILL, nullptr, 0);
     SW_CHECK(os::wait_readable(record.process.get(), limit));
   }
+  if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
   SW_CHECK(record.directory.destroy());
   slots_.give_back(std::exchange(record.slot, {}));
   return {};
@@ -234,6 +244,7 @@ Result<std::vector<SandboxId>> NativeBackend::list_abandoned() {
 }
 
 Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
+  pool_.sweep();
   SW_TRY(const auto abandoned, list_abandoned());
   for (const SandboxId& id : abandoned) {
     if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");

@@ -10,6 +10,7 @@
 #include "sandbox/native/identity.h"
 #include "sandbox/native/launcher_link.h"
 #include "sandbox/native/nat.h"
+#include "sandbox/native/pool.h"
 #include "sandbox/native/sandbox_directory.h"
 #include "sandbox/native/slots.h"
 #include "sandbox/sandbox.h"
@@ -43,6 +44,7 @@ class NativeBackend final : public SandboxBackend {
     SandboxDirectory directory;
     os::SandboxCgroup group;
     Slot slot;
+    bool in_pool = false;  ///< its disk is one of the pool's
     os::Fd process;  ///< pidfd of its first process; none: it never came up
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;
@@ -50,7 +52,7 @@ class NativeBackend final : public SandboxBackend {
   NativeBackend(NativeOptions options, Log& log);
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
-  Result<void> place_disk(const SandboxSpec& spec, const Record& record, SetupSpec& setup) const;
+  Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   std::shared_ptr<Record> find(const SandboxId& id);
 
@@ -62,6 +64,8 @@ class NativeBackend final : public SandboxBackend {
   Slots slots_;
   Nat nat_;
   LauncherLink launcher_;
+  Pool pool_;
+  const bool has_pool_;
   os::Guarded<Records> records_;
 };
 

@@ -140,10 +140,14 @@ TEST_F(Native, MemoryAndDiskLimitsHold) {
 }
 
 TEST_F(Native, DiskLargerThanMemoryAllowsLiesOnTheHostAndGoesWithTheSandbox) {
-  spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = {}, .disk_bytes = 1U << 30U};
+  spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = {}, .disk_bytes = 200U << 20U};
   start();
   EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a && stat -c %s /tmp/a; stat -f -c %T /run /job/secrets"), "100000000\ntmpfs\ntmpfs\n");
   EXPECT_EQ(run("touch /usr/local/bin/x && mv /usr/share/doc /usr/share/doc2 2>/dev/null; echo fine", "root"), "fine\n");
+  if (Pool::is_possible()) {
+    run("head -c 300000000 /dev/zero > /job/b", "runner", 1);
+    run("test $(du -sk /job /tmp --total | tail -1 | cut -f1) -lt 210000");
+  }
   leash_.reset();
   EXPECT_TRUE(backend_->wait(spec_.id, os::within(2s)));
   EXPECT_TRUE(backend_->destroy(spec_.id, os::within(10s)));

@@ -102,6 +102,20 @@ Result<SetupSpec> decode_setup_spec(std::string_view text) {
   }
 }
 
+std::string encode_pool_request(const std::string& mount_point) {
+  return json::serialize(json::object{{"pool", mount_point}});
+}
+
+std::optional<std::string> decode_pool_request(std::string_view text) {
+  if (!text.starts_with("{\"pool\"")) return std::nullopt;  // the common request is not parsed twice
+  try {
+    const json::value value = json::parse(text);
+    return std::string(value.at("pool").as_string());
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
 std::string encode_failure(const Error& error) {
   return json::serialize(json::object{{"error", error.what}, {"kind", to_string(error.kind)}});
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,12 @@ struct SetupSpec {
 
 std::string encode(const SetupSpec& spec);
 Result<SetupSpec> decode_setup_spec(std::string_view text);
+
+/// Asks the launcher to mount a pool (pool.h). Descriptors: [0] the image, [1] the status socket; the answer carries
+/// the pool's top directory.
+std::string encode_pool_request(const std::string& mount_point);
+/// The mount point, if `text` is such a request.
+std::optional<std::string> decode_pool_request(std::string_view text);
 
 /// A set-up that failed: the error begins with the stage.
 std::string encode_failure(const Error& error);
