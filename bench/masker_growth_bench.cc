@@ -52,7 +52,7 @@ std::string build_log(std::size_t bytes, const std::vector<std::string>& planted
         break;
       case 3:
         log +=
-            fmt::format("Get:{} http://deb.debian.org/debian bookworm/main amd64 lib{}-{}-dev amd64 {}.{}-{} [{} kB]\n",
+            fmt::format("Get:{} http://mirror.example/debian bookworm/main amd64 lib{}-{}-dev amd64 {}.{}-{} [{} kB]\n",
                         line, word(), word(), random() % 9, random() % 30, random() % 9, random() % 9000);
         break;
       default:

@@ -28,8 +28,8 @@ OLD_CODE = re.compile(r"^\s*//\s*(?:(?:return|auto|const|if|for|while|std::)\b.*
 FILE_NAME = re.compile(r"(?<![\w/.*<$@{-])((?:[a-z_][\w.-]*/)+[\w-]+\.(?:h|cc|md|py|cmake))\b")
 # In every text file.
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
-HOST = re.compile(r"\b(?:https?|ftp|ssh|git)://([\w.-]+)")
-FREE_HOSTS = re.compile(r"^(localhost|user|127\.[\d.]+|\d+\.\d+\.\d+\.\d+|[\w.-]*\bexample(\.(com|org|net|test))?|[\w.-]+\.(test|invalid|local|example)|json-schema\.org|h|host|x|\.+)$")
+HOST = re.compile(r"\b(?:https?|ftp|ssh|git)://(?:[^\s/@]*@)?([\w-]+(?:\.[\w-]+)+)")
+FREE_HOSTS = re.compile(r"^([\d.]+|([\w-]+\.)*(example(\.\w+)?|test|invalid|local|localhost)|json-schema\.org)$")
 
 HEADER_LINES, SOURCE_LINES, FUNCTION_LINES = 150, 500, 60
 

@@ -162,7 +162,7 @@ TEST_F(CachesTest, AWriterKilledAtAnyMomentLeavesWholeCaches) {
     if (child == 0) {
       for (int i = 0;; ++i) (void)save(kMain, "k" + std::to_string(i % 3), kNow, std::string(50'000, 'x'));
     }
-    ::usleep(static_cast<useconds_t>(500 * delay));  // where it is hit shall differ
+    ::usleep(static_cast<useconds_t>(500 * delay));  // tidy: allow sleep (where it is hit shall differ)
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const auto entries = caches_.list(os::within(10s));
