@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -331,6 +333,59 @@ TEST_F(Native, KilledOwnerLeavesNothingAfterTheNextSweep) {
   EXPECT_TRUE(backend_->sweep(os::within(10s)));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(place_.path() / "state" / "sandboxes"), {}), 1);
   run("true");
+}
+
+// Processes of the machine that run this test's copy of the program.
+int running(const std::filesystem::path& program) {
+  int count = 0;
+  std::error_code gone;  // processes come and go meanwhile
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (std::filesystem::read_symlink(entry.path() / "exe", gone) == program) ++count;
+  }
+  return count;
+}
+
+TEST_F(Native, OwnerKilledAtAnyMomentOfEightStartsLeavesNothing) {
+  const auto program = place_.path() / "init";
+  std::filesystem::copy(SLIPWAY_SHELL_INIT, program);
+  NativeOptions options = place_.options();
+  options.init_program = program;
+  for (const int delay_ms : {1, 3, 6, 10, 15, 25, 40, 80}) {
+    const pid_t owner = ::fork();
+    if (owner == 0) {
+      auto mine = NativeBackend::open(options, log_);
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 8; ++i) {
+        threads.emplace_back([&, i] {
+          for (int round = 0;; ++round) {
+            SandboxSpec spec = spec_;
+            spec.id = SandboxId("k" + std::to_string(i) + "-" + std::to_string(round));
+            auto started = (*mine)->start(spec, os::within(10s));
+            if (round % 2 == 0) (void)(*mine)->destroy(spec.id, os::within(10s));
+          }
+        });
+      }
+      for (;;) ::pause();
+    }
+    ::poll(nullptr, 0, delay_ms);  // the moment of death is what this test varies
+    ::kill(owner, SIGKILL);
+    ::waitpid(owner, nullptr, 0);
+    const auto patience = os::Clock::now() + 2s;  // a second on a machine with nothing else to do
+    while (running(program) != 0 && os::Clock::now() < patience) ::poll(nullptr, 0, 10);
+    EXPECT_EQ(running(program), 0) << "killed after " << delay_ms << " ms";
+    // Killed in the middle of spawning the launcher, its spawned half may hold the locks for a moment longer.
+    const auto sandboxes = place_.path() / "state" / "sandboxes";
+    do {
+      const auto swept = backend_->sweep(os::within(10s));
+      EXPECT_TRUE(swept) << swept.error().what;
+    } while (!std::filesystem::is_empty(sandboxes) && os::Clock::now() < patience);
+    EXPECT_TRUE(std::filesystem::is_empty(sandboxes)) << "killed after " << delay_ms << " ms";
+  }
+  for (const std::string& path : os::CgroupRoot::open().paths_for("x")) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(path).parent_path())) {
+      EXPECT_FALSE(entry.path().filename().string().starts_with("k")) << entry.path();
+    }
+  }
 }
 
 }  // namespace

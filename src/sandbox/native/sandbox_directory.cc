@@ -16,10 +16,13 @@ namespace {
 
 constexpr std::size_t kMaxLockFile = 64U << 10U;
 
-// Locks the file unless a sweeper removed it between open and lock. False: somebody else has it, or it is gone.
-bool lock_existing(const os::Fd& file) {
+enum class Patience { none, until_free };
+
+// False: somebody else has it, or a sweeper removed it between open and lock.
+bool lock_existing(const os::Fd& file, Patience patience) {
+  const int flags = LOCK_EX | (patience == Patience::none ? LOCK_NB : 0);
   struct stat status {};
-  return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
+  return ::flock(file.get(), flags) == 0 && ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
 }
 
 }  // namespace
@@ -29,13 +32,15 @@ Result<SandboxDirectory> SandboxDirectory::create(const std::filesystem::path& p
   SandboxDirectory made;
   made.path_ = parent / id.value;
   made.groups_ = groups;
-  // A sweeper may take a directory in the moment before it is locked: then again.
+  // A sweeper may see the directory before it is locked: it looks and lets go, or removes it; then again.
   constexpr int kTries = 5;
   for (int i = 0; i < kTries; ++i) {
-    if (::mkdir(made.path_.c_str(), 0700) != 0) return fail_errno(errno, "making " + made.path_.string());
-    made.lock_ = os::Fd(::open((made.path_ / "lock").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!made.lock_ && errno != ENOENT && errno != EEXIST) return fail_errno(errno, "locking " + made.path_.string());
-    if (!made.lock_ || !lock_existing(made.lock_)) continue;
+    if (::mkdir(made.path_.c_str(), 0700) != 0 && (i == 0 || errno != EEXIST)) {
+      return fail_errno(errno, "making " + made.path_.string());
+    }
+    made.lock_ = os::Fd(::open((made.path_ / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!made.lock_ && errno != ENOENT) return fail_errno(errno, "locking " + made.path_.string());
+    if (!made.lock_ || !lock_existing(made.lock_, Patience::until_free)) continue;
     if (auto written = os::write_all(made.lock_.get(), join(groups, "\n")); !written) {
       (void)made.destroy();  // the first error counts
       return wrap(written.error(), made.path_.string());
@@ -50,7 +55,7 @@ Result<SandboxDirectory> SandboxDirectory::take_over(const std::filesystem::path
   taken.path_ = parent / id.value;
   // Made where missing: its owner died before, or is about to look for it and will see that it is ours.
   SW_TRY(taken.lock_, os::open_file(taken.path_ / "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  if (!lock_existing(taken.lock_)) return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
+  if (!lock_existing(taken.lock_, Patience::none)) return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
   SW_TRY(const std::string text, os::read_all(taken.lock_.get(), kMaxLockFile));
   for (const std::string_view line : split(text, '\n')) {
     if (!line.empty()) taken.groups_.emplace_back(line);
