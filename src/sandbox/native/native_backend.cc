@@ -78,6 +78,12 @@ NativeBackend::~NativeBackend() {
 }
 
 Result<std::unique_ptr<NativeBackend>> NativeBackend::open(NativeOptions options, Log& log) {
+  // The launcher runs in another directory.
+  for (std::filesystem::path* path : {&options.state_dir, &options.runtime_dir, &options.init_program}) {
+    std::error_code unreadable;
+    *path = std::filesystem::absolute(*path, unreadable);
+    if (unreadable) return fail(ErrorKind::unavailable, "the working directory is gone");
+  }
   SW_CHECK(os::make_directories(options.state_dir / "sandboxes", 0700));
   for (const char* name : {"slots", "stage", "pool"}) SW_CHECK(os::make_directories(options.runtime_dir / name, 0700));
   if (::access(options.init_program.c_str(), X_OK) != 0) {
