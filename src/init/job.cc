@@ -64,7 +64,7 @@ int Job::run() {
   if (const auto ready = set_up(); !ready) return fail_early(ready.error().what);
   begin();
   loop();
-  return phase_ == Phase::abandoned ? 1 : 0;
+  return phase_ == Phase::abandoned || records_->is_broken() ? 1 : 0;
 }
 
 Result<void> Job::make_parts() {

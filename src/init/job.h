@@ -26,7 +26,7 @@ class Job {
  public:
   Job(Entry entry, Poller& poller, OwnerLink& owner, OwnerLink::Received received);
 
-  /// The exit status of init.
+  /// The exit status of init: not 0 when the journal lacks something or its end.
   int run();
 
  private:
