@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "definition/limits.h"
 #include "definition/validate.h"
 #include "model/units.h"
 
@@ -79,6 +80,13 @@ void JobBuilder::merge(const Layer& layer) {
         entries_.try_emplace(std::string(key->name), Entry{entry.key, entry.value, layer.origin});
     if (is_new || known->second.value->kind != Node::Kind::mapping || entry.value->kind != Node::Kind::mapping)
       continue;
+    merged_entries_ += known->second.value->entries.size() + entry.value->entries.size();
+    if (merged_entries_ > kMaxNodes) {
+      source_.report(*known->second.value, "E007",
+                     "with `defaults` and templates written out, the file has too many values",
+                     fmt::format("at most {}", kMaxNodes));
+      continue;
+    }
     known->second.value = merged(*known->second.value, *entry.value);
   }
 }

@@ -58,6 +58,7 @@ class JobBuilder {
   Document& document_;
   Values values_;
   std::map<std::string, Entry, std::less<>> entries_;
+  std::size_t merged_entries_ = 0;  // of all jobs so far
 };
 
 }  // namespace slipway::definition

@@ -14,15 +14,6 @@ namespace {
 using model::JobDefinition;
 using JobNumbers = std::unordered_map<std::string_view, std::size_t>;
 
-// Looking for the nearest name costs a pass over all of them: beyond this many it is left out.
-constexpr std::size_t kMostCandidates = 1'000;
-
-std::string near_hint(std::string_view word, const std::vector<std::string>& names) {
-  if (names.size() > kMostCandidates) return {};
-  const auto near = nearest(word, names);
-  return near ? fmt::format("did you mean `{}`?", *near) : "";
-}
-
 model::Place place_of(const JobDefinition& job, const std::string& key) {
   const auto found = job.places.find(key);
   return found == job.places.end() ? job.place : found->second;
@@ -63,7 +54,7 @@ class JobGraph {
       } else if (!numbers_.contains(wanted) && names_complete_) {
         source_.report_at(place_of(job, "depends_on"), "E031",
                           fmt::format("job `{}` depends on `{}`, which is not there", job.name, wanted),
-                          near_hint(wanted, names_of_all()));
+                          source_.suggestion(wanted, names_of_all()));
       }
     }
   }
@@ -150,7 +141,7 @@ void check_steps(Source& source, const JobDefinition& job) {
         source.report_at(
             step.place, "E034",
             fmt::format("step `{}` depends on `{}`, which job `{}` does not have", step.name, wanted, job.name),
-            near_hint(wanted, earlier));
+            source.suggestion(wanted, earlier));
       } else if (found->second >= i) {
         source.report_at(step.place, "E035",
                          fmt::format("step `{}` depends on `{}`, which does not stand before it", step.name, wanted),
@@ -167,7 +158,7 @@ void check_presets(Source& source, const model::Workflow& workflow, const JobDef
     std::vector<std::string> names;
     for (const auto& [name, env] : workflow.presets) names.push_back(name);
     source.report_at(place_of(job, "presets"), "E044", fmt::format("there is no preset `{}`", preset),
-                     near_hint(preset, names));
+                     source.suggestion(preset, names));
   }
 }
 
@@ -210,20 +201,31 @@ bool may_be(const model::Template& made, const model::Template& wanted) {
 void check_artifacts_asked_for(Source& source, const model::Workflow& workflow) {
   // A job that is asked for at run time may make artifacts that the file does not show.
   if (workflow.is_single_job || !workflow.templates.empty()) return;
-  std::vector<const model::Template*> made;
+  // Names with expressions are compared one by one; beyond this many comparisons nothing is said.
+  constexpr std::size_t kMostComparisons = 1'000'000;
+  std::vector<const model::Template*> open_names;
   std::vector<std::string> names;
   for (const JobDefinition& job : workflow.jobs) {
     for (const model::ArtifactDefinition& artifact : job.artifacts) {
-      made.push_back(&artifact.name);
-      if (artifact.name.is_literal()) names.push_back(artifact.name.literal());
+      if (artifact.name.is_literal())
+        names.push_back(artifact.name.literal());
+      else
+        open_names.push_back(&artifact.name);
     }
   }
+  names.emplace_back("artifacts");  // every job may make it, declared or not
+  std::ranges::sort(names);
+  std::size_t comparisons = 0;
   const auto check = [&](const model::Template& wanted, const std::string& who) {
-    const bool there = std::ranges::any_of(made, [&](const model::Template* name) { return may_be(*name, wanted); });
-    if (there || (wanted.is_literal() && wanted.literal() == "artifacts")) return;
     const std::string shown = wanted.is_literal() ? wanted.literal() : "{{ ... }}";
+    if (wanted.is_literal() && std::ranges::binary_search(names, shown)) return;
+    comparisons += open_names.size() + (wanted.is_literal() ? 0 : names.size());
+    if (comparisons > kMostComparisons) return;
+    if (std::ranges::any_of(open_names, [&](const model::Template* name) { return may_be(*name, wanted); })) return;
+    const auto fits = [&](const std::string& name) { return may_be(model::Template::of(name), wanted); };
+    if (!wanted.is_literal() && std::ranges::any_of(names, fits)) return;
     source.report_at(wanted.place, "E063", fmt::format("{} uses the artifact `{}`, which no job makes", who, shown),
-                     near_hint(shown, names));
+                     source.suggestion(shown, names));
   };
   for (const JobDefinition& job : workflow.jobs) {
     for (const model::Template& wanted : job.uses_artifacts) check(wanted, fmt::format("job `{}`", job.name));

@@ -99,7 +99,8 @@ class ExpressionChecker {
   }
 
   std::string hint_for(const model::Name& name, const std::string& dotted) const {
-    if (const auto near = nearest(dotted, names_.all())) return fmt::format("did you mean `{}`?", *near);
+    if (source_.full()) return {};
+    if (std::string near = source_.suggestion(dotted, names_.all()); !near.empty()) return near;
     const std::string& first = name.path.front();
     if (name.path.size() == 1) return "a text needs quotes";
     if (first == "secrets" || first == "secret")
@@ -198,9 +199,8 @@ class ExpressionChecker {
       const auto* literal = std::get_if<model::Literal>(&argument->node);
       const auto* asked = literal == nullptr ? nullptr : std::get_if<std::string>(&literal->value.data);
       if (asked == nullptr || std::ranges::find(names_.askable, *asked) != names_.askable.end()) continue;
-      const auto near = nearest(*asked, names_.askable);
       report(*argument, "E037", fmt::format("`{}` is not {}", *asked, names_.askable_what),
-             near ? fmt::format("did you mean `{}`?", *near) : "");
+             source_.suggestion(*asked, names_.askable));
     }
     return Type::boolean;
   }
@@ -353,11 +353,9 @@ class WorkflowChecker {
   void check_steps(const model::JobDefinition& job, const Names& job_names) {
     std::vector<std::string> earlier;
     for (const model::StepDefinition& step : job.steps) {
-      Names names{.outer = &job_names,
-                  .known = {},
-                  .any_output_of = {},
-                  .askable = step.depends_on.value_or(earlier),
-                  .askable_what = "a step that this one waits for"};
+      Names names{.outer = &job_names, .known = {}, .any_output_of = {}, .askable = {}, .askable_what = {}};
+      names.askable_what = "a step that this one waits for";
+      if (step.condition != nullptr) names.askable = step.depends_on.value_or(earlier);
       add_env(names, step.env);
       check_condition(step.condition, names);
       check_env(step.env, names);

@@ -323,12 +323,27 @@ void Source::report(Node& node, std::string_view code, std::string message, std:
 }
 
 void Source::report_at(model::Place place, std::string_view code, std::string message, std::string hint) {
+  if (full()) {
+    ++dropped_;
+    return;
+  }
   Problem problem;
   problem.code = code;
   problem.place = std::move(place);
   problem.message = std::move(message);
   problem.hint = std::move(hint);
   problems_.push_back(std::move(problem));
+}
+
+bool Source::full() const { return problems_.size() >= kMaxProblems; }
+
+std::string Source::suggestion(std::string_view word, const std::vector<std::string>& names) const {
+  // Distances cost a pass over all names: words and lists of no sane size get none.
+  constexpr std::size_t kMostNames = 1'000;
+  constexpr std::size_t kLongestWord = 64;
+  if (full() || names.size() > kMostNames || word.size() > kLongestWord) return {};
+  const auto near = nearest(word, names);
+  return near ? fmt::format("did you mean `{}`?", *near) : "";
 }
 
 std::unique_ptr<Document> parse_document(Source& source) {

@@ -49,7 +49,12 @@ class Source {
   /// Adds an error and marks the node.
   void report(Node& node, std::string_view code, std::string message, std::string hint = {});
   void report_at(model::Place place, std::string_view code, std::string message, std::string hint = {});
+  /// At most kMaxProblems are kept.
   std::vector<Problem>& problems() { return problems_; }
+  std::size_t dropped() const { return dropped_; }
+  bool full() const;
+  /// ``did you mean `x`?`` or nothing; nothing too once nobody will read it.
+  std::string suggestion(std::string_view word, const std::vector<std::string>& names) const;
 
  private:
   model::Place place_at(std::size_t offset) const;
@@ -58,6 +63,7 @@ class Source {
   std::string file_;
   std::vector<std::size_t> lines_;  // offsets of their beginnings
   std::vector<Problem> problems_;
+  std::size_t dropped_ = 0;
 };
 
 /// A parsed file; owns the nodes.

@@ -7,7 +7,7 @@ namespace slipway::definition {
 
 constexpr std::size_t kMaxFileBytes = 1U << 20U;
 constexpr std::size_t kMaxDepth = 32;              ///< of nested YAML collections
-constexpr std::size_t kMaxNodes = 400'000;         ///< of YAML, aliases counted as often as they are used
+constexpr std::size_t kMaxNodes = 250'000;         ///< of YAML, aliases counted as often as they are used
 constexpr std::size_t kMaxProblems = 100;          ///< shown of one file; the rest is counted
 constexpr std::size_t kMaxNameLength = 100;        ///< of jobs, steps, artifacts, ...
 constexpr std::size_t kMaxTextLength = 64 * 1024;  ///< of one value, scripts too

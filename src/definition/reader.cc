@@ -176,9 +176,9 @@ class WorkflowBuilder {
   void unknown_template(Node& wanted) {
     std::vector<std::string> names;
     for (const auto& [name, node] : template_nodes_) names.push_back(name);
-    const auto near = nearest(wanted.text, names);
+    std::string near = source_.suggestion(wanted.text, names);
     source_.report(wanted, "E040", fmt::format("there is no template `{}`", wanted.text),
-                   near ? fmt::format("did you mean `{}`?", *near) : "templates stand in the workflow's `templates`");
+                   near.empty() ? "templates stand in the workflow's `templates`" : std::move(near));
   }
 
   model::Named<model::Value> params_of(const model::Named<model::InputDefinition>& declared, Node& use, Node* with) {
@@ -204,9 +204,8 @@ class WorkflowBuilder {
     if (with == nullptr) return params;
     for (const Node::Entry& entry : with->entries) {
       if (std::ranges::find(names, entry.key->text) != names.end()) continue;
-      const auto near = nearest(entry.key->text, names);
       source_.report(*entry.key, "E041", fmt::format("template `{}` has no parameter `{}`", use.text, entry.key->text),
-                     near ? fmt::format("did you mean `{}`?", *near) : "");
+                     source_.suggestion(entry.key->text, names));
     }
     return params;
   }
@@ -258,6 +257,7 @@ ReadResult read_workflow(std::string_view text, const std::string& file_name, co
     }
   }
   result.problems = std::move(source.problems());
+  result.more_problems = source.dropped();
   sort_problems(result.problems);
   return result;
 }

@@ -19,8 +19,9 @@ struct ReadOptions {
 struct ReadResult {
   /// Has a value exactly when `problems` holds no error.
   std::optional<model::Workflow> workflow;
-  /// Everything found, sorted by place.
+  /// What was found, sorted by place; at most kMaxProblems (limits.h).
   std::vector<Problem> problems;
+  std::size_t more_problems = 0;  ///< found beyond these
 };
 
 /// Reads a workflow (`workflow:` at the top) or one job (`job:`): all of the language but whether this build can

@@ -44,10 +44,9 @@ std::optional<model::Value> Values::value_for(const model::InputDefinition& decl
       return wrong(fmt::format("`{}` is not true or false", shown), node.plain ? "" : "without quotes");
     case Type::choice:
       if (std::ranges::find(declared.options, node.text) != declared.options.end()) return model::Value{node.text};
-      const auto near = nearest(shown, declared.options);
-      return wrong(
-          fmt::format("`{}` is not one of the options", shown),
-          near ? fmt::format("did you mean `{}`?", *near) : fmt::format("it may be {}", join(declared.options, ", ")));
+      std::string near = source_.suggestion(shown, declared.options);
+      return wrong(fmt::format("`{}` is not one of the options", shown),
+                   near.empty() ? fmt::format("it may be {}", join(declared.options, ", ")) : std::move(near));
   }
   return std::nullopt;
 }

@@ -132,12 +132,8 @@ class Validator {
   void unknown_key(Node& key, const Context& context, const std::string& subject) {
     std::vector<std::string> known;
     for_each_key(context, [&](const Key& candidate) { known.emplace_back(candidate.name); });
-    const auto near = nearest(key.text, known);
-    std::string hint;
-    if (near)
-      hint = fmt::format("did you mean `{}`?", *near);
-    else if (known.size() <= 12)
-      hint = fmt::format("known are {}", join(known, ", "));
+    std::string hint = source_.suggestion(key.text, known);
+    if (hint.empty() && known.size() <= 12) hint = fmt::format("known are {}", join(known, ", "));
     source_.report(key, "E012", fmt::format("unknown key `{}` in {}", key.text.substr(0, kMaxNameLength), subject),
                    std::move(hint));
   }
@@ -270,9 +266,9 @@ class Validator {
   void check_choice(Node& node, const Shape& shape, const std::string& subject) {
     if (std::ranges::find(shape.choices, node.text) != shape.choices.end()) return;
     const std::vector<std::string> choices(shape.choices.begin(), shape.choices.end());
-    const auto near = nearest(node.text, choices);
+    std::string near = source_.suggestion(node.text, choices);
     source_.report(node, "E014", fmt::format("{} cannot be `{}`", subject, node.text.substr(0, kMaxNameLength)),
-                   near ? fmt::format("did you mean `{}`?", *near) : fmt::format("it may be {}", join(choices, ", ")));
+                   near.empty() ? fmt::format("it may be {}", join(choices, ", ")) : std::move(near));
   }
 
   void check_name(Node& node, const std::string& subject) {

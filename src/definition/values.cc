@@ -335,7 +335,8 @@ void Values::check_matrix(Node& node, const model::Matrix& matrix) {
   for (const auto& [name, values] : matrix.axes) {
     names.push_back(name);
     if (values.empty()) source_.report(node, "E050", fmt::format("the axis `{}` has no value", name));
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    // More values than a matrix may have are refused below: they need no comparing.
+    for (std::size_t i = 0; i < values.size() && values.size() <= kMaxInstances; ++i) {
       if (std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) !=
           values.begin() + static_cast<std::ptrdiff_t>(i)) {
         source_.report(
@@ -349,9 +350,8 @@ void Values::check_matrix(Node& node, const model::Matrix& matrix) {
   for (const auto& excluded : matrix.exclude) {
     for (const auto& [name, value] : excluded) {
       if (std::ranges::find(names, name) != names.end()) continue;
-      const auto near = nearest(name, names);
       source_.report(node, "E050", fmt::format("`exclude` names `{}`, which is not an axis", name),
-                     near ? fmt::format("did you mean `{}`?", *near) : "");
+                     source_.suggestion(name, names));
     }
   }
   if (count + matrix.include.size() > kMaxInstances) {
