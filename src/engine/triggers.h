@@ -25,10 +25,13 @@ class JsonTriggerReader final : public TriggerReader {
  public:
   /// By name; `not_found` where there is none.
   using Find = std::function<Result<model::JobDefinition>(const std::string& name)>;
+  /// `find` may be null: there are no job files.
   explicit JsonTriggerReader(Find find) : find_(std::move(find)) {}
   std::vector<model::AskedJob> read(const model::Run& run, const model::Job& by, const std::string& json) override;
 
  private:
+  Result<model::JobDefinition> definition(const model::Run& run, const model::Job& by, const std::string& name,
+                                          const std::string& text);
   Find find_;
 };
 

@@ -58,9 +58,11 @@ struct Job {
   bool failure_allowed = false;        ///< continue_on_error made a failure of it harmless
   int attempts = 0;                    ///< started so far
   AttemptId attempt;                   ///< the latest; reports of others are fenced off
+  std::string journal_path;            ///< of the latest attempt, once it runs
   std::optional<StopWhy> stopping;     ///< the attempt was told to end
   std::string concurrency_group;       ///< that it waits for or is in; empty: none
   Time started{}, finished{}, retry_at{};
+  Time attempt_started{};              ///< the latest
   std::map<std::string, std::string> outputs;
   struct Asked {
     int total = 0;         ///< jobs asked for by this text, by any attempt

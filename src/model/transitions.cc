@@ -185,6 +185,8 @@ bool Mover::start_one(const AttemptId& fresh) {
   job.state = JobState::starting;
   if (job.attempts++ == 0) job.started = now_;
   job.attempt = fresh;
+  job.attempt_started = now_;
+  job.journal_path.clear();
   job.stopping.reset();
   for (auto& [json, asked] : job.asked) asked.by_attempt = 0;
   run_.job_by_attempt.emplace(fresh, index);
@@ -200,6 +202,7 @@ void Mover::apply(const AttemptRuns& event) {
   Job& job = run_.jobs[at->second];
   if (job.state != JobState::starting) return;
   job.state = JobState::running;
+  job.journal_path = event.journal_path;
   changed(at->second);
   AttemptStarted notice{run_.id, job.name, job.attempt, job.attempts, event.journal_path, {}, now_};
   for (const StepDefinition& step : definition_of(job).steps) {

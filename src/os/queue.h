@@ -29,6 +29,15 @@ class BoundedQueue {
     return true;
   }
 
+  /// As `push`, but false instead of waiting: for what may be dropped.
+  bool try_push(T value) {
+    const std::scoped_lock lock(mutex_);
+    if (closed_ || items_.size() >= capacity_) return false;
+    items_.push_back(std::move(value));
+    changed_.notify_all();
+    return true;
+  }
+
   /// Up to `most` items, waiting for the first until `limit`. Empty: deadline, stop, or closed and drained.
   std::vector<T> pop(std::size_t most, const CallLimit& limit) {
     std::vector<T> taken;

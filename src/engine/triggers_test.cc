@@ -1,0 +1,75 @@
+#include "engine/triggers.h"
+
+#include <gtest/gtest.h>
+
+#include "model/plan.h"
+
+namespace slipway::engine {
+namespace {
+
+using model::Template;
+
+model::Run run_with_one_job() {
+  auto workflow = std::make_shared<model::Workflow>();
+  model::JobDefinition job;
+  job.name = "test";
+  job.image = Template::of("/img");
+  job.env = {{"CC", Template::of("gcc")}};
+  job.secrets = {{.name = "KEY", .env = "KEY"}};
+  job.timeout = std::chrono::minutes(7);
+  workflow->jobs = {job};
+  workflow->templates["deploy"] = {.params = {{"to", {.required = true}}}, .job = {}};
+  return *model::plan({.id = RunId("r1"), .workflow = workflow});
+}
+
+std::vector<model::AskedJob> read(const std::string& json) {
+  const model::Run run = run_with_one_job();
+  JsonTriggerReader reader({});
+  return reader.read(run, run.jobs.front(), json);
+}
+
+TEST(Triggers, ACompleteJobInheritsAllButSecrets) {
+  const auto asked = read(R"({"type":"trigger_job","jobs":[{"job_name":"more","job_command":"make more","env":{"N":3,"CC":"clang"}}]})");
+  ASSERT_EQ(asked.size(), 1U);
+  ASSERT_TRUE(asked[0].definition) << asked[0].problem;
+  const model::JobDefinition& job = *asked[0].definition;
+  EXPECT_EQ(job.image->literal(), "/img");
+  EXPECT_EQ(job.timeout, std::chrono::minutes(7));
+  EXPECT_TRUE(job.secrets.empty());
+  ASSERT_EQ(job.env.size(), 2U);
+  for (const auto& [name, value] : job.env) EXPECT_EQ(value.literal(), name == "N" ? "3" : "clang");
+  EXPECT_EQ(std::get<model::Script>(job.steps.at(0).action).text, "make more");
+}
+
+TEST(Triggers, AJobObjectAloneIsATrigger) {
+  EXPECT_TRUE(read(R"({"job_name":"x","run":"true"})").at(0).definition);
+}
+
+TEST(Triggers, LooksNamesUpInTheTemplatesOfTheWorkflow) {
+  EXPECT_EQ(read(R"({"job_name":"deploy","with":{"to":"eu"}})").at(0).problem, "");
+  EXPECT_EQ(read(R"({"job_name":"deploy"})").at(0).problem, "input `to` is required");
+}
+
+TEST(Triggers, SaysWhatIsWrong) {
+  for (const char* bad : {"{", "3", R"({"type":"other"})", R"({"version":1})", R"({"jobs":3})", R"([3])", R"({"run":"x"})",
+                          R"({"job_name":"unknown"})", R"({"job_name":"x","run":"y","env":[]})",
+                          R"({"job_name":"x","run":"y","env":{"A":[1]}})", R"({"job_name":"x","run":"y","timeout":"10m"})",
+                          R"({"job_name":"x","run":"y","timeout":-1})", R"({"job_name":"x","run":"y","condition":"branch == 1"})",
+                          R"({"job_name":"x","run":"y","depends_on":"z"})", R"({"workflows":[]})"}) {
+    const auto asked = read(bad);
+    ASSERT_EQ(asked.size(), 1U) << bad;
+    EXPECT_FALSE(asked[0].definition) << bad;
+    EXPECT_NE(asked[0].problem, "") << bad;
+  }
+}
+
+TEST(Triggers, RefusesTooManyJobsAndTooMuchText) {
+  std::string many = "[";
+  for (int i = 0; i < 65; ++i) many += R"({"job_name":"x","run":"y"},)";
+  many.back() = ']';
+  EXPECT_FALSE(read(many).at(0).definition);
+  EXPECT_FALSE(read(std::string((1U << 20U) + 1, ' ')).at(0).definition);
+}
+
+}  // namespace
+}  // namespace slipway::engine
