@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "model/plan.h"
+#include "model/settle.h"
 
 namespace slipway::model {
 
@@ -125,6 +126,8 @@ JobIndex add_job(Run& run, GroupIndex index, const Combination& matrix, const st
   job.group = index;
   job.matrix = matrix;
   job.item = item;
+  job.continue_on_error = run.groups[index].definition->continue_on_error;
+  job.retry = run.groups[index].definition->retry.value_or(Retry{});
   const auto at = static_cast<JobIndex>(run.jobs.size());
   run.job_by_name.emplace(job.name, at);
   run.jobs.push_back(std::move(job));
@@ -189,6 +192,14 @@ Result<std::vector<JobIndex>> add_instances(Run& run, GroupIndex group, const st
 }
 
 JobIndex add_stand_in(Run& run, GroupIndex group) { return add_job(run, group, {}, std::nullopt); }
+
+Result<std::shared_ptr<const JobDefinition>> settled(const Run& run, const Job& job, const Scope& scope) {
+  const auto& definition = run.groups[job.group].definition;
+  if (definition->late.empty()) return definition;
+  auto copy = std::make_shared<JobDefinition>(*definition);
+  SW_CHECK(settle(*copy, scope));
+  return copy;
+}
 
 bool is_expanded_at_plan_time(const JobDefinition& definition) {
   if (!definition.for_each) return true;

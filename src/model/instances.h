@@ -27,6 +27,9 @@ JobIndex add_stand_in(Run& run, GroupIndex group);
 /// As `scope_of` for an instance that need not be in the run yet.
 Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose);
 
+/// The definition of the instance with its `late` members set; the group's own where it has none.
+Result<std::shared_ptr<const JobDefinition>> settled(const Run& run, const Job& job, const Scope& scope);
+
 /// Can the list of the group's for_each be known before any job ran?
 bool is_expanded_at_plan_time(const JobDefinition& definition);
 

@@ -247,7 +247,7 @@ void Mover::finish(JobIndex index, Outcome outcome, int exit_code, const std::st
   job.outcome = outcome;
   job.exit_code = exit_code;
   job.reason = reason;
-  job.failure_allowed = group.definition->continue_on_error && ending_of(outcome) == Ending::failed;
+  job.failure_allowed = job.continue_on_error && ending_of(outcome) == Ending::failed;
   job.finished = now_;
   if (job.attempts == 0) job.started = now_;
   changed(index);

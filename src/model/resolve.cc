@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "model/plan.h"
+#include "model/instances.h"
 
 namespace slipway::model {
 
@@ -188,9 +188,10 @@ Resources with_defaults(Resources own, const Resources& defaults) {
 Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt, int number, Purpose purpose) {
   const Job& job = run.jobs[index];
   const Group& group = run.groups[job.group];
-  const JobDefinition& definition = *group.definition;
   SW_TRY(Scope scope, scope_of(run, index, purpose));
   scope.values["run.attempt"] = Value{static_cast<double>(number)};
+  SW_TRY(const auto settled_one, settled(run, job, scope));
+  const JobDefinition& definition = *settled_one;
 
   JobSpec spec;
   spec.run = run.id;

@@ -51,6 +51,9 @@ struct Job {
   Named<Value> matrix;
   std::optional<Value> item;
 
+  bool continue_on_error = false;      ///< these two are the definition's, with expressions settled once it starts
+  Retry retry;
+
   JobState state = JobState::waiting;
   Outcome outcome = Outcome::skipped;  ///< only when finished
   int exit_code = 0;

@@ -182,6 +182,15 @@ bool Mover::start_one(const AttemptId& fresh) {
     finish(index, authors ? Outcome::rejected : Outcome::infra_failed, 0, spec.error().what);
     return false;
   }
+  if (!definition_of(job).late.empty()) {
+    // It was resolved a line above, so this cannot fail: conditions on the instance itself decide here.
+    if (const auto scope = scope_of(run_, index, Purpose::execute)) {
+      if (const auto definition = settled(run_, job, *scope)) {
+        job.continue_on_error = (*definition)->continue_on_error;
+        job.retry = (*definition)->retry.value_or(Retry{});
+      }
+    }
+  }
   job.state = JobState::starting;
   if (job.attempts++ == 0) job.started = now_;
   job.attempt = fresh;
@@ -214,19 +223,17 @@ void Mover::apply(const AttemptRuns& event) {
 bool Mover::retries(const Job& job, Outcome outcome) const {
   if (run_.cancelling || job.stopping) return false;
   const Group& group = run_.groups[job.group];
-  const Retry retry = group.definition->retry.value_or(Retry{});
-  if (group.fail_fast_fired || job.attempts > retry.attempts) return false;
-  return std::find(retry.on.begin(), retry.on.end(), outcome) != retry.on.end();
+  if (group.fail_fast_fired || job.attempts > job.retry.attempts) return false;
+  return std::find(job.retry.on.begin(), job.retry.on.end(), outcome) != job.retry.on.end();
 }
 
 void Mover::back_off(JobIndex index) {
   Job& job = run_.jobs[index];
-  const Retry retry = definition_of(job).retry.value_or(Retry{});
   job.state = JobState::backing_off;
-  job.retry_at = now_ + backoff_after(retry, job.attempts);
+  job.retry_at = now_ + backoff_after(job.retry, job.attempts);
   run_.retries.insert({job.retry_at, index});
   changed(index);
-  note(job.name, "retry", {{fmt::format("attempt {} of {}", job.attempts, retry.attempts + 1), job.reason}});
+  note(job.name, "retry", {{fmt::format("attempt {} of {}", job.attempts, job.retry.attempts + 1), job.reason}});
   changes_.effects.push_back(WakeAt{job.retry_at});
   vacate(job.group);
 }
