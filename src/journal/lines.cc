@@ -27,22 +27,40 @@ Result<void> LineReader::find_start() {
   if (from_beginning) return {};
   SW_TRY(const auto checkpoint, reader_.find_checkpoint(query));
   if (!checkpoint) return {};
-  // Lines that are open at the checkpoint began before it: their heads are read first.
-  std::uint64_t first = checkpoint->self;
   for (const StepCount& count : checkpoint->steps) {
     if (start_.step && count.step != *start_.step) continue;
     StepState& state = steps_[count.step];
     state.lines = count.lines;
     state.lost = state.shown_lost = count.lost;
-    for (std::size_t stream = 0; stream < 2; ++stream) {
-      const OpenLine& open = count.open[stream];
-      const bool is_open = open.bytes > 0 && open.record < checkpoint->self;
-      state.skip_to[stream] = is_open ? open : OpenLine{checkpoint->self, 0, 0};
-      if (is_open) first = std::min(first, open.record);
+    for (const Stream stream : {Stream::out, Stream::err}) {
+      const OpenLine& open = count.open[static_cast<std::size_t>(stream)];
+      if (open.bytes == 0 || open.bytes >= kLongestLine) continue;
+      SW_CHECK(read_head(count.step, stream, open, checkpoint->self));
     }
   }
-  warm_up_to_ = checkpoint->self;
-  reader_.seek(first);
+  reader_.seek(checkpoint->self);
+  return {};
+}
+
+/// Fills a line that is open at the checkpoint `before`. Only so far as the line goes: a prompt that was printed
+/// long ago must not make us read all that came after it.
+Result<void> LineReader::read_head(std::uint16_t step, Stream stream, const OpenLine& open, std::uint64_t before) {
+  Open& line = steps_[step].open[static_cast<std::size_t>(stream)];
+  reader_.seek(open.record);
+  while (line.text.size() < open.bytes && reader_.position() < before) {
+    SW_TRY(const journal::Next next, reader_.next());
+    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) return {};
+    const bool ours =
+        next.what == journal::Next::What::record && next.record.step == step && next.record.type == output_type(stream);
+    if (!ours) continue;
+    std::string_view text = next.record.payload;
+    if (next.offset == open.record) text.remove_prefix(std::min<std::size_t>(open.skip, text.size()));
+    if (line.text.empty()) {
+      line.time = next.record.time;
+      line.from_source = (next.record.flags & kFromSource) != 0;
+    }
+    line.text.append(text.substr(0, open.bytes - line.text.size()));
+  }
   return {};
 }
 
@@ -53,18 +71,8 @@ void LineReader::accept(const journal::Next& next) {
   if (start_.step && record_.step != *start_.step) return;
   switch (record_.type) {
     case RecordType::output_stdout:
-    case RecordType::output_stderr: {
-      rest_ = record_.payload;
-      if (record_at_ >= warm_up_to_) return;
-      // Before the checkpoint: only the heads of the lines that are open at it.
-      const std::size_t stream = record_.type == RecordType::output_stdout ? 0 : 1;
-      const OpenLine& from = steps_[record_.step].skip_to[stream];
-      if (record_at_ < from.record) rest_ = {};
-      if (record_at_ == from.record) rest_.remove_prefix(std::min<std::size_t>(from.skip, rest_.size()));
-      return;
-    }
+    case RecordType::output_stderr: rest_ = record_.payload; return;
     case RecordType::truncation: {
-      if (record_at_ < warm_up_to_) return;
       const auto truncation = parse_truncation(record_.payload);
       StepState& state = steps_[record_.step];
       if (!truncation || truncation->lost <= state.lost) return;
@@ -72,7 +80,7 @@ void LineReader::accept(const journal::Next& next) {
       closing_ = true;
       return;
     }
-    case RecordType::step_finished: closing_ = record_at_ >= warm_up_to_; return;
+    case RecordType::step_finished: closing_ = true; return;
     default: return;
   }
 }
@@ -146,7 +154,7 @@ std::optional<Line> LineReader::finish_open(std::uint16_t step, StepState& state
 }
 
 bool LineReader::wanted(const Line& line) const {
-  if (line.offset < start_.offset || line.offset < warm_up_to_) return false;
+  if (line.offset < start_.offset) return false;
   if (start_.since && line.time < *start_.since) return false;
   return line.lost_bytes > 0 || line.number >= start_.first_number;
 }

@@ -60,10 +60,10 @@ class LineReader {
     std::uint64_t lines = 0;
     std::uint64_t lost = 0, shown_lost = 0;
     std::array<Open, 2> open;
-    std::array<OpenLine, 2> skip_to{};  // ignore this stream's bytes before this place
   };
   LineReader(Reader reader, const LineStart& start);
   Result<void> find_start();
+  Result<void> read_head(std::uint16_t step, Stream stream, const OpenLine& open, std::uint64_t before);
   std::optional<Line> take_from_payload();
   std::optional<Line> finish_open(std::uint16_t step, StepState& state);
   bool wanted(const Line& line) const;
@@ -72,7 +72,6 @@ class LineReader {
   Reader reader_;
   LineStart start_;
   std::map<std::uint16_t, StepState> steps_;
-  std::uint64_t warm_up_to_ = 0;  // records before this only fill open lines
   // The record being cut into lines.
   Record record_;
   std::uint64_t record_at_ = 0;
