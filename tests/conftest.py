@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 import os
 
 import pytest
-from harness import BUILD, Project, Slipway, has_kernel_limits
+from harness import BUILD, Project, Slipway, not_held
 
 
 def pytest_configure(config):
@@ -16,7 +16,7 @@ def pytest_configure(config):
 
 def pytest_runtest_setup(item):
     for mark in item.iter_markers("limit"):
-        missing = has_kernel_limits(mark.args[0])
+        missing = not_held(f"limit: {mark.args[0]}")
         if missing:
             pytest.skip(missing)
 

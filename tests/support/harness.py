@@ -1,11 +1,13 @@
 """Drives `slipway` as a user or a program does: arguments in, exit code, text and JSON out."""
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import signal
 import subprocess
+import tempfile
 import textwrap
 import time
 from dataclasses import dataclass, field
@@ -278,14 +280,19 @@ def sandbox_directories(state: Path) -> list[str]:
     return sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
 
 
-def has_kernel_limits(name: str) -> str | None:
-    """Why the limit `name` cannot be tested here, or None. As `slipway doctor` judges it."""
-    done = subprocess.run([str(BUILD / "slipway"), "doctor", "--json"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
-    try:
-        held = json.loads(done.stdout).get("limits", {}).get(name)
-    except json.JSONDecodeError:
-        return None  # the test itself will say what is wrong
-    return f"this machine does not hold the {name} limit (slipway doctor)" if held in (False, "none") else None
+@functools.cache
+def doctor() -> dict[str, dict]:
+    """What `slipway doctor` says of this machine, by name."""
+    with tempfile.TemporaryDirectory() as state:
+        done = subprocess.run([str(BUILD / "slipway"), "doctor", "--json", "--state-dir", state], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def not_held(name: str) -> str | None:
+    """Why the check `name` (`limit: memory`, `network: nat`) cannot be relied on here, or None."""
+    check = doctor()[name]
+    return None if check["health"] == "good" else f"{name}: {check['detail']} (slipway doctor)"
 
 
 SIGINT, SIGTERM, SIGKILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import descendants, wait_until
+from harness import descendants, not_held, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 WHO = pytest.mark.parametrize("run_as", ["runner", "root"])
@@ -213,8 +213,8 @@ def own_addresses() -> list[str]:
 
 
 def test_services_of_the_host_are_not_reached_from_a_nat_network(slipway):
-    if not json.loads(slipway("doctor", "--json").out).get("network_nat", True):
-        pytest.skip("no nat network on this machine (slipway doctor)")
+    if missing := not_held("network: nat"):
+        pytest.skip(missing)
     with Listener() as listener:
         file = slipway.project.job(run=f"""
             gateway=$(ip -4 route show default | sed -n 's/.*via \\([0-9.]*\\).*/\\1/p')
