@@ -1,0 +1,233 @@
+#include "cli/completion.h"
+
+#include "base/text.h"
+#include "cli/command_table.h"
+
+namespace slipway::cli {
+
+namespace {
+
+// Every flag of a command, common ones behind.
+std::vector<const OptionRow*> rows_of(const CommandRow* command) {
+  std::vector<const OptionRow*> rows;
+  const auto add = [&](std::span<const OptionRow> more) {
+    for (const OptionRow& row : more) rows.push_back(&row);
+  };
+  if (command == nullptr) {
+    add(root_options());
+  } else {
+    for (const auto& group : command->options) add(group);
+  }
+  add(common_options());
+  return rows;
+}
+
+std::string words_of(std::string_view choices) {
+  std::string words(choices);
+  std::ranges::replace(words, '|', ' ');
+  return words;
+}
+
+std::vector<std::string> subcommands_of(std::string_view group) {
+  std::vector<std::string> names;
+  for (const CommandRow& row : command_rows()) {
+    if (row.name.starts_with(fmt::format("{} ", group))) names.emplace_back(row.name.substr(group.size() + 1));
+  }
+  return names;
+}
+
+std::vector<std::string> first_words() {
+  std::vector<std::string> names;
+  for (const CommandRow& row : command_rows()) {
+    const std::string first(row.name.substr(0, row.name.find(' ')));
+    if (std::ranges::find(names, first) == names.end()) names.push_back(first);
+  }
+  return names;
+}
+
+// --- bash ---
+
+std::string bash_action(const OptionRow& row) {
+  switch (row.completes) {
+    case Completes::choices: return fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))", words_of(row.choices));
+    case Completes::file: return "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$cur\"))";
+    case Completes::directory: return "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- \"$cur\"))";
+    case Completes::run: return "COMPREPLY=($(compgen -W 'latest' -- \"$cur\"))";
+    case Completes::job:
+    case Completes::nothing: return "COMPREPLY=()";
+  }
+  return "";
+}
+
+std::string bash_case(const CommandRow* command) {
+  std::string flags, values, positional;
+  for (const OptionRow* row : rows_of(command)) {
+    if (row->is_positional()) {
+      if (positional.empty() && row->completes != Completes::nothing) positional = bash_action(*row);
+      continue;
+    }
+    flags += std::string(flags.empty() ? "" : " ") + std::string(row->key());
+    if (!row->short_name().empty()) flags += fmt::format(" {}", row->short_name());
+    if (row->arity == Arity::flag) continue;
+    const std::string names = row->short_name().empty() ? std::string(row->key()) : fmt::format("{}|{}", row->short_name(), row->key());
+    values += fmt::format("        {}) {}; return ;;\n", names, bash_action(*row));
+  }
+  std::string text = fmt::format("    '{}')\n      case \"$prev\" in\n{}      esac\n", command == nullptr ? "" : command->name, values);
+  text += fmt::format("      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", flags);
+  if (!positional.empty()) text += fmt::format("      {}\n", positional);
+  return text + "      ;;\n";
+}
+
+std::string bash_script() {
+  std::string text =
+      "# Completion of slipway for bash. Made by `slipway completion bash`.\n"
+      "_slipway() {\n"
+      "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" command='' word i\n"
+      "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+      "    word=\"${COMP_WORDS[i]}\"\n";
+  std::string skips;
+  for (const OptionRow& row : common_options()) {
+    if (row.arity != Arity::flag) skips += fmt::format("{}{}{}", skips.empty() ? "" : "|", row.short_name().empty() ? "" : fmt::format("{}|", row.short_name()), row.key());
+  }
+  text += fmt::format("    case \"$word\" in {}) ((i++)); continue ;; -*) continue ;; esac\n", skips);
+  text +=
+      "    if [[ -z $command ]]; then command=\"$word\"\n"
+      "    elif [[ $command == runs ]]; then command=\"runs $word\"; fi\n"
+      "  done\n";
+  text += fmt::format("  if [[ -z $command && $cur != -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", join(first_words(), " "));
+  text += fmt::format("  if [[ $command == runs ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", join(subcommands_of("runs"), " "));
+  text += "  case \"$command\" in\n" + bash_case(nullptr);
+  for (const CommandRow& row : command_rows()) text += bash_case(&row);
+  return text + "  esac\n}\ncomplete -F _slipway slipway\n";
+}
+
+// --- zsh ---
+
+std::string zsh_text(std::string_view text) {
+  std::string quoted;
+  for (const char c : text) {
+    if (c == '\'') quoted += "'\\''";
+    else if (c == '[' || c == ']' || c == ':') quoted += std::string("\\") + c;
+    else quoted += c;
+  }
+  return quoted;
+}
+
+std::string zsh_action(const OptionRow& row) {
+  switch (row.completes) {
+    case Completes::choices: return fmt::format("({})", words_of(row.choices));
+    case Completes::file: return "_files";
+    case Completes::directory: return "_files -/";
+    case Completes::run: return "(latest)";
+    case Completes::job:
+    case Completes::nothing: return "";
+  }
+  return "";
+}
+
+std::string zsh_arguments(const CommandRow* command) {
+  std::string text = "_arguments -s";
+  for (const OptionRow* row : rows_of(command)) {
+    if (row->is_positional()) {
+      text += fmt::format(" \\\n        '{}:{}:{}'", row->arity == Arity::many ? "*" : "", zsh_text(row->value), zsh_action(*row));
+      continue;
+    }
+    const std::string value = row->arity == Arity::flag ? "" : fmt::format(":{}:{}", zsh_text(row->value), zsh_action(*row));
+    for (const std::string_view name : {row->short_name(), row->key()}) {
+      if (name.empty()) continue;
+      text += fmt::format(" \\\n        '{}{}[{}]{}'", row->arity == Arity::many ? "*" : "", name, zsh_text(row->doc), value);
+    }
+  }
+  return text;
+}
+
+std::string zsh_script() {
+  std::string text =
+      "#compdef slipway\n# Completion of slipway for zsh. Made by `slipway completion zsh`.\n"
+      "_slipway() {\n  local command=\"${words[2]}\"\n  [[ $command == runs ]] && command=\"runs ${words[3]}\"\n"
+      "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    local -a commands=(\n";
+  for (const std::string& name : first_words()) {
+    const CommandRow* row = find_command(name);
+    text += fmt::format("      '{}:{}'\n", name, zsh_text(row == nullptr ? "the history of runs" : row->doc));
+  }
+  text += "    )\n    _describe command commands\n    return\n  fi\n";
+  text += "  if (( CURRENT == 3 )) && [[ $words[2] == runs ]]; then\n    local -a commands=(\n";
+  for (const std::string& name : subcommands_of("runs")) {
+    text += fmt::format("      '{}:{}'\n", name, zsh_text(find_command("runs " + name)->doc));
+  }
+  text += "    )\n    _describe command commands\n    return\n  fi\n  case \"$command\" in\n";
+  for (const CommandRow& row : command_rows()) {
+    const bool has_group = row.name.find(' ') != std::string_view::npos;
+    text += fmt::format("    '{}')\n      shift {} words; (( CURRENT -= {} ))\n      {} ;;\n", row.name, has_group ? 2 : 1, has_group ? 2 : 1,
+                        zsh_arguments(&row));
+  }
+  return text + fmt::format("    *)\n      {} ;;\n  esac\n}}\ncompdef _slipway slipway\n", zsh_arguments(nullptr));
+}
+
+// --- fish ---
+
+std::string fish_quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string fish_options(const std::string& condition, const OptionRow& row) {
+  std::string value;
+  if (row.arity != Arity::flag || row.is_positional()) {
+    switch (row.completes) {
+      case Completes::choices: value = fmt::format(" -xa {}", fish_quoted(words_of(row.choices))); break;
+      case Completes::file: value = " -rF"; break;
+      case Completes::directory: value = " -xa '(__fish_complete_directories)'"; break;
+      case Completes::run: value = " -xa latest"; break;
+      case Completes::job:
+      case Completes::nothing: value = " -x"; break;
+    }
+  }
+  const std::string when = condition.empty() ? "" : fmt::format(" -n {}", fish_quoted(condition));
+  if (row.is_positional()) {
+    if (row.completes == Completes::nothing || row.completes == Completes::job) return "";
+    // Behind a condition alone, `-r` would ask for a flag's value.
+    return fmt::format("complete -c slipway{}{}\n", when, row.completes == Completes::file ? " -F" : value);
+  }
+  const std::string brief = row.short_name().empty() ? "" : fmt::format(" -s {}", row.short_name().substr(1));
+  return fmt::format("complete -c slipway{}{} -l {}{} -d {}\n", when, brief, row.key().substr(2), value, fish_quoted(row.doc));
+}
+
+std::string fish_script() {
+  std::string text = "# Completion of slipway for fish. Made by `slipway completion fish`.\ncomplete -c slipway -f\n";
+  for (const std::string& name : first_words()) {
+    const CommandRow* row = find_command(name);
+    text += fmt::format("complete -c slipway -n __fish_use_subcommand -a {} -d {}\n", name,
+                        fish_quoted(row == nullptr ? "the history of runs" : row->doc));
+  }
+  for (const OptionRow& row : root_options()) text += fish_options("__fish_use_subcommand", row);
+  for (const OptionRow& row : common_options()) text += fish_options("", row);
+  const std::string in_runs = fmt::format("__fish_seen_subcommand_from runs; and not __fish_seen_subcommand_from {}", join(subcommands_of("runs"), " "));
+  for (const CommandRow& row : command_rows()) {
+    std::string condition = fmt::format("__fish_seen_subcommand_from {}", row.name);
+    if (row.name.starts_with("runs ")) {
+      const std::string_view name = row.name.substr(5);
+      text += fmt::format("complete -c slipway -n {} -a {} -d {}\n", fish_quoted(in_runs), name, fish_quoted(row.doc));
+      condition = fmt::format("__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from {}", name);
+    }
+    for (const auto& group : row.options) {
+      for (const OptionRow& option : group) text += fish_options(condition, option);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> completion_script(const std::string& shell) {
+  if (shell == "bash") return bash_script();
+  if (shell == "zsh") return zsh_script();
+  if (shell == "fish") return fish_script();
+  return fail(ErrorKind::invalid, fmt::format("no completion for `{}`: bash, zsh or fish", shell));
+}
+
+}  // namespace slipway::cli

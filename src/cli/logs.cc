@@ -1,0 +1,287 @@
+#include "cli/logs.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <deque>
+#include <set>
+
+#include "base/text.h"
+#include "cli/configuration.h"
+#include "cli/journal_files.h"
+#include "cli/json_writer.h"
+#include "cli/line_filter.h"
+#include "cli/terminal_text.h"
+#include "journal/lines.h"
+#include "os/wait.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{200};      // when nothing tells of new attempts
+constexpr std::size_t kAtOnce = 50'000;              // lines of one attempt before others have their turn
+constexpr std::uint64_t kMostTail = 100'000;
+
+bool is_of_job(const std::string& name, const std::string& wanted) {
+  return wanted.empty() || name == wanted || name.starts_with(wanted + " (");
+}
+
+Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
+  std::vector<std::string> jobs, steps;
+  bool has_job = false, has_step = options.step.empty();
+  for (const JobEntry& job : run.jobs) {
+    jobs.push_back(job.name);
+    if (!is_of_job(job.name, options.job)) continue;
+    has_job = true;
+    for (const AttemptEntry& attempt : job.attempts) {
+      steps.insert(steps.end(), attempt.step_names.begin(), attempt.step_names.end());
+      has_step = has_step || std::ranges::find(attempt.step_names, options.step) != attempt.step_names.end();
+    }
+  }
+  if (!has_job && !options.job.empty()) {
+    const auto near = nearest(options.job, jobs);
+    return fail(ErrorKind::not_found, fmt::format("run {} has no job `{}`{}", run.id.value, options.job,
+                                                  near ? fmt::format(", did you mean `{}`?", *near) : ""));
+  }
+  if (!has_step && !options.follow) {
+    const auto near = nearest(options.step, steps);
+    return fail(ErrorKind::not_found, fmt::format("there is no step `{}`{}", options.step,
+                                                  near ? fmt::format(", did you mean `{}`?", *near) : ""));
+  }
+  return {};
+}
+
+// The attempts of a job that are to be shown: all when following, since a later one may come; else the last, or the one asked for.
+std::vector<const AttemptEntry*> attempts_of(const JobEntry& job, const LogsOptions& options) {
+  std::vector<const AttemptEntry*> shown;
+  for (const AttemptEntry& attempt : job.attempts) {
+    if (options.attempt && attempt.number != *options.attempt) continue;
+    if (!options.attempt && !options.follow) shown.clear();
+    shown.push_back(&attempt);
+  }
+  return shown;
+}
+
+// Prints the lines of attempts, as far as they are there.
+class Printer {
+ public:
+  Printer(const LogsOptions& options, LineFilter filter, Sink& sink, const LogsStyle& style, std::string run)
+      : options_(options), filter_(std::move(filter)), sink_(sink), style_(style), run_(std::move(run)) {}
+
+  struct Open {
+    std::string job;
+    AttemptEntry attempt;
+    std::optional<journal::LineReader> reader;
+    bool done = false;
+    std::deque<std::string> tail;
+  };
+
+  /// True: there may be more at once. Errors only of a journal that cannot be read at all.
+  Result<bool> print_some(Open& open) {
+    if (open.done) return false;
+    if (!open.reader) {
+      SW_TRY(const bool is_open, open_reader(open));
+      if (!is_open) return false;
+    }
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      SW_TRY(const auto next, open.reader->next());
+      switch (next.what) {
+        case journal::LineReader::Next::What::line: print(open, next.line); break;
+        case journal::LineReader::Next::What::damaged:
+          remark(open, fmt::format("{} bytes of the journal are damaged", next.lost));
+          break;
+        case journal::LineReader::Next::What::end: return false;
+      }
+    }
+    return true;
+  }
+
+  /// The attempt has ended and all of it was read.
+  void finish(Open& open) {
+    if (open.done) return;
+    open.done = true;
+    if (open.reader) {
+      while (const auto line = open.reader->take_open_line()) print(open, *line);
+    }
+    for (const std::string& text : open.tail) emit(text);
+    open.tail.clear();
+    open.reader.reset();
+  }
+
+ private:
+  Result<bool> open_reader(Open& open) {
+    auto source = open_journal(open.attempt.journal);
+    if (!source && source.error().kind == ErrorKind::not_found) return false;  // not begun, or removed
+    if (!source) return std::unexpected(std::move(source).error());
+    journal::LineStart start;
+    if (!options_.step.empty()) {
+      const auto found = std::ranges::find(open.attempt.step_names, options_.step);
+      if (found == open.attempt.step_names.end()) return false;
+      start.step = static_cast<std::uint16_t>(found - open.attempt.step_names.begin());
+      start.first_number = std::max<std::uint64_t>(1, options_.since_line);
+    }
+    auto reader = journal::LineReader::open(std::move(*source), start);
+    if (!reader && reader.error().kind == ErrorKind::unavailable) return false;
+    if (!reader) return std::unexpected(std::move(reader).error());
+    open.reader.emplace(std::move(*reader));
+    return true;
+  }
+
+  bool is_wanted(const Open& open, const journal::Line& line) const {
+    if (line.number < options_.since_line) return false;
+    if (options_.failed_only) {
+      if (line.step >= open.attempt.steps.size()) return false;
+      if (model::ending_of(open.attempt.steps[line.step].outcome) != model::Ending::failed) return false;
+    }
+    return filter_.matches(line.text);
+  }
+
+  void print(Open& open, const journal::Line& line) {
+    if (line.lost_bytes > 0) return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
+    if (!is_wanted(open, line)) return;
+    const std::string_view step = line.step < open.attempt.step_names.size() ? std::string_view(open.attempt.step_names[line.step]) : "";
+    if (options_.tail) {
+      std::string text;
+      append_line(text, open, step, line);
+      open.tail.push_back(std::move(text));
+      if (open.tail.size() > *options_.tail) open.tail.pop_front();
+      return;
+    }
+    append_line(sink_.buffer(), open, step, line);
+    sink_.written();
+  }
+
+  void emit(const std::string& text) {
+    sink_.buffer() += text;
+    sink_.written();
+  }
+
+  void remark(const Open& open, const std::string& text) {
+    if (style_.json || !options_.grep.empty() || options_.tail) return;
+    emit(fmt::format("{}... {}: {}{}\n", dim(style_.colour), printable(open.job, Colour::strip), text, reset(style_.colour)));
+  }
+
+  void append_line(std::string& out, const Open& open, std::string_view step, const journal::Line& line) const {
+    if (style_.json) return append_json(out, open, step, line);
+    out += dim(style_.colour);
+    if (options_.timestamps) out += to_rfc3339(line.time) + " ";
+    if (options_.job.empty() || open.job != options_.job) {
+      append_printable(out, open.job, Colour::strip);
+      out += " | ";
+    }
+    if (options_.step.empty()) {
+      append_printable(out, step, Colour::strip);
+      out += " | ";
+    }
+    out += reset(style_.colour);
+    std::string_view text = line.text;
+    if (text.find('\r') != std::string_view::npos) text = after_carriage_returns(text);
+    append_printable(out, text, style_.colour ? Colour::keep : Colour::strip);
+    if (style_.colour && text.find('\x1b') != std::string_view::npos) out += reset(true);
+    out += '\n';
+  }
+
+  void append_json(std::string& out, const Open& open, std::string_view step, const journal::Line& line) const {
+    JsonWriter json(out);
+    json.begin_object().field("type", "output").field("run", run_).field("job", open.job).field("attempt", open.attempt.number);
+    json.field("step", step).field("stream", line.stream == journal::Stream::out ? "stdout" : "stderr").field("line", line.number);
+    json.field("at", line.time);
+    if (line.from_source) json.field("origin", "source");
+    json.field("text", line.text).end_object();
+    out += '\n';
+  }
+
+  const LogsOptions& options_;
+  LineFilter filter_;
+  Sink& sink_;
+  const LogsStyle& style_;
+  std::string run_;
+};
+
+// Watches the journals that grow; new attempts are found by asking the history.
+class Waiter {
+ public:
+  Waiter() : watch_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
+
+  void add(const std::filesystem::path& journal) {
+    if (watch_) (void)::inotify_add_watch(watch_.get(), journal.c_str(), IN_MODIFY);  // without it we poll
+  }
+  /// False: the stop fired.
+  bool wait(const os::CallLimit& limit) {
+    os::CallLimit slice = os::within(kPoll, limit.stop);
+    slice.deadline = std::min(slice.deadline, limit.deadline);
+    if (!watch_) watch_ = os::Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    const auto ready = os::wait_readable(watch_.get(), slice);
+    std::array<char, 4096> events;
+    while (watch_ && ::read(watch_.get(), events.data(), events.size()) > 0) {}
+    return ready || ready.error().kind == ErrorKind::timeout ? os::Clock::now() < limit.deadline : false;
+  }
+
+ private:
+  os::Fd watch_;
+};
+
+Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer& printer) {
+  for (const JobEntry& job : run.jobs) {
+    if (!is_of_job(job.name, options.job)) continue;
+    for (const AttemptEntry* attempt : attempts_of(job, options)) {
+      Printer::Open open{.job = job.name, .attempt = *attempt, .reader = {}, .done = false, .tail = {}};
+      for (bool more = true; more;) {
+        SW_TRY(more, printer.print_some(open));
+      }
+      printer.finish(open);
+    }
+  }
+  return {};
+}
+
+Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& history, Printer& printer, Sink& sink, const os::CallLimit& limit) {
+  std::map<AttemptId, Printer::Open> open;
+  Waiter waiter;
+  for (;;) {
+    // What the history says was true before the journals are read: an attempt that has ended is read to its end.
+    for (const JobEntry& job : run.jobs) {
+      if (!is_of_job(job.name, options.job)) continue;
+      for (const AttemptEntry* attempt : attempts_of(job, options)) {
+        const auto [found, is_new] = open.try_emplace(attempt->id);
+        found->second.job = job.name;
+        found->second.attempt = *attempt;
+        if (is_new) waiter.add(attempt->journal);
+      }
+    }
+    bool more = false;
+    for (auto& [id, attempt] : open) {
+      SW_TRY(const bool rest, printer.print_some(attempt));
+      more = more || rest;
+      if (!rest && attempt.attempt.outcome) printer.finish(attempt);
+    }
+    if (more) continue;
+    sink.flush();
+    SW_CHECK(sink.status());
+    if (run.outcome || !run.is_alive) break;
+    if (!waiter.wait(limit)) break;
+    SW_TRY(run, history.find(run.id.value));
+  }
+  for (auto& [id, attempt] : open) printer.finish(attempt);
+  return {};
+}
+
+}  // namespace
+
+Result<void> show_logs(const LogsOptions& options, RunHistory& history, Sink& sink, const LogsStyle& style, const os::CallLimit& limit) {
+  if (options.tail && *options.tail > kMostTail) return fail(ErrorKind::invalid, fmt::format("--tail: at most {}", kMostTail));
+  SW_TRY(LineFilter filter, LineFilter::make(options.grep, options.ignore_case ? LineFilter::Case::ignore : LineFilter::Case::exact));
+  SW_TRY(RunEntry run, history.find(options.run));
+  SW_CHECK(check_names(options, run));
+  Printer printer(options, std::move(filter), sink, style, run.id.value);
+  if (options.follow) {
+    SW_CHECK(follow(options, std::move(run), history, printer, sink, limit));
+  } else {
+    SW_CHECK(show_ended(options, run, printer));
+  }
+  sink.flush();
+  return sink.status();
+}
+
+}  // namespace slipway::cli
