@@ -1,10 +1,10 @@
 #include <cctype>
 #include <deque>
 
-#include "cli/journal_files.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
 #include "journal/lines.h"
+#include "journal/seal.h"
 
 namespace slipway::cli {
 
@@ -44,7 +44,7 @@ bool looks_like_error(std::string_view line) {
 }
 
 std::vector<std::string> error_lines(const std::string& journal_path, std::uint16_t step, std::size_t most) {
-  auto source = open_journal(journal_path);
+  auto source = journal::open_source(journal_path);
   if (!source) return {};
   auto reader = journal::LineReader::open(std::move(*source), {.step = step});
   if (!reader) return {};

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/scope_exit.h"
-#include "cli/journal_files.h"
+#include "journal/seal.h"
 
 namespace slipway::cli {
 
@@ -91,7 +91,7 @@ bool Feed::open(Watched& attempt) {
     if (!not_yet) complain(attempt, error.what);
     return false;
   };
-  auto source = open_journal(attempt.view.journal_path);
+  auto source = journal::open_source(attempt.view.journal_path);
   if (!source) return complain_of(source.error());
   auto reader = journal::Reader::open(std::move(*source));
   if (!reader) return complain_of(reader.error());

@@ -8,11 +8,11 @@
 
 #include "base/text.h"
 #include "cli/configuration.h"
-#include "cli/journal_files.h"
 #include "cli/json_writer.h"
 #include "cli/line_filter.h"
 #include "cli/terminal_text.h"
 #include "journal/lines.h"
+#include "journal/seal.h"
 #include "os/wait.h"
 
 namespace slipway::cli {
@@ -111,7 +111,7 @@ class Printer {
 
  private:
   Result<bool> open_reader(Open& open) {
-    auto source = open_journal(open.attempt.journal);
+    auto source = journal::open_source(open.attempt.journal);
     if (!source && source.error().kind == ErrorKind::not_found) return false;  // not begun, or removed
     if (!source) return std::unexpected(std::move(source).error());
     journal::LineStart start;

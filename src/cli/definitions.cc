@@ -1,0 +1,110 @@
+#include "cli/definitions.h"
+
+#include "base/text.h"
+#include "cli/exit_codes.h"
+#include "cli/terminal_text.h"
+#include "definition/limits.h"
+#include "definition/reader.h"
+#include "os/files.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr std::size_t kMaxFiles = 1'000;
+
+// `.slipway/workflows/ci.yaml` rather than a long absolute path, where that is what it is.
+std::string shown_name(const std::filesystem::path& path, const std::filesystem::path& given, const std::filesystem::path& project) {
+  if (given.is_relative()) return given.string();
+  const std::filesystem::path relative = path.lexically_relative(project);
+  return relative.empty() || relative.string().starts_with("..") ? path.string() : relative.string();
+}
+
+Result<DefinitionFile> read_one(const std::filesystem::path& path, std::string name) {
+  auto text = os::read_file(path, definition::kMaxFileBytes);
+  if (!text) return std::unexpected(std::move(text).error());
+  definition::ReadResult result = definition::read_workflow(*text, name);
+  DefinitionFile file{.name = std::move(name), .text = std::move(*text), .workflow = nullptr, .problems = std::move(result.problems)};
+  if (result.workflow) file.workflow = std::make_shared<const model::Workflow>(std::move(*result.workflow));
+  return file;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> find_definitions(const std::filesystem::path& project) {
+  std::vector<std::string> found;
+  for (const char* directory : {".slipway/workflows", ".slipway/jobs"}) {
+    std::error_code problem;
+    for (std::filesystem::directory_iterator entry(project / directory, problem), end; !problem && entry != end; entry.increment(problem)) {
+      const std::string path = std::filesystem::path(directory) / entry->path().filename();
+      if (!definition::is_definition_file(path)) continue;
+      found.push_back(path);
+      if (found.size() > kMaxFiles) return fail(ErrorKind::exhausted, fmt::format("more than {} files of definitions", kMaxFiles));
+    }
+    if (problem && problem != std::errc::no_such_file_or_directory) {
+      return fail_errno(problem.value(), fmt::format("reading {}", (project / directory).string()));
+    }
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files, const std::filesystem::path& working_dir,
+                                                     const std::filesystem::path& project) {
+  SW_TRY(const std::vector<std::string> known, find_definitions(project));
+  std::vector<DefinitionFile> read;
+  for (const std::string& name : files) {
+    const std::filesystem::path path = (working_dir / name).lexically_normal();
+    auto file = read_one(path, shown_name(path, name, project));
+    if (!file && file.error().kind == ErrorKind::not_found) {
+      const auto near = nearest(name, known);
+      return fail(ErrorKind::not_found, fmt::format("there is no file {}{}", name, near ? fmt::format(", did you mean {}?", *near) : ""));
+    }
+    if (!file) return std::unexpected(std::move(file).error());
+    read.push_back(std::move(*file));
+  }
+  if (!files.empty()) return read;
+  for (const std::string& name : known) {
+    SW_TRY(DefinitionFile file, read_one(project / name, name));
+    read.push_back(std::move(file));
+  }
+  return read;
+}
+
+bool has_errors(const std::vector<DefinitionFile>& files) {
+  return std::ranges::any_of(files, [](const DefinitionFile& file) { return definition::has_errors(file.problems); });
+}
+
+std::string problems_text(const std::vector<DefinitionFile>& files, const Style& style) {
+  std::string text;
+  for (const DefinitionFile& file : files) {
+    for (const definition::Problem& problem : file.problems) {
+      text += style.json ? definition::to_json(problem) : definition::render(problem, file.text);
+      if (style.json && !text.ends_with('\n')) text += '\n';
+      if (!style.json && !problem.code.empty() && problem.severity == definition::Severity::error) {
+        text += fmt::format("   {}slipway help {}{}\n", dim(style.colour), problem.code, reset(style.colour));
+      }
+    }
+  }
+  return text;
+}
+
+Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
+                    const Style& style) {
+  SW_TRY(const std::vector<DefinitionFile> files, read_definitions(options.files, working_dir, project));
+  if (files.empty()) {
+    return fail(ErrorKind::not_found, fmt::format("{} holds no .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", project.string()));
+  }
+  Answer answer{.text = problems_text(files, style), .exit_code = has_errors(files) ? kExitUsage : kExitSucceeded};
+  if (style.json) return answer;
+  std::size_t errors = 0;
+  for (const DefinitionFile& file : files) {
+    errors += static_cast<std::size_t>(std::ranges::count(file.problems, definition::Severity::error, &definition::Problem::severity));
+  }
+  if (!answer.text.empty()) answer.text += '\n';
+  answer.text += fmt::format("{} {} file{}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour), files.size(),
+                             files.size() == 1 ? "" : "s", errors == 0 ? "no errors" : fmt::format("{} error{}", errors, errors == 1 ? "" : "s"));
+  return answer;
+}
+
+}  // namespace slipway::cli

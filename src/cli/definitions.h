@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/options.h"
+#include "cli/style.h"
+#include "definition/problem.h"
+#include "model/definition.h"
+
+namespace slipway::cli {
+
+/// One file of definitions, read.
+struct DefinitionFile {
+  std::string name;  ///< as it is shown: relative to the project where it lies below it
+  std::string text;
+  std::shared_ptr<const model::Workflow> workflow;  ///< null when `problems` holds an error
+  std::vector<definition::Problem> problems;
+};
+
+/// The files of definitions below `project`/.slipway, sorted, relative to `project`. None is no error. At most 1,000.
+Result<std::vector<std::string>> find_definitions(const std::filesystem::path& project);
+
+/// Reads `files` (relative ones from `working_dir`; all of the project when empty). What is wrong inside of them is in
+/// the answer; an error is a file that cannot be read: `not_found` with the nearest, `exhausted` over the size limit.
+Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files, const std::filesystem::path& working_dir,
+                                                     const std::filesystem::path& project);
+
+/// All problems of all files as people read them, with excerpts; or one JSON object a line.
+std::string problems_text(const std::vector<DefinitionFile>& files, const Style& style);
+bool has_errors(const std::vector<DefinitionFile>& files);
+
+/// `slipway lint`.
+Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
+                    const Style& style);
+
+/// `slipway help E012`.
+Result<std::string> help_code(const std::string& code);
+
+}  // namespace slipway::cli

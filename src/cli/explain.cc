@@ -1,0 +1,102 @@
+#include "base/text.h"
+#include "cli/json_writer.h"
+#include "cli/planned.h"
+#include "cli/terminal_text.h"
+
+namespace slipway::cli {
+
+namespace {
+
+std::string shown(std::string_view text) { return printable(text, Colour::strip); }
+
+void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
+  for (const model::TraceEntry& entry : trace) text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
+}
+
+void trace_array(JsonWriter& json, std::string_view key, const model::Trace& trace) {
+  json.begin_array(key);
+  for (const model::TraceEntry& entry : trace) json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
+  json.end_array();
+}
+
+std::vector<std::string> dependencies_of(const model::Run& run, const model::Job& job) {
+  std::vector<std::string> names;
+  for (const model::GroupIndex group : run.groups[job.group].depends_on) names.push_back(run.groups[group].name);
+  return names;
+}
+
+std::string explain_json(const Planned& planned, model::JobIndex index) {
+  const model::Run& run = *planned.run;
+  const model::Job& job = run.jobs[index];
+  const Prospect prospect = prospect_of(run, index);
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().field("workflow", planned.workflow->name).field("job", job.name);
+  json.raw("runs", prospect.runs ? (*prospect.runs ? "true" : "false") : "null");
+  trace_array(json, "workflow_starts", planned.start.because);
+  trace_array(json, "condition", prospect.trace);
+  json.begin_array("depends_on");
+  for (const std::string& name : dependencies_of(run, job)) json.item(name);
+  json.end_array().begin_array("decisions");
+  for (const model::Decision& decision : run.decisions) {
+    if (decision.job != job.name && decision.job != run.groups[job.group].name) continue;
+    json.begin_object().field("what", decision.what);
+    trace_array(json, "because", decision.because);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return text + "\n";
+}
+
+std::string explain_text(const Planned& planned, model::JobIndex index, const Style& style) {
+  const model::Run& run = *planned.run;
+  const model::Job& job = run.jobs[index];
+  const Prospect prospect = prospect_of(run, index);
+  const Mark mark = !prospect.runs ? Mark::pending : *prospect.runs ? Mark::succeeded : Mark::skipped;
+  std::string text = fmt::format("{} {}{}{}: {}\n", symbol(mark, style.colour), bold(style.colour), shown(job.name), reset(style.colour),
+                                 prospect.text);
+  text += fmt::format("  workflow {} starts\n", shown(planned.workflow->name));
+  append_trace(text, planned.start.because, "    ");
+  const std::vector<std::string> dependencies = dependencies_of(run, job);
+  text += dependencies.empty() ? "  it depends on nothing\n" : fmt::format("  it is decided when {} ended\n", shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
+  const auto& condition = run.groups[job.group].definition->condition;
+  text += fmt::format("  condition: {}\n", condition ? shown(condition->text) : "none said: all_success");
+  append_trace(text, prospect.trace, "    ");
+  for (const model::Decision& decision : run.decisions) {
+    if (decision.job != job.name && decision.job != run.groups[job.group].name) continue;
+    text += fmt::format("  {}\n", shown(decision.what));
+    append_trace(text, decision.because, "    ");
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> explain_planned(const std::vector<Planned>& planned, const std::string& job, const Style& style) {
+  std::string text;
+  std::vector<std::string> names;
+  for (const Planned& one : planned) {
+    if (!one.run) {
+      for (const model::JobDefinition& definition : one.workflow->jobs) {
+        names.push_back(definition.name);
+        if (definition.name != job || style.json) continue;
+        text += fmt::format("{} {}: workflow {} does not start\n", symbol(Mark::skipped, style.colour), shown(job), shown(one.workflow->name));
+        append_trace(text, one.start.because, "    ");
+      }
+      continue;
+    }
+    for (std::size_t i = 0; i < one.run->jobs.size(); ++i) {
+      const model::Job& instance = one.run->jobs[i];
+      const std::string& group = one.run->groups[instance.group].name;
+      names.push_back(instance.name);
+      names.push_back(group);
+      if (instance.name != job && group != job) continue;
+      text += style.json ? explain_json(one, static_cast<model::JobIndex>(i)) : explain_text(one, static_cast<model::JobIndex>(i), style);
+    }
+  }
+  if (!text.empty()) return text;
+  const auto near = nearest(job, names);
+  return fail(ErrorKind::not_found, fmt::format("there is no job `{}`{}", job, near ? fmt::format(", did you mean `{}`?", *near) : ""));
+}
+
+}  // namespace slipway::cli

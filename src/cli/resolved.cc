@@ -1,0 +1,230 @@
+#include "cli/resolved.h"
+
+#include "base/scope_exit.h"
+#include "base/text.h"
+#include "cli/json_writer.h"
+
+namespace slipway::cli {
+
+namespace {
+
+bool is_plain(const std::string& text) {
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
+  constexpr std::string_view kRest = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/0123456789.+-@=";
+  if (text.empty() || kFirst.find(text.front()) == std::string_view::npos) return false;
+  if (text.find_first_not_of(kRest) != std::string::npos) return false;
+  std::string lower = text;
+  std::ranges::transform(lower, lower.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+  return std::ranges::find(kWords, lower) == std::end(kWords);
+}
+
+// A block cannot show every text: control characters, or a first line that begins with a blank, need quotes.
+bool fits_block(const std::string& text) {
+  if (text.find('\n') == std::string::npos || text.front() == ' ' || text.front() == '\n') return false;
+  return std::ranges::all_of(text, [](char c) { return c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20; });
+}
+
+std::string duration_text(Duration duration) {
+  if (duration.count() % 1'000'000 == 0) return fmt::format("{}s", duration.count() / 1'000'000);
+  return fmt::format("{}ms", duration.count() / 1000);
+}
+
+std::string list_text(const std::vector<std::string>& items) {
+  std::vector<std::string> quoted;
+  for (const std::string& item : items) {
+    std::string text;
+    if (is_plain(item)) text = item;
+    else append_json_text(text, item);
+    quoted.push_back(std::move(text));
+  }
+  return fmt::format("[{}]", join(quoted, ", "));
+}
+
+std::string_view network_text(model::Network network) {
+  switch (network) {
+    case model::Network::nat: return "nat";
+    case model::Network::none: return "none";
+    case model::Network::host: return "host";
+  }
+  return "nat";
+}
+
+std::string_view when_text(model::ArtifactDefinition::When when) {
+  switch (when) {
+    case model::ArtifactDefinition::When::success: return "success";
+    case model::ArtifactDefinition::When::failure: return "failure";
+    case model::ArtifactDefinition::When::always: return "always";
+  }
+  return "success";
+}
+
+std::string run_as_text(const model::RunAs& run_as) {
+  switch (run_as.kind) {
+    case model::RunAs::Kind::runner: return "runner";
+    case model::RunAs::Kind::root: return "root";
+    case model::RunAs::Kind::number: return fmt::format("{}", run_as.uid);
+    case model::RunAs::Kind::source: return "source";
+  }
+  return "runner";
+}
+
+// Writes one mapping; `origins` may be null.
+class Mapping {
+ public:
+  Mapping(std::string& out, std::size_t indent, const std::map<std::string, std::string>* origins, bool in_list)
+      : out_(out), indent_(indent), origins_(origins), first_in_list_(in_list) {}
+
+  void raw(const std::string& key, const std::string& value) {
+    begin(key);
+    out_ += ' ' + value;
+    const auto origin = origins_ == nullptr ? std::map<std::string, std::string>::const_iterator() : origins_->find(key);
+    if (origins_ != nullptr && origin != origins_->end() && value.find('\n') == std::string::npos) {
+      out_ += fmt::format("  # {}", printable(origin->second, Colour::strip));
+    }
+    out_ += '\n';
+  }
+  void text(const std::string& key, const std::string& value) { raw(key, yaml_scalar(value, indent_ + 2)); }
+  void flag(const std::string& key, bool value) { raw(key, value ? "true" : "false"); }
+  void texts(const std::string& key, const std::vector<std::string>& values) {
+    if (!values.empty()) raw(key, list_text(values));
+  }
+  void duration(const std::string& key, const std::optional<Duration>& value) {
+    if (value) raw(key, duration_text(*value));
+  }
+  void variables(const std::string& key, const model::Variables& values) {
+    if (values.empty()) return;
+    begin(key);
+    out_ += '\n';
+    for (const auto& [name, value] : values) out_ += fmt::format("{:{}}{}: {}\n", "", indent_ + 2, yaml_scalar(name, 0), yaml_scalar(value, indent_ + 4));
+  }
+  void secrets(const std::vector<model::SecretUse>& uses) {
+    if (uses.empty()) return;
+    begin("secrets");
+    out_ += '\n';
+    for (const model::SecretUse& use : uses) {
+      out_ += fmt::format("{:{}}- {{name: {}, {}: {}}}\n", "", indent_ + 2, yaml_scalar(use.name, 0), use.file.empty() ? "env" : "file",
+                          list_item(use.file.empty() ? use.env : use.file));
+    }
+  }
+  void begin(const std::string& key) {
+    out_ += first_in_list_ ? fmt::format("{:{}}- ", "", indent_ - 2) : fmt::format("{:{}}", "", indent_);
+    first_in_list_ = false;
+    out_ += key + ":";
+  }
+
+ private:
+  static std::string list_item(const std::string& text) {
+    const std::string list = list_text({text});
+    return list.substr(1, list.size() - 2);
+  }
+
+  std::string& out_;
+  std::size_t indent_;
+  const std::map<std::string, std::string>* origins_;
+  bool first_in_list_;
+};
+
+void append_step(std::string& out, const model::JobSpec& job, const model::StepSpec& step) {
+  Mapping map(out, 8, nullptr, true);
+  map.text("name", step.name);
+  std::visit(Overloaded{[&](const model::Script& script) { map.text("run", script.text); },
+                        [&](const model::Argv& argv) { map.raw("command", list_text(argv.words)); }},
+             step.action);
+  map.texts("shell", step.shell);
+  map.text("working_dir", step.working_dir);
+  map.variables("env", step.env);
+  map.secrets(step.secrets);
+  map.raw("run_as", run_as_text(step.run_as));
+  map.duration("timeout", step.timeout);
+  map.duration("no_output_timeout", step.no_output_timeout);
+  if (step.parallel) map.flag("parallel", true);
+  if (step.depends_on) {
+    std::vector<std::string> names;
+    for (const std::size_t index : *step.depends_on) names.push_back(job.steps.at(index).name);
+    map.raw("depends_on", list_text(names));
+  }
+  if (step.condition) map.text("condition", step.condition->text);
+  if (step.continue_on_error) map.flag("continue_on_error", true);
+  if (step.end_children) map.raw("end_children", "step");
+  if (step.retry.attempts > 0) map.raw("retry", fmt::format("{{attempts: {}}}", step.retry.attempts));
+}
+
+void append_resources(Mapping& map, const model::Resources& resources) {
+  std::vector<std::string> parts;
+  if (resources.cpus) parts.push_back(fmt::format("cpu: {:g}", *resources.cpus));
+  if (resources.memory_bytes) parts.push_back(fmt::format("memory: {}B", *resources.memory_bytes));
+  if (resources.disk_bytes) parts.push_back(fmt::format("disk: {}B", *resources.disk_bytes));
+  if (resources.pids) parts.push_back(fmt::format("pids: {}", *resources.pids));
+  if (!parts.empty()) map.raw("resources", fmt::format("{{{}}}", join(parts, ", ")));
+}
+
+void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job) {
+  if (!job.cache.empty()) {
+    map.begin("cache");
+    out += '\n';
+    for (const model::CacheSpec& cache : job.cache) {
+      out += fmt::format("      - {{key: {}, restore: {}, paths: {}}}\n", list_text({cache.key}).substr(1, list_text({cache.key}).size() - 2),
+                         list_text(cache.restore), list_text(cache.paths));
+    }
+  }
+  if (!job.artifacts.empty()) {
+    map.begin("artifacts");
+    out += '\n';
+    for (const model::ArtifactSpec& artifact : job.artifacts) {
+      const std::string name = list_text({artifact.name});
+      out += fmt::format("      - {{name: {}, paths: {}, when: {}{}}}\n", name.substr(1, name.size() - 2), list_text(artifact.paths),
+                         when_text(artifact.when), artifact.expires ? ", expires: " + duration_text(*artifact.expires) : "");
+    }
+  }
+  std::vector<std::string> uses;
+  for (const model::ArtifactUse& use : job.uses_artifacts) uses.push_back(use.name);
+  map.texts("uses_artifacts", uses);
+  map.texts("outputs", job.outputs);
+}
+
+}  // namespace
+
+std::string yaml_scalar(const std::string& text, std::size_t indent) {
+  if (is_plain(text)) return text;
+  if (!fits_block(text)) {
+    std::string quoted;
+    append_json_text(quoted, text);
+    return quoted;
+  }
+  const std::size_t last = text.find_last_not_of('\n');
+  const std::size_t newlines = text.size() - 1 - last;
+  std::string block = newlines == 0 ? "|-" : newlines == 1 ? "|" : "|+";
+  for (const std::string_view line : split(std::string_view(text).substr(0, last + 1), '\n')) {
+    block += line.empty() ? "\n" : fmt::format("\n{:{}}{}", "", indent, line);
+  }
+  for (std::size_t i = 1; i < newlines; ++i) block += '\n';
+  return block;
+}
+
+std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition) {
+  std::string out;
+  Mapping map(out, 4, &definition.origins, true);
+  map.text("name", job.job);
+  if (job.definition != job.job) map.text("definition", job.definition);
+  map.text("image", job.image);
+  map.raw("network", std::string(network_text(job.network)));
+  append_resources(map, job.resources);
+  map.raw("run_as", run_as_text(job.run_as));
+  map.text("workspace", job.workspace);
+  if (job.read_only_root) map.flag("read_only_root", true);
+  if (job.nested) map.flag("nested", true);
+  if (job.checkout.none) map.raw("checkout", "none");
+  map.duration("timeout", job.timeout);
+  map.duration("no_output_timeout", job.no_output_timeout);
+  map.variables("env", job.env);
+  map.secrets(job.secrets);
+  append_passed_on(out, map, job);
+  if (job.steps.empty()) return out;
+  map.begin("steps");
+  out += '\n';
+  for (const model::StepSpec& step : job.steps) append_step(out, job, step);
+  return out;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "model/definition.h"
+#include "model/job_spec.h"
+
+namespace slipway::cli {
+
+/// One job with every default, as an item of a YAML list; behind a value that the job itself does not say stands a
+/// comment with where it comes from.
+std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition);
+
+/// A YAML scalar for any text: plain where that is safe, else double-quoted; several lines as a block at `indent`.
+std::string yaml_scalar(const std::string& text, std::size_t indent);
+
+}  // namespace slipway::cli
