@@ -1,6 +1,8 @@
 // What is made from the tables: the schema, docs/language.md, docs/errors.md, and every example in them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

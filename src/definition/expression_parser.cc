@@ -90,7 +90,7 @@ class Parser {
       return fail_at(begin, "E007", fmt::format("an expression may have {} parts", kMaxExpressionNodes));
     }
     return std::make_shared<const Expression>(
-        Expression{std::move(node), place_of_(begin), std::string(text_.substr(begin, at_ - begin))});
+        Expression{std::move(node), place_of_(begin), std::string(trim(text_.substr(begin, at_ - begin)))});
   }
 
   ExpressionPtr any_of() {
