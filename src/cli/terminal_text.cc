@@ -10,7 +10,7 @@ bool is_clean(char c) { return (c >= 0x20 && c < 0x7F) || c == '\t'; }
 
 // In blocks, so that the compiler makes vector code of the inner loop.
 std::size_t clean_prefix(std::string_view text) {
-  constexpr std::size_t kBlock = 64;
+  constexpr std::size_t kBlock = 16;
   std::size_t at = 0;
   while (at + kBlock <= text.size()) {
     unsigned dirty = 0;
