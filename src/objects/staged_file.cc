@@ -48,7 +48,7 @@ Result<StagedFile> StagedFile::create(const std::filesystem::path& directory, st
     std::filesystem::path path = directory / new_id();
     SW_TRY(os::Fd fd, os::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600));
     // A sweep may see it before the lock and remove it; then the name is gone and we begin again.
-    struct stat status {};
+    struct stat status{};
     if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0 && ::stat(path.c_str(), &status) == 0) {
       return StagedFile(std::move(path), std::move(fd), most_bytes);
     }
@@ -76,7 +76,7 @@ Result<void> StagedFile::reopen_for_reading() {
 
 Result<os::Fd> StagedFile::close(Sync sync, const os::CallLimit& limit) {
   sync_ = sync;
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "fstat");
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (bytes > most_bytes_) return fail(ErrorKind::exhausted, fmt::format("larger than {} bytes", most_bytes_));

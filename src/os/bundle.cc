@@ -38,7 +38,7 @@ class Budget {
 };
 
 Fd open_beneath(int fd, const std::string& path) {
-  struct open_how how {};
+  struct open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   return Fd(static_cast<int>(::syscall(SYS_openat2, fd, path.c_str(), &how, sizeof how)));
@@ -110,7 +110,7 @@ class Unpacker {
   static Result<void> make(int parent, const std::string& name) {
     if (::mkdirat(parent, name.c_str(), 0755) == 0) return {};
     if (errno != EEXIST) return fail_errno(errno, "creating a directory");
-    struct stat status {};
+    struct stat status{};
     if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(errno, "stat");
     if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::conflict, "something else than a directory is there");
     return {};

@@ -26,10 +26,10 @@ constexpr std::size_t kMaxRefused = 100;
 constexpr std::size_t kCopyBytes = 256 * 1024;
 
 struct Pattern {
-  std::string text;                      // relative to the root, no `.` parts
-  std::vector<std::string_view> parts;   // of `text`
+  std::string text;                     // relative to the root, no `.` parts
+  std::vector<std::string_view> parts;  // of `text`
   bool negated = false;
-  std::size_t literal = 0;               // leading parts without wildcards
+  std::size_t literal = 0;  // leading parts without wildcards
 };
 
 bool has_wildcard(std::string_view part) { return part.find_first_of("*?[{") != std::string_view::npos; }
@@ -184,7 +184,7 @@ Result<std::vector<Listed>> list_directory(int fd, std::uint64_t most) {
 
 // `name` in `parent` without following a link. EXDEV: it is a mount.
 int open_child(int parent, const std::string& name, bool cross_mounts) {
-  struct open_how how {};
+  struct open_how how{};
   how.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | (cross_mounts ? 0U : RESOLVE_NO_XDEV);
   return static_cast<int>(::syscall(SYS_openat2, parent, name.c_str(), &how, sizeof how));
@@ -220,7 +220,7 @@ Result<void> Packer::child(int parent, const std::string& name, unsigned char ty
     if (taken) refuse(path, errno == EXDEV ? "another file system is mounted there" : ::strerrordesc_np(errno));
     return {};
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
   if (S_ISREG(status.st_mode)) return taken ? file(fd.get(), status, path) : Result<void>();
   if (!S_ISDIR(status.st_mode)) {
@@ -292,7 +292,7 @@ Result<void> Packer::link(int parent, const std::string& name, const std::string
 }
 
 bool is_slash(int fd) {
-  struct stat root {}, given {};
+  struct stat root{}, given{};
   return ::stat("/", &root) == 0 && ::fstat(fd, &given) == 0 && root.st_dev == given.st_dev &&
          root.st_ino == given.st_ino;
 }

@@ -117,7 +117,7 @@ TEST_F(Bundle, ComesBackWithContentModesAndTimes) {
   EXPECT_EQ(read_file(target_ / "dist/app", 2'000'000).value(), std::string(1'000'000, 'a'));
   EXPECT_TRUE(fs::exists(target_ / "dist/sub/new\nline"));
   EXPECT_TRUE(fs::is_directory(target_ / "dist/empty"));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((target_ / "dist/app").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0755U);
   EXPECT_EQ(status.st_mtim.tv_sec, 1000);
@@ -153,8 +153,7 @@ TEST_F(Bundle, AbsolutePatternsAreOfTheRootDirectory) {
   write("cache/a");
   write("cache/b/c");
   stream_ = memory();
-  const auto packed =
-      pack(directory("/").get(), {(tree_ / "cache").string()}, stream_.get(), Links::inside, {});
+  const auto packed = pack(directory("/").get(), {(tree_ / "cache").string()}, stream_.get(), Links::inside, {});
   ASSERT_TRUE(packed) << packed.error().what;
   const auto unpacked = unpack_target();
   ASSERT_TRUE(unpacked) << unpacked.error().what;

@@ -22,7 +22,7 @@ Result<std::optional<FileLock>> FileLock::try_acquire(const std::filesystem::pat
       return fail_errno(errno, "locking " + path.string());
     }
     // Its last holder may have removed the file between our open and our lock.
-    struct stat ours {}, there {};
+    struct stat ours{}, there{};
     if (::fstat(fd.get(), &ours) != 0) return fail_errno(errno, "fstat");
     if (::stat(path.c_str(), &there) != 0 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev) continue;
     return std::optional<FileLock>(FileLock(std::move(fd)));

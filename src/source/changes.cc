@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <set>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "source/git_command.h"
@@ -87,8 +87,8 @@ Result<std::vector<std::string>> changed_between(const std::filesystem::path& gi
   arguments.insert(arguments.end(), kDiff.begin(), kDiff.end());
   for (const std::string& name : {from, to}) {
     SW_CHECK(check_revision(name));
-    auto commit = ask_git(call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify",
-                                         name + "^{commit}"}), limit);
+    auto commit = ask_git(
+        call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify", name + "^{commit}"}), limit);
     if (!commit) {
       if (commit.error().kind != ErrorKind::internal) return std::unexpected(commit.error());
       return fail(ErrorKind::not_found, "no revision `" + name + "`");
@@ -107,8 +107,12 @@ Result<std::string> git_info(const WorkingTree& tree, const os::CallLimit& limit
   boost::json::object info;
   if (tree.is_git) {
     SW_TRY(const std::string tag, tag_at_head(tree, limit));
-    info = {{"branch", tree.branch}, {"sha", tree.sha},       {"short_sha", tree.sha.substr(0, kShort)},
-            {"default_branch", tree.default_branch}, {"url", tree.remote_url}, {"tag", tag}};
+    info = {{"branch", tree.branch},
+            {"sha", tree.sha},
+            {"short_sha", tree.sha.substr(0, kShort)},
+            {"default_branch", tree.default_branch},
+            {"url", tree.remote_url},
+            {"tag", tag}};
   }
   if (!tree.sha.empty()) {
     SW_TRY(const std::string text,
@@ -116,7 +120,8 @@ Result<std::string> git_info(const WorkingTree& tree, const os::CallLimit& limit
                    limit));
     const auto fields = split(text, '\0');
     if (fields.size() == 4) {
-      info["commit"] = {{"author", fields[0]}, {"author_email", fields[1]}, {"date", fields[2]}, {"subject", fields[3]}};
+      info["commit"] = {
+          {"author", fields[0]}, {"author_email", fields[1]}, {"date", fields[2]}, {"subject", fields[3]}};
     }
   }
   return boost::json::serialize(info);

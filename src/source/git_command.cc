@@ -23,9 +23,9 @@ constexpr std::string_view kGuards[] = {
 
 // Of the variables that git reads, those that say how to reach and to trust a remote. The rest (GIT_DIR,
 // GIT_INDEX_FILE, ...) would point it to another repository than the one we mean.
-constexpr std::string_view kKept[] = {"GIT_SSH=",           "GIT_SSH_COMMAND=",   "GIT_CONFIG_GLOBAL=",
-                                      "GIT_CONFIG_SYSTEM=", "GIT_CONFIG_NOSYSTEM=", "GIT_EXEC_PATH=",
-                                      "GIT_SSL_",           "GIT_HTTP_"};
+constexpr std::string_view kKept[] = {
+    "GIT_SSH=",       "GIT_SSH_COMMAND=", "GIT_CONFIG_GLOBAL=", "GIT_CONFIG_SYSTEM=", "GIT_CONFIG_NOSYSTEM=",
+    "GIT_EXEC_PATH=", "GIT_SSL_",         "GIT_HTTP_"};
 
 std::vector<std::string> environment_of(const GitCall& call) {
   std::vector<std::string> variables;
@@ -33,12 +33,12 @@ std::vector<std::string> environment_of(const GitCall& call) {
     const std::string_view variable = *at;
     const bool git = variable.starts_with("GIT_");
     const bool kept = std::ranges::any_of(kKept, [&](std::string_view name) { return variable.starts_with(name); });
-    const bool replaced = variable.starts_with("LC_ALL=") || variable.starts_with("LANGUAGE=") ||
-                          variable.starts_with("SSH_ASKPASS");
+    const bool replaced =
+        variable.starts_with("LC_ALL=") || variable.starts_with("LANGUAGE=") || variable.starts_with("SSH_ASKPASS");
     if ((!git || kept) && !replaced) variables.emplace_back(variable);
   }
-  for (const char* variable : {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS_REQUIRE=never",
-                               "GIT_OPTIONAL_LOCKS=0"}) {
+  for (const char* variable :
+       {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS_REQUIRE=never", "GIT_OPTIONAL_LOCKS=0"}) {
     variables.emplace_back(variable);
   }
   if (call.config == GitCall::Config::isolated) {
@@ -59,8 +59,8 @@ ErrorKind kind_of(std::string_view message) {
             "dubious ownership", "access denied", "403"})) {
     return ErrorKind::denied;
   }
-  if (says({"Could not resolve host", "Connection refused", "Connection timed out", "Failed to connect", "unable to access",
-            "Could not connect", "early EOF", "the remote end hung up"})) {
+  if (says({"Could not resolve host", "Connection refused", "Connection timed out", "Failed to connect",
+            "unable to access", "Could not connect", "early EOF", "the remote end hung up"})) {
     return ErrorKind::unavailable;
   }
   if (says({"not found", "does not exist", "does not appear to be a git repository", "not a git repository",
@@ -118,7 +118,8 @@ Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit) {
   if (!output && output.error().kind == ErrorKind::not_found) {
     return fail(ErrorKind::unavailable, "cannot start git in " + call.directory.string() + ": is it installed?");
   }
-  const auto verb = std::ranges::find_if(call.arguments, [](const std::string& word) { return !word.starts_with('-'); });
+  const auto verb =
+      std::ranges::find_if(call.arguments, [](const std::string& word) { return !word.starts_with('-'); });
   const std::string what = "git" + (verb == call.arguments.end() ? std::string() : " " + *verb);
   if (!output) return wrap(output.error(), what);
   if (output->exit_code == 0) return std::move(output->out);
@@ -155,9 +156,10 @@ std::vector<std::pair<std::string, std::string>> RemoteUrl::credentials() const 
   const std::size_t host = clean.find("://") + 3;
   const std::string key = "credential." + clean.substr(0, std::min(clean.find('/', host), clean.size())) + ".helper";
   // `printf` is of the shell: nothing shows in a list of processes. A token alone stands where the user does.
-  const char* helper = R"(!f() { printf 'username=%s\npassword=%s\n' "$SLIPWAY_GIT_USER" "$SLIPWAY_GIT_PASSWORD"; }; f)";
-  return {{"GIT_CONFIG_COUNT", "2"},      {"GIT_CONFIG_KEY_0", key},    {"GIT_CONFIG_VALUE_0", ""},
-          {"GIT_CONFIG_KEY_1", key},      {"GIT_CONFIG_VALUE_1", helper}, {"SLIPWAY_GIT_USER", user},
+  const char* helper =
+      R"(!f() { printf 'username=%s\npassword=%s\n' "$SLIPWAY_GIT_USER" "$SLIPWAY_GIT_PASSWORD"; }; f)";
+  return {{"GIT_CONFIG_COUNT", "2"},         {"GIT_CONFIG_KEY_0", key},      {"GIT_CONFIG_VALUE_0", ""},
+          {"GIT_CONFIG_KEY_1", key},         {"GIT_CONFIG_VALUE_1", helper}, {"SLIPWAY_GIT_USER", user},
           {"SLIPWAY_GIT_PASSWORD", password}};
 }
 

@@ -175,7 +175,7 @@ std::vector<GitRefs::Tag> GitRefs::tags() {
 std::optional<GitPlace> find_git(const fs::path& start) {
   for (fs::path at = start;; at = at.parent_path()) {
     const fs::path dot_git = at / ".git";
-    struct stat status {};
+    struct stat status{};
     if (::stat(dot_git.c_str(), &status) == 0) {
       GitPlace place{at, dot_git, {}};
       if (S_ISREG(status.st_mode)) {  // a linked worktree or a submodule: `gitdir: PATH`

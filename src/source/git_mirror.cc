@@ -32,7 +32,8 @@ bool is_temporary(const Error& error) {
 
 std::string hashed(std::string_view text) {
   unsigned char digest[16];
-  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr, 0);
+  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr,
+                     0);
   char hex[2 * sizeof digest + 1];
   sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
   return hex;
@@ -49,7 +50,8 @@ Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mir
     const fs::path path = fs::canonical(location, error);
     if (error) return fail(ErrorKind::not_found, "no directory " + location);
     mirror.url_.clean = path.string();
-    auto git_dir = ask_git({.directory = path, .arguments = {"rev-parse", "--absolute-git-dir"}, .environment = {}}, limit);
+    auto git_dir =
+        ask_git({.directory = path, .arguments = {"rev-parse", "--absolute-git-dir"}, .environment = {}}, limit);
     if (!git_dir) return std::unexpected(git_dir.error());
     mirror.git_dir_ = *git_dir;
     return mirror;
@@ -68,7 +70,7 @@ Result<std::string> GitMirror::git(std::vector<std::string> arguments, const os:
 }
 
 bool GitMirror::has_commit(const std::string& sha, const os::CallLimit& limit) const {
-  struct stat status {};
+  struct stat status{};
   return ::stat(git_dir_.c_str(), &status) == 0 && git({"cat-file", "-e", sha + "^{commit}"}, limit).has_value();
 }
 
@@ -85,7 +87,7 @@ Result<void> GitMirror::fetch(const std::vector<std::string>& refspecs, const os
 // the fault is on the other side.
 Result<void> GitMirror::update(const os::CallLimit& limit) const {
   const std::vector<std::string> refspecs = {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"};
-  struct stat status {};
+  struct stat status{};
   const bool fresh = ::stat(git_dir_.c_str(), &status) != 0;
   if (!fresh) {
     const auto fetched = fetch(refspecs, limit);
@@ -93,7 +95,8 @@ Result<void> GitMirror::update(const os::CallLimit& limit) const {
     if (is_temporary(fetched.error())) return std::unexpected(fetched.error());
     SW_CHECK(os::remove_tree(git_dir_));
   }
-  SW_CHECK(ask_git({.directory = {}, .arguments = {"init", "--quiet", "--bare", "--template=", git_dir_.string()},
+  SW_CHECK(ask_git({.directory = {},
+                    .arguments = {"init", "--quiet", "--bare", "--template=", git_dir_.string()},
                     .environment = {}},
                    limit));
   auto fetched = fetch(refspecs, limit);

@@ -52,9 +52,9 @@ class Checkout {
   }
 
   Result<void> take_history() {  // objects are hard links where the file system is the same
-    return git({"clone", "--quiet", "--local", "--no-checkout", "--template=", from_.git_dir().string(),
-                directory_.string()},
-               Config::user, directory_.parent_path());
+    return git(
+        {"clone", "--quiet", "--local", "--no-checkout", "--template=", from_.git_dir().string(), directory_.string()},
+        Config::user, directory_.parent_path());
   }
 
   Result<void> take_part_of_history() {
@@ -95,7 +95,7 @@ std::string key_of(const GitMirror& mirror, const SourceSpec& spec) {
 }
 
 bool is_there(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   return ::lstat(path.c_str(), &status) == 0;
 }
 
@@ -125,14 +125,18 @@ Result<Prepared> GitSource::prepare(const SourceSpec& given, const os::CallLimit
     SW_TRY(os::FileLock in_use, os::FileLock::acquire(lock_path, os::LockMode::shared, limit));
     if (is_there(directory)) {
       (void)::futimens(in_use.fd(), nullptr);  // the time of last use, for sweep
-      return Prepared{directory,        static_cast<std::uint32_t>(::geteuid()), spec.revision, spec.branch, mirror.url(),
-                      directory / ".git", std::move(in_use)};
+      return Prepared{directory,        static_cast<std::uint32_t>(::geteuid()),
+                      spec.revision,    spec.branch,
+                      mirror.url(),     directory / ".git",
+                      std::move(in_use)};
     }
-    { const os::FileLock released = std::move(in_use); }
+    {
+      const os::FileLock released = std::move(in_use);
+    }
     SW_TRY(const auto alone, os::FileLock::acquire(lock_path, os::LockMode::exclusive, limit));
     if (is_there(directory)) continue;
     const fs::path building = checkouts / (".building-" + key);
-    SW_CHECK(os::remove_tree(building));  // of somebody who died in it
+    SW_CHECK(os::remove_tree(building));          // of somebody who died in it
     SW_CHECK(mirror.find(spec.revision, limit));  // fetches where the commit is not here
     if (auto made = Checkout(mirror, building, spec, limit).make(); !made) {
       (void)os::remove_tree(building);  // the error that counts is the one before
@@ -151,7 +155,7 @@ Result<std::size_t> GitSource::sweep(Time used_before) {
   }
   for (const fs::path& path : locks) {
     SW_TRY(const auto lock, os::FileLock::try_acquire(path, os::LockMode::exclusive));
-    struct stat status {};
+    struct stat status{};
     if (!lock || ::fstat(lock->fd(), &status) != 0) continue;
     const Time used = from_micros(status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000);
     if (used >= used_before) continue;

@@ -99,14 +99,14 @@ TEST_F(GitSourceTest, AMissingRepositoryIsNotFoundAndNamesNoCredentials) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found) << missing.error().what;
   // Nothing listens on port 1: the connection is refused at once.
-  const auto secret = source_.pin({.kind = "git", .location = "http://ada:s3cret@127.0.0.1:1/x.git"}, limit());
+  const auto secret = source_.pin({.kind = "git", .location = "http://user:s3cret@127.0.0.1:1/x.git"}, limit());
   ASSERT_FALSE(secret);
   EXPECT_EQ(secret.error().kind, ErrorKind::unavailable) << secret.error().what;
   EXPECT_EQ(secret.error().what.find("s3cret"), std::string::npos) << secret.error().what;
 }
 
 TEST_F(GitSourceTest, CredentialsReachGitForTheirHostOnlyAndOutsideOfArguments) {
-  const RemoteUrl url = RemoteUrl::parse("https://ada:p%40ss@example.org:8443/x.git");
+  const RemoteUrl url = RemoteUrl::parse("https://user:p%40ss@example.org:8443/x.git");
   EXPECT_EQ(url.clean, "https://example.org:8443/x.git");
   const auto fill = [&](const std::string& host) {
     const fs::path question = dir_.path() / "question";
@@ -115,10 +115,12 @@ TEST_F(GitSourceTest, CredentialsReachGitForTheirHostOnlyAndOutsideOfArguments) 
     std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "HOME=/nonexistent", "GIT_TERMINAL_PROMPT=0",
                                             "GIT_CONFIG_NOSYSTEM=1"};
     for (const auto& [name, value] : url.credentials()) environment.push_back(name + "=" + value);
-    const auto output = os::run_command(
-        {.argv = {"git", "credential", "fill"}, .environment = environment, .working_dir = {}, .fds = {},
-         .stdin_fd = in->get()},
-        4096, limit());
+    const auto output = os::run_command({.argv = {"git", "credential", "fill"},
+                                         .environment = environment,
+                                         .working_dir = {},
+                                         .fds = {},
+                                         .stdin_fd = in->get()},
+                                        4096, limit());
     return output ? output->out : std::string();
   };
   EXPECT_NE(fill("example.org:8443").find("password=p@ss\n"), std::string::npos);

@@ -69,7 +69,7 @@ Result<void> walk(int parent, const std::string& name, const std::string& path, 
     const std::string child = entry->d_name;
     if (child == "." || child == ".." || child == ".git") continue;
     const std::string inner = path.empty() ? child : path + "/" + child;
-    struct stat status {};
+    struct stat status{};
     if (::fstatat(::dirfd(dir.get()), child.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // just removed
     if (S_ISDIR(status.st_mode)) {
       SW_CHECK(walk(::dirfd(dir.get()), child, inner, depth + 1, files));
@@ -107,7 +107,7 @@ class Hasher {
 
 // False: it is not (any more) a file or link.
 Result<bool> hash_file(int root, const std::string& path, Hasher& whole, const os::CallLimit& limit) {
-  struct stat status {};
+  struct stat status{};
   if (::fstatat(root, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
   if (S_ISLNK(status.st_mode)) {
     char target[PATH_MAX];
@@ -171,7 +171,7 @@ Result<std::vector<std::string>> Snapshot::matching(const std::vector<std::strin
   bool need_all = false;
   for (const std::string& filter : filters) {
     if (filter.starts_with('!') || filter.ends_with("/**")) continue;
-    struct stat status {};
+    struct stat status{};
     if (has_wildcard(filter)) {
       need_all = true;
     } else if (::fstatat(root.get(), filter.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -230,8 +230,7 @@ std::optional<bool> Snapshot::changed(const std::vector<std::string>& patterns) 
   const Changes& found = changes();
   const auto filters = filters_of(patterns);
   if (!found.files || !filters) return std::nullopt;
-  return std::ranges::any_of(*found.files,
-                             [&](const std::string& path) { return matches_filters(*filters, path); });
+  return std::ranges::any_of(*found.files, [&](const std::string& path) { return matches_filters(*filters, path); });
 }
 
 }  // namespace slipway::source

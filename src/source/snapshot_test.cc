@@ -103,7 +103,13 @@ TEST_F(SnapshotTest, ChangedAsksOnceAndUnknownStaysUnknown) {
   EXPECT_EQ(changed({{"src/a.c"}}, {"**", "!src/**"}), false);
   EXPECT_EQ(changed(std::nullopt, {"src"}), std::nullopt);
   int asked = 0;
-  const Snapshot snapshot("/", false, [&] { ++asked; return Changes{}; }, limit());
+  const Snapshot snapshot(
+      "/", false,
+      [&] {
+        ++asked;
+        return Changes{};
+      },
+      limit());
   (void)snapshot.changed({"a"});
   (void)snapshot.changed({"b"});
   EXPECT_EQ(asked, 1);

@@ -43,8 +43,9 @@ Result<Prepared> DirectorySource::prepare(const SourceSpec& spec, const os::Call
   Prepared prepared;
   // The directory that was asked for, be it a part of a checkout.
   prepared.directory = std::filesystem::canonical(spec.location, error);
-  struct stat status {};
-  if (error || ::stat(prepared.directory.c_str(), &status) != 0) return fail_errno(errno, "looking at " + spec.location);
+  struct stat status{};
+  if (error || ::stat(prepared.directory.c_str(), &status) != 0)
+    return fail_errno(errno, "looking at " + spec.location);
   prepared.owner = status.st_uid;
   prepared.sha = std::move(tree.sha);
   prepared.branch = std::move(tree.branch);

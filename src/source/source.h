@@ -21,16 +21,16 @@ struct SourceSpec {
   std::string location;            ///< a path, or a URL; may hold credentials, which go into no message or argv
   std::string revision;            ///< branch, tag, commit or other name; empty: the location's own choice
   model::Checkout checkout;
-  std::string branch;               ///< of a pinned spec: the branch that the revision was the head of
+  std::string branch;  ///< of a pinned spec: the branch that the revision was the head of
 };
 
 /// Code in a directory, for the sandbox to lay an overlay on. Nobody writes to it.
 struct Prepared {
   std::filesystem::path directory;
-  std::uint32_t owner = 0;  ///< the user whose files they are
-  std::string sha;          ///< empty where there is no such thing
-  std::string branch;       ///< empty: not on one
-  std::string url;          ///< without credentials
+  std::uint32_t owner = 0;        ///< the user whose files they are
+  std::string sha;                ///< empty where there is no such thing
+  std::string branch;             ///< empty: not on one
+  std::string url;                ///< without credentials
   std::filesystem::path git_dir;  ///< where its history is to be read (`git_info`, `changed_between`); may be empty
   std::optional<os::FileLock> in_use;  ///< keeps it from being cleared away
 };

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "os/files.h"
@@ -81,8 +81,9 @@ Result<void> ask_for_refs(WorkingTree& tree, const std::map<std::string, std::st
   SW_CHECK(ask({"rev-parse", "--git-dir"}));
   tree.branch = after(symbolic("HEAD"), kHeads);
   tree.sha = ask({"rev-parse", "-q", "--verify", "HEAD^{commit}"}).value_or("");  // fails before the first commit
-  fill_names(tree, config, [&](const std::string& name) { return ask({"show-ref", "-q", "--verify", name}).has_value(); },
-             symbolic);
+  fill_names(
+      tree, config, [&](const std::string& name) { return ask({"show-ref", "-q", "--verify", name}).has_value(); },
+      symbolic);
   return {};
 }
 
@@ -113,11 +114,12 @@ Result<WorkingTree> read_working_tree(const fs::path& start, const os::CallLimit
   }
   tree.branch = after(head->symbolic, kHeads);
   tree.sha = head->symbolic.empty() ? head->sha : refs.resolve(head->symbolic).value_or("");
-  fill_names(tree, config, [&](const std::string& name) { return refs.read(name).has_value(); },
-             [&](const std::string& name) {
-               const auto value = refs.read(name);
-               return value ? value->symbolic : std::string();
-             });
+  fill_names(
+      tree, config, [&](const std::string& name) { return refs.read(name).has_value(); },
+      [&](const std::string& name) {
+        const auto value = refs.read(name);
+        return value ? value->symbolic : std::string();
+      });
   return tree;
 }
 

@@ -97,13 +97,13 @@ TEST_F(WorkingTreeTest, ARepositoryWithoutCommitsHasABranchAndNoSha) {
 
 TEST_F(WorkingTreeTest, HidesCredentialsOfTheRemote) {
   const Repository repository = clone();
-  repository.git({"remote", "set-url", "origin", "https://ada:s3cret@example.org/x.git"});
+  repository.git({"remote", "set-url", "origin", "https://user:s3cret@example.org/x.git"});
   EXPECT_EQ(read(repository.root()).remote_url, "https://example.org/x.git");
-  EXPECT_EQ(without_credentials("https://token@example.org/x"), "https://example.org/x");
-  EXPECT_EQ(without_credentials("ssh://git:pw@example.org/x"), "ssh://git@example.org/x");
+  EXPECT_EQ(without_credentials("https://user@example.org/x"), "https://example.org/x");
+  EXPECT_EQ(without_credentials("ssh://user:pw@example.org/x"), "ssh://user@example.org/x");
   EXPECT_EQ(without_credentials("git@example.org:x/y.git"), "git@example.org:x/y.git");
   EXPECT_EQ(without_credentials("https://example.org/a@b"), "https://example.org/a@b");
-  EXPECT_EQ(redact("fatal: 'https://a:b@h/x' and https://t@h2"), "fatal: 'https://h/x' and https://h2");
+  EXPECT_EQ(redact("fatal: 'https://user:b@h/x' and https://user@host"), "fatal: 'https://h/x' and https://host");
 }
 
 TEST_F(WorkingTreeTest, FindsTagsAtHeadLooseOrPackedPlainOrAnnotated) {
@@ -184,7 +184,8 @@ TEST_F(WorkingTreeTest, AnswersWhatJobsAsk) {
 
 TEST(GitConfig, ReadsSectionsQuotesAndComments) {
   const auto config = parse_git_config(
-      "[core]\n\tbare = false ; no\n[remote \"o.r\\\"ig\"]\n url = \"a b\" # c\n\tFetch=+x\n[x]flag\n[a]\nlong = one \\\ntwo\n"
+      "[core]\n\tbare = false ; no\n[remote \"o.r\\\"ig\"]\n url = \"a b\" # c\n\tFetch=+x\n[x]flag\n[a]\nlong = one "
+      "\\\ntwo\n"
       "[bool]\n  on\n");
   EXPECT_EQ(config.at("core.bare"), "false");
   EXPECT_EQ(config.at("remote.o.r\"ig.url"), "a b");

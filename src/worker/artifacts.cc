@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <set>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "os/files.h"
@@ -145,8 +145,9 @@ Result<Artifact> Artifacts::find(const RunId& run, const model::ArtifactUse& use
                                         : artifact.job == use.job;
     if (!wanted || artifact.name != use.name) continue;
     if (found != nullptr) {
-      return fail(ErrorKind::invalid, fmt::format("the artifact `{}` was made by `{}` and by `{}`: give each its own name",
-                                                  use.name, found->job, artifact.job));
+      return fail(ErrorKind::invalid,
+                  fmt::format("the artifact `{}` was made by `{}` and by `{}`: give each its own name", use.name,
+                              found->job, artifact.job));
     }
     found = &artifact;
   }

@@ -42,7 +42,8 @@ class Artifacts {
   /// beginning with `.` or `-`.
   static Result<void> check_name(std::string_view name);
 
-  /// `objects` must outlive this. `runs`: the directory of all runs, with one of its own for each.
+  /// `objects` must outlive this and hold artifacts only, since `sweep` removes what no artifact names. `runs`: the
+  /// directory of all runs, with one of its own for each.
   Artifacts(objects::Objects& objects, std::filesystem::path runs) : objects_(objects), runs_(std::move(runs)) {}
 
   /// Where the sandbox writes the bundle.

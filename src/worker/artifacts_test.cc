@@ -23,8 +23,8 @@ class ArtifactsTest : public testing::Test {
     SW_TRY(const auto upload, artifacts_.begin());
     test::write_bundle(upload->fd(), {{"dist/app", text}});
     return artifacts_.store(
-        {.run = run, .job = job, .attempt = AttemptId{"a1"}, .name = name, .created = kNow, .expires = expires}, *upload,
-        os::within(10s));
+        {.run = run, .job = job, .attempt = AttemptId{"a1"}, .name = name, .created = kNow, .expires = expires},
+        *upload, os::within(10s));
   }
 
   test::TempDir dir_;

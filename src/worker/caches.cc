@@ -10,8 +10,8 @@
 #include <memory>
 #include <set>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/ids.h"
 #include "base/text.h"
@@ -120,7 +120,7 @@ Result<Caches::Index> Caches::load() const {
     item.entry.bytes = fields.number("bytes");
     item.entry.created = fields.time("created");
     item.entry.untrusted = fields.flag("untrusted");
-    struct stat status {};
+    struct stat status{};
     const bool plain = item.id.find_first_of("/.") == std::string::npos;
     if (!fields.complete() || !plain || ::stat(bundle_of(root_, item.id).c_str(), &status) != 0) continue;
     item.entry.last_used = from_micros(status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000);
@@ -178,9 +178,8 @@ Result<std::optional<CacheHit>> Caches::find(const CacheScopes& scopes, const st
 Result<bool> Caches::has(const CacheScopes& scopes, const std::string& key, const os::CallLimit& limit) {
   SW_TRY(const auto lock, os::FileLock::acquire(root_ / "lock", os::LockMode::shared, limit));
   SW_TRY(const Index index, load());
-  return std::ranges::any_of(index.items, [&](const Index::Item& item) {
-    return item.entry.scope == scopes.write && item.entry.key == key;
-  });
+  return std::ranges::any_of(
+      index.items, [&](const Index::Item& item) { return item.entry.scope == scopes.write && item.entry.key == key; });
 }
 
 Result<objects::StagedFile> Caches::begin() { return objects::StagedFile::create(root_ / "staging", limit_bytes_); }
@@ -194,7 +193,7 @@ Result<Caches::Saved> Caches::save(const CacheScopes& scopes, const std::string&
     return fail(ErrorKind::denied, "untrusted source could write this cache, and trusted runs would read it");
   }
   SW_TRY(const os::Fd content, bundle.close(objects::StagedFile::Sync::always, limit));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(content.get(), &status) != 0) return fail_errno(errno, "fstat");
   if (auto entries = os::list_bundle(content.get(), {}); !entries) return wrap(entries.error(), "cache " + key);
   mark_used(content.get(), now);
@@ -204,13 +203,11 @@ Result<Caches::Saved> Caches::save(const CacheScopes& scopes, const std::string&
   SW_TRY(Index index, load());
   Saved saved;
   saved.entry = {scopes.write, key, static_cast<std::uint64_t>(status.st_size), now, now, untrusted};
-  std::erase_if(index.items, [&](const Index::Item& item) {
-    return item.entry.scope == scopes.write && item.entry.key == key;
-  });
+  std::erase_if(index.items,
+                [&](const Index::Item& item) { return item.entry.scope == scopes.write && item.entry.key == key; });
   std::ranges::sort(index.items, std::greater(), [](const Index::Item& item) { return item.entry.last_used; });
   std::uint64_t bytes = bytes_of(index.items);
-  while (!index.items.empty() &&
-         (bytes + saved.entry.bytes > limit_bytes_ || index.items.size() >= kMaxEntries)) {
+  while (!index.items.empty() && (bytes + saved.entry.bytes > limit_bytes_ || index.items.size() >= kMaxEntries)) {
     bytes -= index.items.back().entry.bytes;
     saved.evicted.push_back(std::move(index.items.back().entry));
     index.items.pop_back();

@@ -1,7 +1,7 @@
 #include "worker/fields.h"
 
-#include <boost/json.hpp>
 #include <sodium.h>
+#include <boost/json.hpp>
 
 namespace slipway::worker {
 

@@ -35,7 +35,7 @@ class FileUpload final : public Upload {
   Result<Object> finish(const os::CallLimit& limit) override {
     SW_TRY(const os::Fd content, file_.close(sync_, limit));
     SW_TRY(Digest digest, digest_of(content.get(), limit));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(content.get(), &status) != 0) return fail_errno(errno, "fstat");
     const std::filesystem::path path = path_of(root_, digest);
     // Shared with other writers, against a sweep that decides about this very object now.
@@ -106,7 +106,7 @@ Result<std::vector<Object>> FileObjects::list() {
     for (auto file = std::filesystem::directory_iterator(shard->path(), error);
          !error && file != std::filesystem::directory_iterator(); file.increment(error)) {
       auto digest = parse_digest("blake2b:" + high + file->path().filename().string());
-      struct stat status {};
+      struct stat status{};
       if (!digest || ::stat(file->path().c_str(), &status) != 0) continue;  // not ours, or removed meanwhile
       if (objects.size() >= kMaxObjects) return fail(ErrorKind::exhausted, "too many objects");
       objects.push_back({std::move(*digest), static_cast<std::uint64_t>(status.st_size), time_of(status)});
@@ -124,7 +124,7 @@ Result<std::vector<Object>> FileObjects::sweep(const std::set<Digest>& kept, Tim
     if (object.used >= put_before || kept.contains(object.digest)) continue;
     constexpr auto kPatience = std::chrono::seconds(10);
     SW_TRY(const auto lock, os::FileLock::acquire(root_ / "lock", os::LockMode::exclusive, os::within(kPatience)));
-    struct stat status {};  // again, under the lock: it may have been put once more
+    struct stat status{};  // again, under the lock: it may have been put once more
     const auto path = path_of(root_, object.digest);
     if (::stat(path.c_str(), &status) != 0 || time_of(status) >= put_before) continue;
     SW_CHECK(remove(object.digest));

@@ -11,7 +11,7 @@ namespace slipway::objects {
 class FileObjects final : public Objects {
  public:
   struct Options {
-    enum class Sync { always, never } sync = Sync::always;  ///< `never`: a power cut may lose or damage objects
+    enum class Sync { always, never } sync = Sync::always;        ///< `never`: a power cut may lose or damage objects
     enum class Verify { never, on_open } verify = Verify::never;  ///< on_open: about 1 s a GB
   };
   /// Creates `root` where it is missing. One file system, of which it needs the whole directory.
