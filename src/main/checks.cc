@@ -1,0 +1,75 @@
+#include "main/checks.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "definition/support.h"
+
+namespace slipway::program {
+
+namespace {
+
+// What this program can do beyond the core of the language: the rest is refused with a code and a place.
+constexpr definition::BuildSupport kSupport{};
+
+}  // namespace
+
+bool report_problems(const Selected& selected, const cli::CommonOptions& common) {
+  std::vector<cli::DefinitionFile> files = selected.files;
+  for (cli::DefinitionFile& file : files) {
+    if (!file.workflow) continue;
+    const std::vector<definition::Problem> more = definition::unsupported(*file.workflow, kSupport);
+    file.problems.insert(file.problems.end(), more.begin(), more.end());
+    definition::sort_problems(file.problems);
+  }
+  std::fputs(cli::problems_text(files, {common.json, false}).c_str(), common.json ? stdout : stderr);
+  return !cli::has_errors(files);
+}
+
+Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings) {
+  for (const cli::Planned& one : planned) {
+    if (!one.run) continue;
+    const model::Run& run = *one.run;
+    for (model::JobIndex index = 0; index < run.jobs.size(); ++index) {
+      const model::Job& job = run.jobs[index];
+      const model::JobDefinition& definition = *run.groups[job.group].definition;
+      const auto at = [&](const char* key) {
+        const auto place = definition.places.find(key);
+        const model::Place& where = place == definition.places.end() ? definition.place : place->second;
+        return fmt::format("{}:{}:{}: job {}", where.file, where.line, where.column, job.name);
+      };
+      if (definition.network == model::Network::host && !settings.allow_host_network) {
+        return fail(ErrorKind::denied, at("network") + ": `network: host` is not allowed here; the operator may set "
+                                                       "sandbox.allow_host_network");
+      }
+      if (definition.nested && !settings.allow_nested) {
+        return fail(ErrorKind::denied,
+                    at("nested") + ": `nested: true` is not allowed here; the operator may set sandbox.allow_nested");
+      }
+      SW_TRY(const model::JobSpec spec, model::resolve(run, index, AttemptId(), 1, model::Purpose::preview));
+      const auto place = definition.places.find("image");
+      const model::Place& where = place == definition.places.end() ? definition.place : place->second;
+      if (const auto problem = definition::image_problem(spec.image, where, kSupport)) {
+        return fail(ErrorKind::invalid, definition::render(*problem, ""));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings) {
+  std::vector<std::string> missing;
+  if (!can.limits.memory) missing.emplace_back("memory");
+  if (!can.limits.cpus) missing.emplace_back("cpu");
+  if (!can.limits.pids) missing.emplace_back("pids");
+  if (can.limits.disk == "none") missing.emplace_back("disk");
+  if (missing.empty() || can.name == "fake") return {};
+  const std::string text = "limits that cannot be held here: " + join(missing, ", ") + " (slipway doctor says why)";
+  if (settings.require_limits) return fail(ErrorKind::denied, text);
+  std::fputs(("slipway: " + text + "\n").c_str(), stderr);
+  return {};
+}
+
+}  // namespace slipway::program

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/configuration.h"
+#include "main/selection.h"
+#include "sandbox/sandbox.h"
+
+namespace slipway::program {
+
+/// Shows what is wrong with the definitions, and what this build cannot honour, on standard error (with --json: as
+/// JSON lines on standard output). False: something is an error.
+bool report_problems(const Selected& selected, const cli::CommonOptions& common);
+
+/// What the operator must allow: `denied` names the job and the setting. Images that cannot be run here: `invalid`.
+Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings);
+
+/// Says once on standard error which limits cannot be held here; with `require_limits` that is `denied`.
+Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings);
+
+}  // namespace slipway::program

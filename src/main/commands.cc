@@ -1,0 +1,163 @@
+#include "main/commands.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/scope_exit.h"
+#include "base/text.h"
+#include "cli/completion.h"
+#include "cli/definitions.h"
+#include "cli/doctor.h"
+#include "cli/exit_codes.h"
+#include "cli/logs.h"
+#include "cli/prompt.h"
+#include "cli/runs.h"
+#include "cli/view.h"
+#include "definition/schema.h"
+#include "main/doctor.h"
+#include "main/history.h"
+#include "main/inspect.h"
+#include "objects/file/file_objects.h"
+#include "os/files.h"
+#include "source/working_tree.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace slipway::program {
+
+namespace {
+
+constexpr auto kGitLimit = std::chrono::seconds(10);
+
+int complain(const Error& error) {
+  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
+  return cli::exit_code_of(error);
+}
+
+int print(const Result<std::string>& text) {
+  if (!text) return complain(text.error());
+  return os::write_all(STDOUT_FILENO, *text) ? cli::kExitSucceeded : cli::kExitFailed;
+}
+
+// The history of runs, opened for one command.
+struct OpenHistory {
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<objects::FileObjects> objects;
+  std::unique_ptr<worker::Artifacts> artifacts;
+  std::unique_ptr<LocalHistory> history;
+};
+
+Result<OpenHistory> open_history(const Surroundings& around) {
+  const std::filesystem::path& state = around.configuration.settings().state_dir;
+  SW_CHECK(os::make_directories(state, 0700));
+  OpenHistory open;
+  SW_TRY(open.store, store::open_sqlite({.file = state / "store.db"}));
+  SW_TRY(open.objects, objects::FileObjects::open_at(state / "objects", {}));
+  open.artifacts = std::make_unique<worker::Artifacts>(*open.objects, state / "runs");
+  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
+  open.history = std::make_unique<LocalHistory>(*open.store, *open.artifacts,
+                                                LocalHistory::Places{tree.root.string(), state});
+  return open;
+}
+
+cli::RunsStyle runs_style(const Surroundings& around) {
+  return {around.common.json,
+          cli::choose_colour(around.configuration.settings().colour, STDOUT_FILENO, around.environment),
+          std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())};
+}
+
+template <class Ask>
+int with_history(const Surroundings& around, Ask&& ask) {
+  auto open = open_history(around);
+  if (!open) return complain(open.error());
+  return print(ask(*open->history, runs_style(around)));
+}
+
+int show_logs(const Surroundings& around, const cli::LogsOptions& options, const SignalWatch& signals) {
+  auto open = open_history(around);
+  if (!open) return complain(open.error());
+  cli::Sink sink(STDOUT_FILENO);
+  const cli::RunsStyle style = runs_style(around);
+  const auto shown = cli::show_logs(options, *open->history, sink, {style.json, style.colour}, {signals.graceful(), os::Deadline::max()});
+  if (!shown && shown.error().kind != ErrorKind::unavailable) return complain(shown.error());
+  return cli::kExitSucceeded;
+}
+
+int remove_runs(const Surroundings& around, const cli::RunsRemoveOptions& options) {
+  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
+  return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+    return cli::remove_runs(options, history, prompt, style);
+  });
+}
+
+int examine(const Surroundings& around) {
+  const std::vector<cli::Check> checks = examine_machine(around.configuration.settings());
+  const cli::RunsStyle style = runs_style(around);
+  print(style.json ? cli::doctor_json(checks) : cli::doctor_text(checks, style.colour));
+  return cli::worst_of(checks) == cli::Health::broken ? cli::kExitFailed : cli::kExitSucceeded;
+}
+
+int dispatch(const Surroundings& around, const cli::Command& command, SignalWatch& signals) {
+  return std::visit(
+      Overloaded{
+          [&](const cli::ShowText& text) { return print(text.text); },
+          [&](const cli::RunOptions& options) { return run_locally(around, options, signals); },
+          [&](const cli::LintOptions& options) { return lint(around, options); },
+          [&](const cli::PlanOptions& options) { return plan(around, options, signals); },
+          [&](const cli::ExplainOptions& options) {
+            if (options.run.empty()) return explain(around, options, signals);
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::explain_stored(options, history, style);
+            });
+          },
+          [&](const cli::GraphOptions& options) { return graph(around, options, signals); },
+          [&](const cli::SchemaOptions&) { return print(definition::schema()); },
+          [&](const cli::CompletionOptions& options) { return print(cli::completion_script(options.shell)); },
+          [&](const cli::DoctorOptions&) { return examine(around); },
+          [&](const cli::HelpCodeOptions& options) { return print(cli::help_code(options.code)); },
+          [&](const cli::RunsListOptions& options) {
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::list_runs(options, history, style);
+            });
+          },
+          [&](const cli::RunsViewOptions& options) {
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::view_run(options, history, style);
+            });
+          },
+          [&](const cli::RunsRemoveOptions& options) { return remove_runs(around, options); },
+          [&](const cli::RunsArtifactsOptions& options) {
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::run_artifacts(options, history, around.directory, style);
+            });
+          },
+          [&](const cli::LogsOptions& options) { return show_logs(around, options, signals); },
+          [&](const cli::PrintConfigOptions&) {
+            return print(around.common.json ? around.configuration.to_json() + "\n" : around.configuration.to_text());
+          },
+      },
+      command);
+}
+
+}  // namespace
+
+int carry_out(const cli::Invocation& invocation, const std::map<std::string, std::string>& environment,
+              SignalWatch& signals) {
+  std::error_code gone;
+  std::filesystem::path directory = std::filesystem::current_path(gone);
+  if (gone) return complain({ErrorKind::not_found, "the current directory is gone"});
+  directory = (directory / invocation.common.directory).lexically_normal();
+  const auto tree = source::read_working_tree(directory, os::within(kGitLimit));
+  if (!tree) return complain(tree.error());
+  const auto configuration =
+      cli::Configuration::load(cli::standard_sources(environment, tree->root, invocation.common.settings));
+  if (!configuration) {
+    complain(configuration.error());
+    return configuration.error().kind == ErrorKind::denied ? cli::kExitNotAllowed : cli::kExitUsage;
+  }
+  const Surroundings around{environment, directory, invocation.common, *configuration};
+  if (invocation.common.print_config) return dispatch(around, cli::PrintConfigOptions{}, signals);
+  return dispatch(around, invocation.command, signals);
+}
+
+}  // namespace slipway::program

@@ -1,0 +1,87 @@
+#include "main/inspect.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/text.h"
+#include "cli/exit_codes.h"
+#include "cli/view.h"
+#include "main/checks.h"
+#include "main/selection.h"
+#include "os/files.h"
+#include "source/git_source.h"
+
+namespace slipway::program {
+
+namespace {
+
+constexpr auto kLookUpLimit = std::chrono::minutes(10);  // a first fetch of a large repository included
+
+int complain(const Error& error) {
+  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
+  return cli::exit_code_of(error);
+}
+
+int print(const Result<std::string>& text) {
+  if (!text) return complain(text.error());
+  return os::write_all(STDOUT_FILENO, *text) ? cli::kExitSucceeded : cli::kExitFailed;
+}
+
+cli::Style style_of(const Surroundings& around) {
+  return {around.common.json,
+          cli::choose_colour(around.configuration.settings().colour, STDOUT_FILENO, around.environment)};
+}
+
+// Looks up, reads and plans; then `show` prints. Problems of the definitions end it before.
+template <class Show>
+int with_plan(const Surroundings& around, const cli::Selection& what, const SignalWatch& signals, Show&& show) {
+  const cli::Settings& settings = around.configuration.settings();
+  source::Sources sources;
+  sources.add(std::make_unique<source::DirectorySource>());
+  sources.add(std::make_unique<source::GitSource>(settings.state_dir / "source"));
+  const auto selected = select(what, around.directory, sources, os::within(kLookUpLimit, signals.graceful()));
+  if (!selected) return complain(selected.error());
+  if (!report_problems(*selected, around.common)) return cli::kExitUsage;
+  const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  const auto planned = plan_all(*selected, run_options(what, settings), now);
+  if (!planned) {
+    complain(planned.error());
+    return cli::kExitUsage;
+  }
+  return show(*planned);
+}
+
+}  // namespace
+
+int lint(const Surroundings& around, const cli::LintOptions& options) {
+  const auto tree = source::read_working_tree(around.directory, os::within(kLookUpLimit));
+  if (!tree) return complain(tree.error());
+  const auto answer = cli::lint(options, around.directory, tree->root, style_of(around));
+  if (!answer) return complain(answer.error());
+  const int printed = print(answer->text);
+  return printed == cli::kExitSucceeded ? answer->exit_code : printed;
+}
+
+int print_plan(const std::vector<cli::Planned>& planned, const cli::PlanOptions& options, const Surroundings& around) {
+  return print(cli::show_plan(planned, options, style_of(around)));
+}
+
+int plan(const Surroundings& around, const cli::PlanOptions& options, const SignalWatch& signals) {
+  return with_plan(around, options.what, signals,
+                   [&](const std::vector<cli::Planned>& planned) { return print_plan(planned, options, around); });
+}
+
+int explain(const Surroundings& around, const cli::ExplainOptions& options, const SignalWatch& signals) {
+  return with_plan(around, options.what, signals, [&](const std::vector<cli::Planned>& planned) {
+    return print(cli::explain_planned(planned, options.job, style_of(around)));
+  });
+}
+
+int graph(const Surroundings& around, const cli::GraphOptions& options, const SignalWatch& signals) {
+  return with_plan(around, options.what, signals, [&](const std::vector<cli::Planned>& planned) {
+    return print(cli::show_graph(planned, options.format));
+  });
+}
+
+}  // namespace slipway::program

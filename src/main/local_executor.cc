@@ -1,0 +1,90 @@
+#include "main/local_executor.h"
+
+#include <exception>
+
+namespace slipway::program {
+
+namespace {
+
+// The dispatcher never has more attempts alive than slots; this only bounds a bug.
+constexpr std::size_t kMostOrders = 4096;
+
+wire::Cancel::Why why_of(model::StopWhy why) {
+  switch (why) {
+    case model::StopWhy::by_user: return wire::Cancel::Why::by_user;
+    case model::StopWhy::timeout: return wire::Cancel::Why::timeout;
+    case model::StopWhy::fail_fast: return wire::Cancel::Why::fail_fast;
+    case model::StopWhy::superseded: return wire::Cancel::Why::superseded;
+  }
+  return wire::Cancel::Why::by_user;
+}
+
+model::AttemptReport lost(const model::JobSpec& spec, std::string reason) {
+  model::AttemptReport report;
+  report.attempt = spec.attempt;
+  report.outcome = model::Outcome::infra_failed;
+  report.reason = std::move(reason);
+  report.started = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  report.finished = report.started;
+  return report;
+}
+
+}  // namespace
+
+LocalExecutor::LocalExecutor(Parts parts, std::uint32_t slots) : parts_(std::move(parts)), orders_(kMostOrders) {
+  slots_.reserve(slots);
+  for (std::uint32_t i = 0; i < slots; ++i) slots_.emplace_back([this] { serve_slot(); });
+}
+
+LocalExecutor::~LocalExecutor() {
+  orders_.close();
+  slots_.clear();
+}
+
+void LocalExecutor::start(model::JobSpec spec, engine::Reports& reports) {
+  auto made = worker::AttemptControl::make();
+  std::shared_ptr<worker::AttemptControl> control;
+  if (made) {  // without one, the slot reports the attempt as lost
+    control = std::make_shared<worker::AttemptControl>(*std::move(made));
+    live_.with([&](auto& live) { live.emplace(spec.attempt, control); });
+  }
+  orders_.push({std::move(spec), &reports, std::move(control)});
+}
+
+void LocalExecutor::stop(const AttemptId& attempt, model::StopWhy why, model::Promptness promptness) {
+  const std::shared_ptr<worker::AttemptControl> control =
+      live_.with([&](auto& live) -> std::shared_ptr<worker::AttemptControl> {
+        const auto found = live.find(attempt);
+        return found == live.end() ? nullptr : found->second;
+      });
+  if (control) control->cancel({why_of(why), promptness == model::Promptness::at_once});
+}
+
+void LocalExecutor::serve_slot() {
+  for (;;) {
+    std::vector<Order> taken = orders_.pop(1, {});
+    if (taken.empty()) return;
+    carry_out(std::move(taken.front()));
+  }
+}
+
+void LocalExecutor::carry_out(Order order) {
+  const AttemptId attempt = order.spec.attempt;
+  model::AttemptReport report;
+  if (!order.control) {
+    report = lost(order.spec, "no descriptors left to control the attempt");
+  } else {
+    try {
+      const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);
+      worker::AttemptDriver driver(
+          {parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir});
+      report = driver.drive(order.spec, *order.control);
+    } catch (const std::exception& problem) {  // a thread's top frame: this attempt ends, the process goes on
+      report = lost(order.spec, problem.what());
+    }
+  }
+  live_.with([&](auto& live) { live.erase(attempt); });
+  order.reports->ended(std::move(report));
+}
+
+}  // namespace slipway::program

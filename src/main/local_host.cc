@@ -1,0 +1,154 @@
+#include "main/local_host.h"
+
+#include <sys/stat.h>
+
+#include <set>
+
+#include <boost/json.hpp>
+
+namespace slipway::program {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr auto kGitLimit = std::chrono::seconds(60);
+// Where a local job finds the repository without its forge.
+constexpr std::string_view kRepositoryInside = "/source.git";
+
+Result<json::object> parse_object(const std::string& text) {
+  boost::system::error_code bad;
+  json::value value = json::parse(text.empty() ? "{}" : text, bad);
+  if (bad || !value.is_object()) return fail(ErrorKind::invalid, "the question is not a JSON object");
+  return std::move(value.get_object());
+}
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool differs(const model::Checkout& asked) {
+  return asked.depth.has_value() || asked.submodules || asked.lfs || asked.clean;
+}
+
+std::uint32_t owner_of(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_uid : 0;
+}
+
+}  // namespace
+
+Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& job, const os::CallLimit& limit) {
+  worker::PreparedSource prepared;
+  const source::Prepared* code = &context_.source;
+  if (context_.source_spec.kind == "git" && differs(job.checkout)) {
+    source::SourceSpec spec = context_.source_spec;
+    spec.checkout = job.checkout;
+    SW_TRY(own_source_, context_.sources.prepare(spec, limit));
+    code = &*own_source_;
+  }
+  if (!job.checkout.none) {
+    prepared.mounts.push_back(
+        {sandbox::Mount::Kind::overlay, code->directory, job.workspace + "/src", false, code->owner});
+  }
+  if (!code->git_dir.empty()) {
+    const std::string inside = job.workspace + std::string(kRepositoryInside);
+    const std::filesystem::path repository =
+        context_.source_spec.kind == "directory" && context_.tree.is_git ? context_.tree.common_dir : code->git_dir;
+    prepared.mounts.push_back(
+        {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository)});
+    prepared.env.emplace_back("GIT_URL", "file://" + inside);
+  }
+  prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
+  prepared.env.emplace_back("GIT_COMMIT", code->sha);
+  prepared.env.emplace_back("GIT_BRANCH", code->branch);
+  return prepared;
+}
+
+Result<std::vector<wire::SecretValue>> LocalHost::secrets(const model::JobSpec& job) {
+  std::set<std::string> names;
+  for (const model::SecretUse& use : job.secrets) names.insert(use.name);
+  for (const model::StepSpec& step : job.steps) {
+    for (const model::SecretUse& use : step.secrets) names.insert(use.name);
+  }
+  std::vector<wire::SecretValue> values;
+  for (const std::string& name : names) {
+    const auto found = context_.secrets.find(name);
+    if (found == context_.secrets.end()) {
+      return fail(ErrorKind::not_found, "secret " + name + " was not given: add --secret " + name);
+    }
+    values.push_back({name, found->second});
+  }
+  return values;
+}
+
+worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
+  worker::CacheOwner owner;
+  owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
+  owner.event = context_.event;
+  owner.branch = context_.source.branch;
+  owner.default_branch = context_.tree.default_branch;
+  owner.pull_request = context_.pull_request;
+  owner.trusted = job.may_write_trusted_cache;
+  return worker::scopes_of(owner);
+}
+
+void LocalHost::tell(const model::JobSpec& job, const std::string& text) { context_.say(job.job + ": " + text); }
+
+void LocalHost::started(const model::JobSpec& job, const std::filesystem::path& journal) {
+  reports_.began({job.attempt, journal.lexically_relative(context_.state_dir).string()});
+}
+
+void LocalHost::progress(const model::JobSpec& job, std::uint64_t journal_bytes) {
+  reports_.advanced({job.attempt, journal_bytes});
+}
+
+Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& kind, const std::string& json) {
+  if (kind == "state") return answer_state(json);
+  if (kind == "changed_files") return answer_changed_files(json);
+  if (kind == "git_info") return source::git_info(context_.tree, os::within(kGitLimit));
+  return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
+}
+
+Result<std::string> LocalHost::answer_state(const std::string& text) {
+  SW_TRY(const json::object asked, parse_object(text));
+  const std::string what = text_at(asked, "what");
+  const std::string job = text_at(asked, "job");
+  if (job.empty()) return fail(ErrorKind::invalid, "which job?");
+  return context_.reader.with([&](std::unique_ptr<store::Store>& reader) -> Result<std::string> {
+    if (what == "is_job_running") {
+      SW_TRY(const std::vector<store::JobResult> running, reader->running_jobs(context_.project, job));
+      json::array runs;
+      for (const store::JobResult& one : running) runs.push_back({{"run", one.run.value}, {"job", one.job.name}});
+      const bool any = !runs.empty();
+      return json::serialize(json::object{{"running", any}, {"jobs", std::move(runs)}});
+    }
+    if (what != "job_result") return fail(ErrorKind::invalid, "unknown question `" + what + "`");
+    SW_TRY(const std::optional<store::JobResult> newest, reader->newest_result(context_.project, job));
+    if (!newest) return fail(ErrorKind::not_found, "no finished job " + job + " in this project");
+    json::object outputs;
+    for (const auto& [name, value] : newest->job.outputs) outputs[name] = value;
+    return json::serialize(json::object{
+        {"run", newest->run.value},
+        {"job", newest->job.name},
+        {"outcome", to_string(newest->job.outcome.value_or(model::Outcome::infra_failed))},
+        {"exit_code", newest->job.exit_code},
+        {"outputs", std::move(outputs)}});
+  });
+}
+
+Result<std::string> LocalHost::answer_changed_files(const std::string& text) {
+  SW_TRY(const json::object asked, parse_object(text));
+  if (context_.source.git_dir.empty()) return fail(ErrorKind::not_found, "the source has no history");
+  const std::string from = text_at(asked, "from");
+  const std::string to = text_at(asked, "to");
+  SW_TRY(const std::vector<std::string> files,
+         source::changed_between(context_.source.git_dir, from.empty() ? "HEAD^" : from, to.empty() ? "HEAD" : to,
+                                 os::within(kGitLimit)));
+  json::array names;
+  for (const std::string& file : files) names.emplace_back(file);
+  return json::serialize(json::object{{"files", std::move(names)}});
+}
+
+}  // namespace slipway::program

@@ -1,0 +1,264 @@
+#include "main/local_run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/scope_exit.h"
+#include "base/text.h"
+#include "cli/exit_codes.h"
+#include "cli/secret_input.h"
+#include "cli/view.h"
+#include "definition/support.h"
+#include "engine/dispatcher.h"
+#include "main/backends.h"
+#include "main/checks.h"
+#include "main/inspect.h"
+#include "main/local_executor.h"
+#include "main/local_host.h"
+#include "main/selection.h"
+#include "objects/file/file_objects.h"
+#include "os/files.h"
+#include "source/git_source.h"
+#include "store/owner.h"
+#include "store/sqlite/sqlite_store.h"
+#include "worker/journal_files.h"
+
+namespace slipway::program {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLookUpLimit = 10min;  // a first fetch of a large repository included
+constexpr auto kSweepLimit = 10s;
+
+Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+int complain(const Error& error) {
+  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
+  return cli::exit_code_of(error);
+}
+
+std::uint32_t slots_of(const cli::Settings& settings) {
+  if (settings.max_parallel > 0) return static_cast<std::uint32_t>(settings.max_parallel);
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// By name, the values of all secrets that the planned jobs may use.
+using Secrets = std::map<std::string, std::string>;
+Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options,
+                                                          const std::vector<model::Run>& runs) {
+  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
+  SW_TRY(const cli::SecretsGiven read,
+         cli::read_secrets(options.secrets, options.secret_file, around.environment, prompt));
+  for (const std::string& warning : read.warnings) std::fputs(("slipway: " + warning + "\n").c_str(), stderr);
+  Secrets given;
+  for (const wire::SecretValue& secret : read.values) given[secret.name] = secret.value;
+  for (const model::Run& run : runs) {
+    for (const model::Group& group : run.groups) {
+      if (group.jobs.empty() && !group.expands_later) continue;
+      const auto check = [&](const std::vector<model::SecretUse>& uses) -> Result<void> {
+        for (const model::SecretUse& use : uses) {
+          if (given.contains(use.name)) continue;
+          return fail(ErrorKind::invalid,
+                      fmt::format("{}:{}:{}: job {} needs the secret {}: give it with --secret {} (from the environment "
+                                  "or asked for) or in --secret-file",
+                                  use.place.file, use.place.line, use.place.column, group.name, use.name, use.name));
+        }
+        return {};
+      };
+      SW_CHECK(check(group.definition->secrets));
+      for (const model::StepDefinition& step : group.definition->steps) SW_CHECK(check(step.secrets));
+    }
+  }
+  return given;
+}
+
+// Everything that lives as long as the runs, in the order of its construction.
+class LocalEngine {
+ public:
+  LocalEngine(const cli::Settings& settings, Log& log) : settings_(settings), log_(log) {}
+
+  Result<void> open() {
+    SW_CHECK(os::make_directories(settings_.state_dir, 0700));
+    SW_CHECK(os::make_directories(settings_.state_dir / "runs", 0700));
+    SW_TRY(store_, store::open_sqlite({.file = settings_.state_dir / "store.db"}));
+    SW_TRY(store::Owner owner, store::Owner::claim(settings_.state_dir));
+    owner_.emplace(std::move(owner));
+    SW_TRY(backend_, make_backend(settings_.backend, settings_, log_));
+    SW_TRY(objects_, objects::FileObjects::open_at(settings_.state_dir / "objects", {}));
+    artifacts_.emplace(*objects_, settings_.state_dir / "runs");
+    SW_TRY(worker::Caches caches, worker::Caches::open_at(settings_.state_dir / "caches", settings_.cache_limit_bytes));
+    caches_.emplace(std::move(caches));
+    return clear_after_the_dead();
+  }
+
+  Result<std::vector<engine::RunOutcome>> run(std::vector<engine::Submission> runs, LocalContext& context,
+                                              cli::View& view, const SignalWatch& signals) {
+    const std::uint32_t slots = slots_of(settings_);
+    LocalExecutor executor({*backend_, *artifacts_, *caches_, log_, settings_.state_dir / "runs",
+                            [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); }},
+                           slots);
+    engine::JsonTriggerReader triggers([&](const std::string& name) { return find_job(context, name); });
+    engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_, {slots, owner_->id()});
+    return dispatcher.run_to_end(std::move(runs), {signals.graceful(), signals.at_once()});
+  }
+
+  sandbox::SandboxBackend& backend() { return *backend_; }
+
+ private:
+  // Runs, sandboxes and journals of processes that were killed. Nothing of a live one is touched.
+  Result<void> clear_after_the_dead() {
+    SW_TRY(const std::vector<store::AttemptRow> ended, store::recover(*store_, settings_.state_dir, wall_now()));
+    SW_CHECK(backend_->sweep(os::within(kSweepLimit)));
+    for (const store::AttemptRow& attempt : ended) {
+      model::JobSpec job;
+      job.run = attempt.run;
+      job.attempt = attempt.id;
+      if (attempt.report) worker::close_journal(settings_.state_dir / "runs", job, *attempt.report, log_);
+    }
+    return {};
+  }
+
+  // A triggered job that is no template of its workflow: `.slipway/jobs/NAME.yaml`.
+  static Result<model::JobDefinition> find_job(const LocalContext& context, const std::string& name) {
+    const std::filesystem::path& project = context.source.directory;
+    SW_TRY(const std::vector<cli::DefinitionFile> files, cli::read_definitions({}, project, project));
+    for (const cli::DefinitionFile& file : files) {
+      if (!file.workflow || !file.workflow->is_single_job) continue;
+      if (std::filesystem::path(file.name).stem() == name) return file.workflow->jobs.front();
+    }
+    return fail(ErrorKind::not_found, "no .slipway/jobs/" + name + ".yaml");
+  }
+
+  const cli::Settings& settings_;
+  Log& log_;
+  std::unique_ptr<store::Store> store_;
+  std::optional<store::Owner> owner_;
+  std::unique_ptr<sandbox::SandboxBackend> backend_;
+  std::unique_ptr<objects::FileObjects> objects_;
+  std::optional<worker::Artifacts> artifacts_;
+  std::optional<worker::Caches> caches_;
+};
+
+void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned>& planned) {
+  std::string text = fmt::format("slipway: nothing starts on {}{}\n", to_string(selected.event.kind),
+                                 selected.event.branch.empty() ? "" : " on " + selected.event.branch);
+  for (const cli::Planned& one : planned) {
+    for (const model::TraceEntry& entry : one.start.because) {
+      text += fmt::format("  {}: {} → {}\n", one.workflow->file, entry.text, entry.outcome);
+    }
+  }
+  std::fputs(text.c_str(), stderr);
+}
+
+int exit_code(const Result<std::vector<engine::RunOutcome>>& outcomes, const SignalWatch& signals) {
+  if (!outcomes) return complain(outcomes.error());
+  const engine::RunOutcome worst = engine::worst_of(*outcomes);
+  if (signals.received() == SIGINT) return cli::kExitInterrupted;
+  if (signals.received() != 0) return cli::kExitTerminated;
+  return worst.exit_code;
+}
+
+// Plans are made: opens the engine and drives them.
+Result<int> drive(const Surroundings& around, const cli::RunOptions& options, source::Sources& sources,
+                  Selected& selected, std::vector<model::Run> runs, SignalWatch& signals) {
+  const cli::Settings& settings = around.configuration.settings();
+  SW_TRY(Secrets secrets, gather_secrets(around, options, runs));
+  StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
+  LocalEngine engine(settings, log);
+  SW_CHECK(engine.open());
+  SW_CHECK(check_limits(engine.backend().capabilities(), settings));
+
+  cli::ViewOptions view_options;
+  const auto term = around.environment.find("TERM");
+  view_options.kind = cli::choose_view(around.common, STDOUT_FILENO, term == around.environment.end() ? "" : term->second);
+  view_options.colour = cli::choose_colour(settings.colour, STDOUT_FILENO, around.environment);
+  view_options.journal_root = settings.state_dir;
+  view_options.several_runs = runs.size() > 1;
+  view_options.on_reader_gone = [&] { signals.request_stop(); };
+  SW_TRY(const std::unique_ptr<cli::View> view, cli::make_view(std::move(view_options)));
+  signals.on_signal([&](int, int count) {
+    view->say(count == 1 ? "stopping: again to stop at once" : "stopping at once");
+  });
+  const ScopeExit forget([&] { signals.on_signal({}); });
+
+  SW_TRY(std::unique_ptr<store::Store> reader, store::open_sqlite({.file = settings.state_dir / "store.db"}));
+  LocalContext context{.project = selected.tree.root.string(),
+                       .state_dir = settings.state_dir,
+                       .sources = sources,
+                       .tree = selected.tree,
+                       .source_spec = selected.source_spec,
+                       .source = std::move(selected.source),
+                       .event = selected.event.kind,
+                       .pull_request = {},
+                       .secrets = std::move(secrets),
+                       .say = [&](const std::string& line) { view->say(line); },
+                       .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
+  if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);
+
+  std::vector<engine::Submission> submissions;
+  for (model::Run& run : runs) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : context.secrets) names.push_back(name);
+    submissions.push_back({std::move(run), context.project, "{}", std::move(names)});
+  }
+  const Result<std::vector<engine::RunOutcome>> outcomes = engine.run(std::move(submissions), context, *view, signals);
+  const auto closed = view->close();
+  if (!closed && closed.error().kind != ErrorKind::unavailable) return complain(closed.error());
+  return exit_code(outcomes, signals);
+}
+
+}  // namespace
+
+model::RunOptions run_options(const cli::Selection& what, const cli::Settings& settings) {
+  model::RunOptions options;
+  options.env.assign(what.env.begin(), what.env.end());
+  options.default_image = settings.image;
+  options.default_resources = {settings.cpus, settings.memory_bytes, settings.disk_bytes, settings.pids};
+  options.only_jobs = what.jobs;
+  options.with_dependencies = !what.alone;
+  for (const auto& [axis, value] : what.matrix) options.only_matrix[axis] = value;
+  if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
+  options.may_write_trusted_cache = what.event != model::EventKind::pull_request;
+  options.log_head_bytes = settings.log_cap_bytes;
+  options.log_tail_bytes = std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));
+  return options;
+}
+
+int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
+  const cli::Settings& settings = around.configuration.settings();
+  source::Sources sources;
+  sources.add(std::make_unique<source::DirectorySource>());
+  sources.add(std::make_unique<source::GitSource>(settings.state_dir / "source"));
+  auto selected = select(options.what, around.directory, sources, os::within(kLookUpLimit, signals.graceful()));
+  if (!selected) return complain(selected.error());
+  if (!report_problems(*selected, around.common)) return cli::kExitUsage;
+
+  auto planned = plan_all(*selected, run_options(options.what, settings), wall_now());
+  if (!planned) {
+    complain(planned.error());
+    return cli::kExitUsage;
+  }
+  if (const auto allowed = check_policy(*planned, settings); !allowed) return complain(allowed.error());
+  if (options.dry_run) return print_plan(*planned, {options.what, false}, around);
+  std::vector<model::Run> runs;
+  for (cli::Planned& one : *planned) {
+    if (one.run) runs.push_back(*std::move(one.run));
+  }
+  if (runs.empty()) {
+    say_nothing_starts(*selected, *planned);
+    return cli::kExitSucceeded;
+  }
+  const Result<int> code = drive(around, options, sources, *selected, std::move(runs), signals);
+  return code ? *code : complain(code.error());
+}
+
+}  // namespace slipway::program

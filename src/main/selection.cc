@@ -1,0 +1,214 @@
+#include "main/selection.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace slipway::program {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kMostEventBytes = 4U << 20U;
+// A job without a file: `--job-command TEXT`.
+cli::DefinitionFile command_definition(const std::string& command) {
+  model::JobDefinition job;
+  job.name = "command";
+  model::StepDefinition step;
+  step.name = "command";
+  step.action = model::Script{command};
+  job.steps.push_back(std::move(step));
+  model::Workflow workflow;
+  workflow.name = "command";
+  workflow.file = "--job-command";
+  workflow.is_single_job = true;
+  workflow.jobs.push_back(std::move(job));
+  return {"--job-command", command, std::make_shared<const model::Workflow>(std::move(workflow)), {}};
+}
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+// Our own event format: the names of model::Event. What a forge sends is read by the coordinator.
+Result<void> read_event_file(const std::filesystem::path& path, model::Event& event) {
+  SW_TRY(event.json, os::read_file(path, kMostEventBytes));
+  boost::system::error_code bad;
+  const json::value parsed = json::parse(event.json, bad);
+  if (bad || !parsed.is_object()) return fail(ErrorKind::invalid, path.string() + ": not a JSON object");
+  const json::object& object = parsed.get_object();
+  if (const std::string kind = text_at(object, "event"); !kind.empty()) {
+    const auto known = model::event_kind_of(kind);
+    if (!known) return fail(ErrorKind::invalid, path.string() + ": unknown event `" + kind + "`");
+    event.kind = *known;
+  }
+  const auto take = [&](std::string_view key, std::string& to) {
+    if (std::string text = text_at(object, key); !text.empty()) to = std::move(text);
+  };
+  take("branch", event.branch);
+  take("tag", event.tag);
+  take("sha", event.sha);
+  take("default_branch", event.default_branch);
+  take("action", event.action);
+  take("actor", event.actor);
+  take("repo", event.repo);
+  take("schedule", event.schedule);
+  if (const json::value* inputs = object.if_contains("inputs"); inputs != nullptr && inputs->is_object()) {
+    for (const auto& [key, value] : inputs->get_object()) {
+      event.inputs[std::string(key)] =
+          value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+    }
+  }
+  if (const json::value* files = object.if_contains("changed_files"); files != nullptr && files->is_array()) {
+    event.changed_files.emplace();
+    for (const json::value& file : files->get_array()) {
+      if (file.is_string()) event.changed_files->emplace_back(file.get_string());
+    }
+  }
+  if (const json::value* pr = object.if_contains("pr"); pr != nullptr && pr->is_object()) {
+    const json::object& fields = pr->get_object();
+    model::PullRequest request;
+    if (const json::value* number = fields.if_contains("number"); number != nullptr && number->is_int64()) {
+      request.number = static_cast<int>(number->get_int64());
+    }
+    request.title = text_at(fields, "title");
+    request.base = text_at(fields, "base");
+    request.head = text_at(fields, "head");
+    if (const json::value* fork = fields.if_contains("fork"); fork != nullptr && fork->is_bool()) {
+      request.fork = fork->get_bool();
+    }
+    event.pull_request = std::move(request);
+  }
+  return {};
+}
+
+std::string event_json(const model::Event& event) {
+  json::object object{{"event", to_string(event.kind)},   {"branch", event.branch},
+                      {"tag", event.tag},                 {"sha", event.sha},
+                      {"default_branch", event.default_branch}, {"actor", event.actor},
+                      {"repo", event.repo}};
+  json::object inputs;
+  for (const auto& [key, value] : event.inputs) inputs[key] = value;
+  object["inputs"] = std::move(inputs);
+  if (event.pull_request) {
+    object["pr"] = {{"number", event.pull_request->number}, {"title", event.pull_request->title},
+                    {"base", event.pull_request->base},     {"head", event.pull_request->head},
+                    {"fork", event.pull_request->fork}};
+  }
+  return json::serialize(object);
+}
+
+Result<model::Event> make_event(const cli::Selection& what, const Selected& selected, const os::CallLimit& limit) {
+  model::Event event;
+  event.kind = what.event;
+  event.branch = selected.source.branch;
+  event.sha = selected.source.sha;
+  event.default_branch = selected.tree.default_branch.empty() ? "main" : selected.tree.default_branch;
+  event.repo = selected.tree.root.filename().string();
+  if (const char* user = std::getenv("USER")) event.actor = user;
+  if (event.kind == model::EventKind::tag) {
+    SW_TRY(event.tag, source::tag_at_head(selected.tree, limit));
+  }
+  if (event.kind == model::EventKind::pull_request) {
+    event.action = "opened";
+    event.pull_request = model::PullRequest{0, "", event.default_branch, event.branch, false};
+  }
+  if (!what.event_file.empty()) SW_CHECK(read_event_file(what.event_file, event));
+  for (const auto& [name, value] : what.inputs) event.inputs[name] = value;
+  if (event.json.empty()) event.json = event_json(event);
+  return event;
+}
+
+bool asks_for_paths(const std::vector<cli::DefinitionFile>& files) {
+  return std::ranges::any_of(files, [](const cli::DefinitionFile& file) {
+    return file.workflow && std::ranges::any_of(file.workflow->on, [](const model::Trigger& trigger) {
+             return !trigger.paths.empty();
+           });
+  });
+}
+
+source::SourceSpec source_spec(const cli::Selection& what, const source::WorkingTree& tree) {
+  if (!what.git_url.empty()) return {"git", what.git_url, what.git_ref, {}};
+  if (!what.commit.empty()) return {"git", tree.root.string(), what.commit, {}};
+  return {"directory", tree.root.string(), {}, {}};
+}
+
+}  // namespace
+
+Result<Selected> select(const cli::Selection& what, const std::filesystem::path& directory, source::Sources& sources,
+                        const os::CallLimit& limit) {
+  Selected selected;
+  SW_TRY(selected.tree, source::read_working_tree(directory, limit));
+  SW_TRY(selected.source_spec, sources.pin(source_spec(what, selected.tree), limit));
+  SW_TRY(selected.source, sources.prepare(selected.source_spec, limit));
+
+  const bool own_tree = what.git_url.empty() && what.commit.empty();
+  if (!what.job_command.empty()) {
+    selected.files.push_back(command_definition(what.job_command));
+  } else if (!what.file.empty()) {
+    // A file of another revision is read from there, where it exists; a file outside the project as it is named.
+    const std::filesystem::path below =
+        (directory / what.file).lexically_normal().lexically_relative(selected.tree.root);
+    const bool there = !own_tree && !below.empty() && !below.string().starts_with("..") &&
+                       std::filesystem::exists(selected.source.directory / below);
+    if (there) {
+      SW_TRY(selected.files,
+             cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
+    } else {
+      SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
+    }
+  } else {
+    SW_TRY(selected.files, cli::read_definitions({}, directory, selected.source.directory));
+    if (selected.files.empty()) {
+      return fail(ErrorKind::not_found, "no workflow below .slipway/workflows or .slipway/jobs in " +
+                                            selected.source.directory.string() + "; name a file, or see `slipway --help`");
+    }
+  }
+  selected.named_file = !what.file.empty() || !what.job_command.empty();
+  SW_TRY(selected.event, make_event(what, selected, limit));
+
+  const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = !what.git_url.empty(), limit] {
+    if (foreign) return source::Changes{{}, {}, "the source is another repository"};
+    return source::changed_files(tree, base, commit, limit);
+  };
+  const bool is_git = own_tree ? selected.tree.is_git : true;
+  selected.facts = std::make_shared<source::Snapshot>(selected.source.directory, is_git, changes, limit);
+  // Only path filters of `on` need the list now; changed() asks for itself.
+  if (!selected.event.changed_files && !selected.named_file && asks_for_paths(selected.files)) {
+    selected.event.changed_files = selected.facts->changes().files;
+  }
+  return selected;
+}
+
+Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model::RunOptions& options, Time now) {
+  std::vector<cli::Planned> all;
+  for (const cli::DefinitionFile& file : selected.files) {
+    if (!file.workflow) continue;
+    cli::Planned planned{file.workflow, {}, std::nullopt};
+    if (selected.named_file) {
+      planned.start = {true, {{"named on the command line", "starts"}}};
+    } else {
+      planned.start = model::decide(*file.workflow, selected.event);
+    }
+    if (planned.start.starts) {
+      model::PlanRequest request;
+      request.id = RunId(new_id());
+      request.workflow = file.workflow;
+      request.event = selected.event;
+      request.options = options;
+      request.facts = selected.facts;
+      request.now = now;
+      SW_TRY(planned.run, model::plan(std::move(request)));
+    }
+    all.push_back(std::move(planned));
+  }
+  return all;
+}
+
+}  // namespace slipway::program
