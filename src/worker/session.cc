@@ -37,7 +37,6 @@ Result<json::object> parse_object(const std::string& text) {
 struct BundleName {
   bool is_cache = false;
   std::string name;
-  std::string id() const { return (is_cache ? "cache/" : "artifact/") + name; }
 };
 
 Result<BundleName> bundle_name(const json::object& asked) {
@@ -77,7 +76,7 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
       continue;
     }
     parts_.host.tell(job_, "cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
-    orders.inputs.push_back({job_.workspace + "/src", true});
+    orders.inputs.push_back({"/", true});  // paths of caches are kept whole
     fds.push_back(hit->bundle.get());
     held.push_back(std::move(hit->bundle));
   }
@@ -149,21 +148,22 @@ Result<std::string> AttemptSession::open_bundle(const wire::Request& request, in
     SW_TRY(bundle.artifact, parts_.artifacts.begin());
     fd = bundle.artifact->fd();
   }
-  bundles_.erase(which.id());
-  bundles_.emplace(which.id(), std::move(bundle));
-  return std::string("{}");
+  bundles_.emplace(request.id, std::move(bundle));
+  return json::serialize(json::object{{"bundle", request.id}});
 }
 
 Result<std::string> AttemptSession::close_bundle(const wire::Request& request) {
   SW_TRY(const json::object asked, parse_object(request.json));
-  SW_TRY(const BundleName which, bundle_name(asked));
-  const auto found = bundles_.find(which.id());
-  if (found == bundles_.end()) return fail(ErrorKind::not_found, "no such bundle is open: " + which.name);
+  const json::value* number = asked.if_contains("bundle");
+  boost::system::error_code bad;
+  const auto id = number == nullptr ? 0 : number->to_number<std::uint64_t>(bad);
+  const auto found = bundles_.find(id);
+  if (bad || found == bundles_.end()) return fail(ErrorKind::not_found, "no such bundle is open");
   OpenBundle bundle = std::move(found->second);
   bundles_.erase(found);
   const json::value* complete = asked.if_contains("complete");
   if (complete == nullptr || !complete->is_bool() || !complete->get_bool()) return std::string("{}");
-  return which.is_cache ? save_cache(std::move(bundle)) : store_artifact(std::move(bundle));
+  return bundle.cache ? save_cache(std::move(bundle)) : store_artifact(std::move(bundle));
 }
 
 Result<std::string> AttemptSession::save_cache(OpenBundle bundle) {

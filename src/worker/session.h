@@ -49,7 +49,7 @@ class AttemptSession {
   os::MessageSocket leash_;
   bool finished_ = false;
   bool stopping_ = false;
-  std::map<std::string, OpenBundle> bundles_;  // by kind and name
+  std::map<std::uint64_t, OpenBundle> bundles_;  // by the id of the request that opened it
 };
 
 }  // namespace slipway::worker
