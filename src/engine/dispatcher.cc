@@ -4,8 +4,8 @@
 
 namespace slipway::engine {
 
-Dispatcher::Dispatcher(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener, Log& log,
-                       Options options)
+Dispatcher::Dispatcher(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener,
+                       Log& log, Options options)
     : loop_(std::make_unique<Loop>(store, executor, triggers, listener, log, std::move(options), *this)) {}
 
 Dispatcher::~Dispatcher() {
@@ -14,7 +14,8 @@ Dispatcher::~Dispatcher() {
 }
 
 Result<void> Dispatcher::submit(Submission submission) {
-  if (!loop_->push(Submit{std::move(submission), nullptr})) return fail(ErrorKind::cancelled, "the dispatcher is closing");
+  if (!loop_->push(Submit{std::move(submission), nullptr}))
+    return fail(ErrorKind::cancelled, "the dispatcher is closing");
   return {};
 }
 
@@ -29,7 +30,8 @@ Result<std::vector<RunOutcome>> Dispatcher::run_to_end(std::vector<Submission> s
   // Room for all: the dispatcher never waits for us.
   const auto ends = std::make_shared<Ends>(std::max<std::size_t>(1, ids.size()));
   for (Submission& submission : submissions) {
-    if (!loop_->push(Submit{std::move(submission), ends})) return fail(ErrorKind::cancelled, "the dispatcher is closing");
+    if (!loop_->push(Submit{std::move(submission), ends}))
+      return fail(ErrorKind::cancelled, "the dispatcher is closing");
   }
   const auto cancel_all = [&](model::Promptness promptness) {
     for (const RunId& id : ids) loop_->push(Cancel{id, {model::StopWhy::by_user, promptness, "cancelled by the user"}});

@@ -53,14 +53,20 @@ class BreakingStore final : public store::Store {
     return inner_.commit(batch);
   }
   Result<void> remove_run(const RunId& run) override { return inner_.remove_run(run); }
-  Result<store::RunPage> list_runs(const store::RunFilter& f, std::size_t n, const std::string& c) override { return inner_.list_runs(f, n, c); }
+  Result<store::RunPage> list_runs(const store::RunFilter& f, std::size_t n, const std::string& c) override {
+    return inner_.list_runs(f, n, c);
+  }
   Result<store::RunRow> find_run(const std::string& p, const std::string& t) override { return inner_.find_run(p, t); }
   Result<std::vector<store::JobRow>> jobs_of(const RunId& r) override { return inner_.jobs_of(r); }
   Result<std::vector<store::AttemptRow>> attempts_of(const RunId& r) override { return inner_.attempts_of(r); }
   Result<std::vector<store::DecisionRow>> decisions_of(const RunId& r) override { return inner_.decisions_of(r); }
   Result<std::vector<store::TriggerRow>> triggers_of(const RunId& r) override { return inner_.triggers_of(r); }
-  Result<std::optional<store::JobResult>> newest_result(const std::string& p, const std::string& j) override { return inner_.newest_result(p, j); }
-  Result<std::vector<store::JobResult>> running_jobs(const std::string& p, const std::string& j) override { return inner_.running_jobs(p, j); }
+  Result<std::optional<store::JobResult>> newest_result(const std::string& p, const std::string& j) override {
+    return inner_.newest_result(p, j);
+  }
+  Result<std::vector<store::JobResult>> running_jobs(const std::string& p, const std::string& j) override {
+    return inner_.running_jobs(p, j);
+  }
   Result<std::vector<store::RunRow>> unfinished_runs() override { return inner_.unfinished_runs(); }
 
  private:
@@ -93,7 +99,8 @@ class DispatcherTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  Submission submission(std::vector<JobDefinition> jobs, model::RunOptions options = {}, std::optional<model::Concurrency> group = {}) {
+  Submission submission(std::vector<JobDefinition> jobs, model::RunOptions options = {},
+                        std::optional<model::Concurrency> group = {}) {
     auto workflow = std::make_shared<model::Workflow>();
     workflow->name = "ci";
     workflow->jobs = std::move(jobs);
@@ -111,7 +118,8 @@ class DispatcherTest : public testing::Test {
     EXPECT_TRUE(outcomes);
     return std::move(*outcomes);
   }
-  std::vector<RunOutcome> run(Submission submission, FakeExecutor::Answer answer, std::uint32_t slots = 4, const StopRequests& stops = {}) {
+  std::vector<RunOutcome> run(Submission submission, FakeExecutor::Answer answer, std::uint32_t slots = 4,
+                              const StopRequests& stops = {}) {
     std::vector<Submission> one;
     one.push_back(std::move(submission));
     return run(std::move(one), std::move(answer), slots, stops);
@@ -168,7 +176,9 @@ TEST_F(DispatcherTest, InfraFailuresAreTriedAgain) {
   int tries = 0;
   JobDefinition flaky = job("a");
   flaky.retry = model::Retry{.attempts = 2, .on = {Outcome::infra_failed}, .backoff = std::chrono::milliseconds(5)};
-  const auto outcomes = run(submission({flaky}), [&](const model::JobSpec&) { return ended(++tries < 3 ? Outcome::infra_failed : Outcome::succeeded); });
+  const auto outcomes = run(submission({flaky}), [&](const model::JobSpec&) {
+    return ended(++tries < 3 ? Outcome::infra_failed : Outcome::succeeded);
+  });
   EXPECT_EQ(outcomes[0].exit_code, 0);
   EXPECT_EQ(store_->attempts_of(outcomes[0].run)->size(), 3U);
 }
@@ -181,7 +191,8 @@ TEST_F(DispatcherTest, NeverStartsMoreThanItHasSlots) {
   recorder_.also = [&](const model::Notice& notice) {
     if (std::holds_alternative<model::AttemptStarted>(notice) && ++started == 3) stop.request_stop();
   };
-  const auto outcomes = run(submission(jobs), [](const model::JobSpec&) { return std::nullopt; }, 3, {.graceful = stop.get_token()});
+  const auto outcomes =
+      run(submission(jobs), [](const model::JobSpec&) { return std::nullopt; }, 3, {.graceful = stop.get_token()});
   EXPECT_EQ(executor_->started().size(), 3U);
   EXPECT_EQ(outcomes[0].exit_code, 3);
 }
@@ -189,17 +200,17 @@ TEST_F(DispatcherTest, NeverStartsMoreThanItHasSlots) {
 TEST_F(DispatcherTest, CancellingStopsWhatRunsAndStillRunsAlwaysJobs) {
   std::stop_source stop;
   JobDefinition cleanup = job("cleanup", {"a"});
-  cleanup.condition = std::make_shared<const model::Expression>(model::Expression{model::Call{"always", {}}, {}, "always"});
+  cleanup.condition =
+      std::make_shared<const model::Expression>(model::Expression{model::Call{"always", {}}, {}, "always"});
   recorder_.also = [&](const model::Notice& notice) {
     if (std::holds_alternative<model::AttemptStarted>(notice)) stop.request_stop();
   };
-  const auto outcomes = run(
-      submission({job("a"), job("b", {"a"}), cleanup}),
-      [](const model::JobSpec& spec) -> std::optional<AttemptReport> {
-        if (spec.job == "a") return std::nullopt;
-        return ended(Outcome::succeeded);
-      },
-      4, {.graceful = stop.get_token()});
+  const auto outcomes = run(submission({job("a"), job("b", {"a"}), cleanup}),
+                            [](const model::JobSpec& spec) -> std::optional<AttemptReport> {
+                              if (spec.job == "a") return std::nullopt;
+                              return ended(Outcome::succeeded);
+                            },
+                            4, {.graceful = stop.get_token()});
   EXPECT_EQ(executor_->started(), (std::vector<std::string>{"a", "cleanup"}));
   EXPECT_EQ(outcomes[0].outcome, Outcome::cancelled);
 }
@@ -207,7 +218,8 @@ TEST_F(DispatcherTest, CancellingStopsWhatRunsAndStillRunsAlwaysJobs) {
 TEST_F(DispatcherTest, AStopThatIsThereAlreadyCancelsEverything) {
   std::stop_source stop;
   stop.request_stop();
-  const auto outcomes = run(submission({job("a")}), [](const model::JobSpec&) { return std::nullopt; }, 1, {.graceful = {}, .at_once = stop.get_token()});
+  const auto outcomes = run(submission({job("a")}), [](const model::JobSpec&) { return std::nullopt; }, 1,
+                            {.graceful = {}, .at_once = stop.get_token()});
   EXPECT_EQ(outcomes[0].outcome, Outcome::cancelled);
 }
 

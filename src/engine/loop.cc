@@ -16,10 +16,16 @@ Time wall_clock() { return std::chrono::time_point_cast<Duration>(std::chrono::s
 
 }  // namespace
 
-Dispatcher::Loop::Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener, Log& log,
-                       Options options, Reports& reports)
-    : store_(store), executor_(executor), triggers_(triggers), listener_(listener), log_(log), options_(std::move(options)),
-      reports_(reports), thread_([this] { serve(); }) {}
+Dispatcher::Loop::Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener,
+                       Log& log, Options options, Reports& reports)
+    : store_(store),
+      executor_(executor),
+      triggers_(triggers),
+      listener_(listener),
+      log_(log),
+      options_(std::move(options)),
+      reports_(reports),
+      thread_([this] { serve(); }) {}
 
 void Dispatcher::Loop::serve() {
   while (!closing_ || !attempts_.empty()) {
@@ -60,7 +66,8 @@ Dispatcher::Loop::Live* Dispatcher::Loop::live_of(const AttemptId& attempt) {
 void Dispatcher::Loop::handle(Submit&& command, Time now) {
   if (broken_) return end_unstored(std::move(command), {ErrorKind::unavailable, "the store is broken"}, now);
   if (closing_ || live_.size() >= kMaxLiveRuns) {
-    return end_unstored(std::move(command), {ErrorKind::exhausted, closing_ ? "closing" : "too many runs at a time"}, now);
+    return end_unstored(std::move(command), {ErrorKind::exhausted, closing_ ? "closing" : "too many runs at a time"},
+                        now);
   }
   const auto number = store_.add_run(row_of(command.submission, options_.owner));
   if (!number) return end_unstored(std::move(command), number.error(), now);
@@ -69,16 +76,21 @@ void Dispatcher::Loop::handle(Submit&& command, Time now) {
   live->run.number = *number;
   live->project = std::move(command.submission.project);
   live->ends = std::move(command.ends);
-  for (model::Decision& decision : live->run.decisions) batch_.decisions.push_back({live->run.id, std::move(decision), now});
+  for (model::Decision& decision : live->run.decisions)
+    batch_.decisions.push_back({live->run.id, std::move(decision), now});
   live->run.decisions.clear();
   const RunId id = live->run.id;
   const auto concurrency = model::concurrency_of(live->run);
-  if (concurrency && *concurrency) live->concurrency_group = fmt::format("{}\n{}", live->project, (*concurrency)->group);
+  if (concurrency && *concurrency)
+    live->concurrency_group = fmt::format("{}\n{}", live->project, (*concurrency)->group);
   const std::string group = live->concurrency_group;
   live_.emplace(id, std::move(live));
-  if (!concurrency) to_feed_.emplace_back(id, model::RunRefused{model::Outcome::rejected, concurrency.error().what});
-  else if (*concurrency) enter(group, (*concurrency)->policy, {id, std::nullopt});
-  else to_feed_.emplace_back(id, model::RunBegins{});
+  if (!concurrency)
+    to_feed_.emplace_back(id, model::RunRefused{model::Outcome::rejected, concurrency.error().what});
+  else if (*concurrency)
+    enter(group, (*concurrency)->policy, {id, std::nullopt});
+  else
+    to_feed_.emplace_back(id, model::RunBegins{});
 }
 
 void Dispatcher::Loop::handle(Cancel&& command, Time) {
@@ -100,7 +112,8 @@ void Dispatcher::Loop::handle(AttemptAdvanced&& report, Time) {
   if (live == nullptr) return;
   const auto job = live->run.job_by_attempt.find(report.attempt);
   if (job == live->run.job_by_attempt.end()) return;
-  acts_.notices.push_back(model::AttemptProgress{live->run.id, live->run.jobs[job->second].name, report.attempt, report.journal_bytes});
+  acts_.notices.push_back(
+      model::AttemptProgress{live->run.id, live->run.jobs[job->second].name, report.attempt, report.journal_bytes});
 }
 
 void Dispatcher::Loop::handle(AttemptAsks&& report, Time) {
@@ -123,7 +136,8 @@ void Dispatcher::Loop::handle(model::AttemptReport&& report, Time) {
 
 void Dispatcher::Loop::handle(Close&&, Time) { closing_ = true; }
 
-model::TriggerRequested Dispatcher::Loop::understood(const Live& live, const AttemptId& attempt, const std::string& json) {
+model::TriggerRequested Dispatcher::Loop::understood(const Live& live, const AttemptId& attempt,
+                                                     const std::string& json) {
   model::TriggerRequested event{attempt, json, {}};
   const auto job = live.run.job_by_attempt.find(attempt);
   if (job != live.run.job_by_attempt.end()) event.jobs = triggers_.read(live.run, live.run.jobs[job->second], json);
@@ -176,26 +190,29 @@ void Dispatcher::Loop::take(Live& live, model::Changes&& changes, Time now) {
 
 void Dispatcher::Loop::take(Live& live, model::Effect&& effect) {
   const RunId& id = live.run.id;
-  std::visit(Overloaded{
-                 [&](model::StartAttempt&& start) {
-                   attempts_.emplace(start.spec.attempt, id);
-                   acts_.starts.push_back(std::move(start.spec));
-                 },
-                 [&](model::StopAttempt&& stop) { acts_.stops.push_back(std::move(stop)); },
-                 [&](model::WakeAt&& wake) { wakes_.insert({wake.time, id}); },
-                 [&](model::Notify&& notify) { acts_.notices.push_back(std::move(notify.notice)); },
-                 [&](model::EnterGroup&& group) {
-                   enter(fmt::format("{}\n{}", live.project, group.group), group.policy, {id, group.job});
-                 },
-                 [&](model::LeaveGroup&& group) { leave(fmt::format("{}\n{}", live.project, group.group), {id, group.job}); },
-             },
-             std::move(effect));
+  std::visit(
+      Overloaded{
+          [&](model::StartAttempt&& start) {
+            attempts_.emplace(start.spec.attempt, id);
+            acts_.starts.push_back(std::move(start.spec));
+          },
+          [&](model::StopAttempt&& stop) { acts_.stops.push_back(std::move(stop)); },
+          [&](model::WakeAt&& wake) { wakes_.insert({wake.time, id}); },
+          [&](model::Notify&& notify) { acts_.notices.push_back(std::move(notify.notice)); },
+          [&](model::EnterGroup&& group) {
+            enter(fmt::format("{}\n{}", live.project, group.group), group.policy, {id, group.job});
+          },
+          [&](model::LeaveGroup&& group) { leave(fmt::format("{}\n{}", live.project, group.group), {id, group.job}); },
+      },
+      std::move(effect));
 }
 
 void Dispatcher::Loop::enter(const std::string& group, model::Concurrency::Policy policy, const model::Holder& who) {
   const auto refuse = [&](const model::Holder& whom, model::Outcome outcome, const std::string& reason) {
-    if (whom.job) to_feed_.emplace_back(whom.run, model::GroupRefused{*whom.job, outcome, reason});
-    else to_feed_.emplace_back(whom.run, model::RunRefused{outcome, reason});
+    if (whom.job)
+      to_feed_.emplace_back(whom.run, model::GroupRefused{*whom.job, outcome, reason});
+    else
+      to_feed_.emplace_back(whom.run, model::RunRefused{outcome, reason});
   };
   const auto answer = groups_.enter(group, policy, who);
   const std::string name = group.substr(group.find('\n') + 1);
@@ -204,19 +221,24 @@ void Dispatcher::Loop::enter(const std::string& group, model::Concurrency::Polic
   }
   if (answer.to_cancel) {
     const std::string reason = fmt::format("a newer one takes concurrency group `{}`", name);
-    if (answer.to_cancel->job) to_feed_.emplace_back(answer.to_cancel->run, model::JobSuperseded{*answer.to_cancel->job, reason});
-    else to_feed_.emplace_back(answer.to_cancel->run, model::CancelRequested{model::StopWhy::superseded, model::Promptness::graceful, reason});
+    if (answer.to_cancel->job)
+      to_feed_.emplace_back(answer.to_cancel->run, model::JobSuperseded{*answer.to_cancel->job, reason});
+    else
+      to_feed_.emplace_back(answer.to_cancel->run,
+                            model::CancelRequested{model::StopWhy::superseded, model::Promptness::graceful, reason});
   }
   switch (answer.verdict) {
     case model::ConcurrencyGroups::Answer::Verdict::entered:
-      if (who.job) to_feed_.emplace_back(who.run, model::GroupEntered{*who.job});
-      else to_feed_.emplace_back(who.run, model::RunBegins{});
+      if (who.job)
+        to_feed_.emplace_back(who.run, model::GroupEntered{*who.job});
+      else
+        to_feed_.emplace_back(who.run, model::RunBegins{});
       return;
-    case model::ConcurrencyGroups::Answer::Verdict::waits:
-      return;
+    case model::ConcurrencyGroups::Answer::Verdict::waits: return;
     case model::ConcurrencyGroups::Answer::Verdict::refused:
       refuse(who, model::Outcome::rejected,
-             fmt::format("{} are waiting for concurrency group `{}` already", model::ConcurrencyGroups::kMaxWaiting, name));
+             fmt::format("{} are waiting for concurrency group `{}` already", model::ConcurrencyGroups::kMaxWaiting,
+                         name));
       return;
   }
 }
@@ -224,14 +246,17 @@ void Dispatcher::Loop::enter(const std::string& group, model::Concurrency::Polic
 void Dispatcher::Loop::leave(const std::string& group, const model::Holder& who) {
   const auto next = groups_.leave(group, who);
   if (!next) return;
-  if (next->job) to_feed_.emplace_back(next->run, model::GroupEntered{*next->job});
-  else to_feed_.emplace_back(next->run, model::RunBegins{});
+  if (next->job)
+    to_feed_.emplace_back(next->run, model::GroupEntered{*next->job});
+  else
+    to_feed_.emplace_back(next->run, model::RunBegins{});
 }
 
 void Dispatcher::Loop::end(Live& live) {
   const model::Run& run = live.run;
   if (!live.concurrency_group.empty()) leave(live.concurrency_group, {run.id, std::nullopt});
-  if (live.ends) acts_.ends.emplace_back(live.ends, RunOutcome{run.id, run.number, run.outcome, run.exit_code, run.reason});
+  if (live.ends)
+    acts_.ends.emplace_back(live.ends, RunOutcome{run.id, run.number, run.outcome, run.exit_code, run.reason});
   std::erase_if(wakes_, [&](const auto& wake) { return wake.second == run.id; });
   done_.push_back(run.id);
 }
@@ -282,7 +307,8 @@ void Dispatcher::Loop::act() {
   for (auto& [ends, outcome] : acts.ends) ends->push(std::move(outcome));
 }
 
-/// Nothing can be persisted any more, so nothing may be decided: all ends, and the next start of a slipway sorts it out.
+/// Nothing can be persisted any more, so nothing may be decided: all ends, and the next start of a slipway sorts it
+/// out.
 void Dispatcher::Loop::break_down(const Error& error, Time now) {
   log_.write(LogLevel::error, "store_broken", {{"why", error.what}});
   broken_ = true;
@@ -300,7 +326,9 @@ void Dispatcher::Loop::break_down(const Error& error, Time now) {
   const int exit_code = model::exit_code_of(model::Outcome::infra_failed);
   for (const auto& [id, live] : live_) {
     acts_.notices.push_back(model::RunFinished{id, model::Outcome::infra_failed, exit_code, reason, now});
-    if (live->ends) acts_.ends.emplace_back(live->ends, RunOutcome{id, live->run.number, model::Outcome::infra_failed, exit_code, reason});
+    if (live->ends)
+      acts_.ends.emplace_back(live->ends,
+                              RunOutcome{id, live->run.number, model::Outcome::infra_failed, exit_code, reason});
   }
   live_.clear();
   turn_.clear();

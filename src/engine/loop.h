@@ -16,10 +16,10 @@
 /// The dispatcher's thread and all that it owns. Private to engine/.
 namespace slipway::engine {
 
-inline constexpr std::size_t kMaxCommands = 4'096;   ///< waiting; who pushes more waits
-inline constexpr std::size_t kMaxBatch = 256;        ///< commands decided and committed together
+inline constexpr std::size_t kMaxCommands = 4'096;  ///< waiting; who pushes more waits
+inline constexpr std::size_t kMaxBatch = 256;       ///< commands decided and committed together
 inline constexpr std::size_t kMaxLiveRuns = 10'000;
-inline constexpr int kCommitTries = 3;               ///< each waits as long as the store's busy timeout
+inline constexpr int kCommitTries = 3;  ///< each waits as long as the store's busy timeout
 
 using Ends = os::BoundedQueue<RunOutcome>;
 
@@ -28,7 +28,7 @@ struct Submit {
   std::shared_ptr<Ends> ends;  ///< told when the run has ended; may be null. Has room.
 };
 struct Cancel {
-  RunId run;                   ///< empty: all
+  RunId run;  ///< empty: all
   model::CancelRequested request;
 };
 struct Close {};
@@ -36,8 +36,8 @@ using Command = std::variant<Submit, Cancel, AttemptBegan, AttemptAdvanced, Atte
 
 class Dispatcher::Loop {
  public:
-  Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener, Log& log, Options options,
-       Reports& reports);
+  Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener, Log& log,
+       Options options, Reports& reports);
 
   /// False: the loop is over.
   bool push(Command command) { return commands_.push(std::move(command)); }
@@ -48,8 +48,8 @@ class Dispatcher::Loop {
     model::Run run;
     std::string project;
     std::shared_ptr<Ends> ends;
-    std::string concurrency_group;         ///< that the run as a whole is in or waits for; empty: none
-    std::vector<model::JobIndex> dirty;    ///< to be written with the next commit
+    std::string concurrency_group;       ///< that the run as a whole is in or waits for; empty: none
+    std::vector<model::JobIndex> dirty;  ///< to be written with the next commit
     bool in_turn = false;
   };
   /// What is done after the commit, in this order.
@@ -101,17 +101,17 @@ class Dispatcher::Loop {
 
   // Owned by the thread.
   std::unordered_map<RunId, std::unique_ptr<Live>> live_;
-  std::unordered_map<AttemptId, RunId> attempts_;             ///< given to the executor and not reported yet
-  std::deque<RunId> turn_;                                    ///< runs with ready jobs: each starts one in turn
+  std::unordered_map<AttemptId, RunId> attempts_;  ///< given to the executor and not reported yet
+  std::deque<RunId> turn_;                         ///< runs with ready jobs: each starts one in turn
   std::set<std::pair<Time, RunId>> wakes_;
-  std::vector<RunId> touched_;                                ///< runs with dirty jobs
-  std::vector<RunId> done_;                                   ///< to be forgotten after the commit
+  std::vector<RunId> touched_;  ///< runs with dirty jobs
+  std::vector<RunId> done_;     ///< to be forgotten after the commit
   model::ConcurrencyGroups groups_;
-  std::deque<std::pair<RunId, model::RunEvent>> to_feed_;     ///< what one run's change means for others
+  std::deque<std::pair<RunId, model::RunEvent>> to_feed_;  ///< what one run's change means for others
   store::Batch batch_;
   Acts acts_;
   bool closing_ = false;
-  bool broken_ = false;                                       ///< the store is: nothing starts any more
+  bool broken_ = false;  ///< the store is: nothing starts any more
 
   std::jthread thread_;  // last: it uses all of the above
 };

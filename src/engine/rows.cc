@@ -56,10 +56,12 @@ namespace {
 
 void add_notice_rows(const model::Run& run, const model::Notice& notice, Time now, store::Batch& batch) {
   if (const auto* began = std::get_if<model::AttemptStarted>(&notice)) {
-    batch.attempts.push_back({began->attempt, run.id, began->job, began->number, began->journal_path, began->at, std::nullopt});
+    batch.attempts.push_back(
+        {began->attempt, run.id, began->job, began->number, began->journal_path, began->at, std::nullopt});
   } else if (const auto* ended = std::get_if<model::AttemptFinished>(&notice)) {
     const model::Job& job = run.jobs[run.job_by_name.at(ended->job)];
-    batch.attempts.push_back({ended->report.attempt, run.id, ended->job, job.attempts, job.journal_path, job.attempt_started, ended->report});
+    batch.attempts.push_back({ended->report.attempt, run.id, ended->job, job.attempts, job.journal_path,
+                              job.attempt_started, ended->report});
   } else if (const auto* asked = std::get_if<model::Triggered>(&notice)) {
     batch.triggers.push_back({run.id, asked->by_job, asked->job, asked->json, asked->accepted, asked->reason, now});
   }
@@ -67,7 +69,8 @@ void add_notice_rows(const model::Run& run, const model::Notice& notice, Time no
 
 }  // namespace
 
-void add_rows(const model::Run& run, const model::Changes& changes, const std::string& owner, Time now, store::Batch& batch) {
+void add_rows(const model::Run& run, const model::Changes& changes, const std::string& owner, Time now,
+              store::Batch& batch) {
   if (changes.run_changed) batch.runs.push_back(row_of(run, owner));
   for (const model::Decision& decision : changes.decisions) batch.decisions.push_back({run.id, decision, now});
   for (const model::Effect& effect : changes.effects) {

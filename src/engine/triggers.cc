@@ -1,7 +1,7 @@
 #include "engine/triggers.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "model/plan.h"
@@ -20,7 +20,8 @@ constexpr int kMaxTimeoutSeconds = 7 * 24 * 3600;
 
 std::string text_at(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains({key.data(), key.size()});
-  return value != nullptr && value->is_string() ? std::string(value->get_string().data(), value->get_string().size()) : std::string();
+  return value != nullptr && value->is_string() ? std::string(value->get_string().data(), value->get_string().size())
+                                                : std::string();
 }
 
 /// The first of several keys that is there: people write both names.
@@ -55,9 +56,11 @@ Result<model::ExpressionPtr> condition_of(const std::string& text) {
   const std::string_view name = trim(std::string_view(text).substr(0, text.find('(')));
   if (text.empty() || name == "all_success") return nullptr;
   if (name != "any_failed" && name != "always") {
-    return fail(ErrorKind::invalid, fmt::format("condition `{}`: a trigger knows all_success, any_failed and always", printable(text, Colour::strip)));
+    return fail(ErrorKind::invalid, fmt::format("condition `{}`: a trigger knows all_success, any_failed and always",
+                                                printable(text, Colour::strip)));
   }
-  return std::make_shared<const model::Expression>(model::Expression{model::Call{std::string(name), {}}, {}, std::string(name)});
+  return std::make_shared<const model::Expression>(
+      model::Expression{model::Call{std::string(name), {}}, {}, std::string(name)});
 }
 
 Result<void> take_env(const json::object& object, JobDefinition& job) {
@@ -103,8 +106,10 @@ Result<void> take_timeout(const json::object& object, JobDefinition& job) {
 
 /// What the JSON says goes above what the job is already.
 Result<void> take_fields(const json::object& object, JobDefinition& job) {
-  if (const std::string image = text_at(object, {"container_image", "image"}); !image.empty()) job.image = model::Template::of(image);
-  if (const std::string directory = text_at(object, "working_dir"); !directory.empty()) job.working_dir = model::Template::of(directory);
+  if (const std::string image = text_at(object, {"container_image", "image"}); !image.empty())
+    job.image = model::Template::of(image);
+  if (const std::string directory = text_at(object, "working_dir"); !directory.empty())
+    job.working_dir = model::Template::of(directory);
   SW_TRY(std::vector<std::string> depends_on, names_at(object, "depends_on"));
   if (!depends_on.empty()) job.depends_on = std::move(depends_on);
   if (const std::string condition = text_at(object, "condition"); !condition.empty()) {
@@ -121,7 +126,8 @@ void inherit(const model::Run& run, const model::Job& by, JobDefinition& job) {
   const auto index = run.job_by_name.find(by.name);
   if (index != run.job_by_name.end()) {
     // Expanded, because its own matrix and item mean nothing in another job.
-    if (const auto spec = model::resolve(run, index->second, by.attempt, std::max(1, by.attempts), model::Purpose::execute)) {
+    if (const auto spec =
+            model::resolve(run, index->second, by.attempt, std::max(1, by.attempts), model::Purpose::execute)) {
       if (!job.image) job.image = model::Template::of(spec->image);
       model::TemplateMap env;
       for (const auto& [name, value] : spec->env) env.emplace_back(name, model::Template::of(value));
@@ -136,7 +142,8 @@ void inherit(const model::Run& run, const model::Job& by, JobDefinition& job) {
   if (job.labels.empty()) job.labels = asker.labels;
 }
 
-Result<JobDefinition> from_template(const std::string& name, const model::JobTemplate& known, const json::object& object) {
+Result<JobDefinition> from_template(const std::string& name, const model::JobTemplate& known,
+                                    const json::object& object) {
   JobDefinition job = known.job;
   job.name = name;
   std::map<std::string, std::string> given;
@@ -153,7 +160,9 @@ Result<JobDefinition> from_template(const std::string& name, const model::JobTem
 }  // namespace
 
 std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model::Job& by, const std::string& text) {
-  const auto broken = [&](std::string problem) { return std::vector<AskedJob>{{"", nullptr, std::move(problem), text}}; };
+  const auto broken = [&](std::string problem) {
+    return std::vector<AskedJob>{{"", nullptr, std::move(problem), text}};
+  };
   if (text.size() > kMaxTriggerBytes) return broken("the trigger is longer than 1 MiB");
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
@@ -165,17 +174,22 @@ std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model
   } else if (value.is_object()) {
     const json::object& object = value.get_object();
     const std::string type = text_at(object, "type");
-    if (!type.empty() && type != "trigger_job") return broken(fmt::format("unknown type of trigger `{}`", printable(type, Colour::strip)));
+    if (!type.empty() && type != "trigger_job")
+      return broken(fmt::format("unknown type of trigger `{}`", printable(type, Colour::strip)));
     if (object.contains("version")) return broken("`version` is not a key of triggers");
     if (object.contains("workflows")) return broken("a job can ask for jobs, not for workflows");
     const json::value* list = object.if_contains("jobs");
-    if (list == nullptr) jobs.push_back(value);
-    else if (list->is_array()) jobs = list->get_array();
-    else return broken("`jobs` must be a list");
+    if (list == nullptr)
+      jobs.push_back(value);
+    else if (list->is_array())
+      jobs = list->get_array();
+    else
+      return broken("`jobs` must be a list");
   } else {
     return broken("a trigger is an object or a list of jobs");
   }
-  if (jobs.size() > kMaxJobsOfTrigger) return broken(fmt::format("a trigger asks for at most {} jobs", kMaxJobsOfTrigger));
+  if (jobs.size() > kMaxJobsOfTrigger)
+    return broken(fmt::format("a trigger asks for at most {} jobs", kMaxJobsOfTrigger));
 
   std::vector<AskedJob> asked;
   for (const json::value& entry : jobs) {
@@ -187,14 +201,16 @@ std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model
     }
     job.name = text_at(entry.get_object(), {"job_name", "name"});
     auto made = definition(run, by, job.name, job.json);
-    if (made) job.definition = std::make_shared<const JobDefinition>(std::move(*made));
-    else job.problem = std::move(made).error().what;
+    if (made)
+      job.definition = std::make_shared<const JobDefinition>(std::move(*made));
+    else
+      job.problem = std::move(made).error().what;
   }
   return asked;
 }
 
-Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const model::Job& by, const std::string& name,
-                                                    const std::string& text) {
+Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const model::Job& by,
+                                                    const std::string& name, const std::string& text) {
   const json::value value = json::parse(text);  // it was serialised above
   const json::object& object = value.get_object();
   if (name.empty()) return fail(ErrorKind::invalid, "a job of a trigger needs a `job_name`");

@@ -29,7 +29,8 @@ std::vector<model::AskedJob> read(const std::string& json) {
 }
 
 TEST(Triggers, ACompleteJobInheritsAllButSecrets) {
-  const auto asked = read(R"({"type":"trigger_job","jobs":[{"job_name":"more","job_command":"make more","env":{"N":3,"CC":"clang"}}]})");
+  const auto asked = read(
+      R"({"type":"trigger_job","jobs":[{"job_name":"more","job_command":"make more","env":{"N":3,"CC":"clang"}}]})");
   ASSERT_EQ(asked.size(), 1U);
   ASSERT_TRUE(asked[0].definition) << asked[0].problem;
   const model::JobDefinition& job = *asked[0].definition;
@@ -41,9 +42,7 @@ TEST(Triggers, ACompleteJobInheritsAllButSecrets) {
   EXPECT_EQ(std::get<model::Script>(job.steps.at(0).action).text, "make more");
 }
 
-TEST(Triggers, AJobObjectAloneIsATrigger) {
-  EXPECT_TRUE(read(R"({"job_name":"x","run":"true"})").at(0).definition);
-}
+TEST(Triggers, AJobObjectAloneIsATrigger) { EXPECT_TRUE(read(R"({"job_name":"x","run":"true"})").at(0).definition); }
 
 TEST(Triggers, LooksNamesUpInTheTemplatesOfTheWorkflow) {
   EXPECT_EQ(read(R"({"job_name":"deploy","with":{"to":"eu"}})").at(0).problem, "");
@@ -51,11 +50,12 @@ TEST(Triggers, LooksNamesUpInTheTemplatesOfTheWorkflow) {
 }
 
 TEST(Triggers, SaysWhatIsWrong) {
-  for (const char* bad : {"{", "3", R"({"type":"other"})", R"({"version":1})", R"({"jobs":3})", R"([3])", R"({"run":"x"})",
-                          R"({"job_name":"unknown"})", R"({"job_name":"x","run":"y","env":[]})",
-                          R"({"job_name":"x","run":"y","env":{"A":[1]}})", R"({"job_name":"x","run":"y","timeout":"10m"})",
-                          R"({"job_name":"x","run":"y","timeout":-1})", R"({"job_name":"x","run":"y","condition":"branch == 1"})",
-                          R"({"job_name":"x","run":"y","depends_on":"z"})", R"({"workflows":[]})"}) {
+  for (const char* bad :
+       {"{", "3", R"({"type":"other"})", R"({"version":1})", R"({"jobs":3})", R"([3])", R"({"run":"x"})",
+        R"({"job_name":"unknown"})", R"({"job_name":"x","run":"y","env":[]})",
+        R"({"job_name":"x","run":"y","env":{"A":[1]}})", R"({"job_name":"x","run":"y","timeout":"10m"})",
+        R"({"job_name":"x","run":"y","timeout":-1})", R"({"job_name":"x","run":"y","condition":"branch == 1"})",
+        R"({"job_name":"x","run":"y","depends_on":"z"})", R"({"workflows":[]})"}) {
     const auto asked = read(bad);
     ASSERT_EQ(asked.size(), 1U) << bad;
     EXPECT_FALSE(asked[0].definition) << bad;

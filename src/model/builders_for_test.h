@@ -25,12 +25,14 @@ inline ExpressionPtr literal(Value value) {
   return std::make_shared<const Expression>(Expression{Literal{std::move(value)}, {}, "literal"});
 }
 inline ExpressionPtr equals(ExpressionPtr left, ExpressionPtr right) {
-  return std::make_shared<const Expression>(Expression{Binary{BinaryOperator::equal, std::move(left), std::move(right)}, {}, "a == b"});
+  return std::make_shared<const Expression>(
+      Expression{Binary{BinaryOperator::equal, std::move(left), std::move(right)}, {}, "a == b"});
 }
 inline Template hole(std::vector<std::string> path) { return {{{"", name(std::move(path))}}, {}}; }
 inline Value text(std::string value) { return Value{std::move(value)}; }
 
-inline JobDefinition job(std::string job_name, std::vector<std::string> depends_on = {}, ExpressionPtr condition = nullptr) {
+inline JobDefinition job(std::string job_name, std::vector<std::string> depends_on = {},
+                         ExpressionPtr condition = nullptr) {
   JobDefinition made;
   made.name = std::move(job_name);
   made.depends_on = std::move(depends_on);
@@ -42,7 +44,8 @@ inline JobDefinition job(std::string job_name, std::vector<std::string> depends_
   return made;
 }
 
-inline JobDefinition matrix_job(std::string job_name, std::vector<Value> values, std::optional<int> max_parallel = {}, bool fail_fast = true) {
+inline JobDefinition matrix_job(std::string job_name, std::vector<Value> values, std::optional<int> max_parallel = {},
+                                bool fail_fast = true) {
   JobDefinition made = job(std::move(job_name));
   made.matrix = Matrix{.axes = {{"x", std::move(values)}}, .max_parallel = max_parallel, .fail_fast = fail_fast};
   return made;
@@ -55,9 +58,13 @@ inline Workflow workflow(std::vector<JobDefinition> jobs) {
   return made;
 }
 
-inline Result<Run> planned(Workflow definition, RunOptions options = {}, Event event = {.kind = EventKind::push, .branch = "main"}) {
-  return plan({.id = RunId("r"), .workflow = std::make_shared<const Workflow>(std::move(definition)), .event = std::move(event),
-               .options = std::move(options), .now = kStart});
+inline Result<Run> planned(Workflow definition, RunOptions options = {},
+                           Event event = {.kind = EventKind::push, .branch = "main"}) {
+  return plan({.id = RunId("r"),
+               .workflow = std::make_shared<const Workflow>(std::move(definition)),
+               .event = std::move(event),
+               .options = std::move(options),
+               .now = kStart});
 }
 
 /// Plays executor and dispatcher: what is started, how it ends, what was told.

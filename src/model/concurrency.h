@@ -32,8 +32,8 @@ class ConcurrencyGroups {
       waits,    ///< `leave` will name it in time
       refused,  ///< kMaxWaiting are waiting already
     } verdict = Verdict::entered;
-    std::vector<Holder> displaced;        ///< waited, and will not run any more: a newer one took the place
-    std::optional<Holder> to_cancel;      ///< runs, and has to be cancelled; its `leave` lets the next one in
+    std::vector<Holder> displaced;    ///< waited, and will not run any more: a newer one took the place
+    std::optional<Holder> to_cancel;  ///< runs, and has to be cancelled; its `leave` lets the next one in
   };
 
   /// queue: waits its turn. latest: waits, in place of those that wait already. cancel_running: as latest, and the

@@ -34,7 +34,8 @@ bool asks_paths(const std::vector<std::string>& patterns, const Event& event, Tr
     trace.push_back({listed("paths", patterns), fmt::format("matches `{}`", file)});
     return true;
   }
-  trace.push_back({listed("paths", patterns), fmt::format("matches none of {} changed files", event.changed_files->size())});
+  trace.push_back(
+      {listed("paths", patterns), fmt::format("matches none of {} changed files", event.changed_files->size())});
   return false;
 }
 
@@ -67,8 +68,7 @@ bool asks_filters(const Trigger& trigger, const Event& event, Trace& trace) {
       return asks("branches", trigger.branches, base, trace) && asks_action(trigger, event, trace) &&
              asks_paths(trigger.paths, event, trace);
     }
-    case EventKind::tag:
-      return asks("tags", trigger.tags, event.tag, trace) && asks_action(trigger, event, trace);
+    case EventKind::tag: return asks("tags", trigger.tags, event.tag, trace) && asks_action(trigger, event, trace);
     case EventKind::schedule:
       return asks_schedule(trigger, event, trace) && asks("branches", trigger.branches, event.branch, trace);
     case EventKind::manual:
@@ -80,13 +80,10 @@ bool asks_filters(const Trigger& trigger, const Event& event, Trace& trace) {
 
 Value empty_value(InputDefinition::Type type) {
   switch (type) {
-    case InputDefinition::Type::number:
-      return {0.0};
-    case InputDefinition::Type::boolean:
-      return {false};
+    case InputDefinition::Type::number: return {0.0};
+    case InputDefinition::Type::boolean: return {false};
     case InputDefinition::Type::string:
-    case InputDefinition::Type::choice:
-      break;
+    case InputDefinition::Type::choice: break;
   }
   return {std::string()};
 }
@@ -94,13 +91,13 @@ Value empty_value(InputDefinition::Type type) {
 /// The typed value, or what is wrong with it.
 Result<Value> typed(const std::string& name, const InputDefinition& input, const std::string& text) {
   switch (input.type) {
-    case InputDefinition::Type::string:
-      return Value{text};
+    case InputDefinition::Type::string: return Value{text};
     case InputDefinition::Type::number: {
       double number = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
       if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) {
-        return fail(ErrorKind::invalid, fmt::format("input `{}` must be a number, not `{}`", name, printable(text, Colour::strip)));
+        return fail(ErrorKind::invalid,
+                    fmt::format("input `{}` must be a number, not `{}`", name, printable(text, Colour::strip)));
       }
       return Value{number};
     }
@@ -110,8 +107,8 @@ Result<Value> typed(const std::string& name, const InputDefinition& input, const
                   fmt::format("input `{}` must be `true` or `false`, not `{}`", name, printable(text, Colour::strip)));
     case InputDefinition::Type::choice:
       if (std::find(input.options.begin(), input.options.end(), text) != input.options.end()) return Value{text};
-      return fail(ErrorKind::invalid, fmt::format("input `{}` must be one of {}, not `{}`", name, join(input.options, ", "),
-                                                  printable(text, Colour::strip)));
+      return fail(ErrorKind::invalid, fmt::format("input `{}` must be one of {}, not `{}`", name,
+                                                  join(input.options, ", "), printable(text, Colour::strip)));
   }
   return fail(ErrorKind::internal, "unknown type of input");
 }
@@ -160,8 +157,10 @@ Result<Named<Value>> check_inputs(const Named<InputDefinition>& declared,
   for (const auto& [name, input] : declared) {
     if (const auto found = given.find(name); found != given.end()) {
       auto value = typed(name, input, found->second);
-      if (value) values.emplace_back(name, std::move(*value));
-      else wrong.push_back(std::move(value).error().what);
+      if (value)
+        values.emplace_back(name, std::move(*value));
+      else
+        wrong.push_back(std::move(value).error().what);
     } else if (input.default_value) {
       values.emplace_back(name, *input.default_value);
     } else if (input.required) {

@@ -21,17 +21,17 @@ struct PullRequest {
 /// Something that happened to a project. What is not known stays empty.
 struct Event {
   EventKind kind = EventKind::manual;
-  std::string branch;          ///< pushed to, checked out; of a pull request: its head
+  std::string branch;  ///< pushed to, checked out; of a pull request: its head
   std::string tag;
   std::string sha;
   std::string default_branch;
-  std::string action;          ///< `opened`, `updated`, `reopened`, `closed`, ...; empty: the usual one
+  std::string action;  ///< `opened`, `updated`, `reopened`, `closed`, ...; empty: the usual one
   std::string actor, repo;
   std::optional<PullRequest> pull_request;
-  std::map<std::string, std::string> inputs;  ///< as given by a person or a program, not checked yet
+  std::map<std::string, std::string> inputs;              ///< as given by a person or a program, not checked yet
   std::optional<std::vector<std::string>> changed_files;  ///< no value: unknown, which matches every path filter
-  std::string schedule;        ///< the cron line that fired; empty: any
-  std::string json;            ///< the payload that a job finds behind SLIPWAY_EVENT
+  std::string schedule;                                   ///< the cron line that fired; empty: any
+  std::string json;                                       ///< the payload that a job finds behind SLIPWAY_EVENT
 };
 
 /// May `event` start the workflow, and why. `because` names every filter that was asked, in order, also those that

@@ -67,7 +67,10 @@ TEST(Decide, WithoutOnOnlyAPersonOrAProgramStartsIt) {
 }
 
 const Named<InputDefinition> kInputs = {
-    {"target", {.type = InputDefinition::Type::choice, .default_value = Value{std::string("staging")}, .options = {"staging", "production"}}},
+    {"target",
+     {.type = InputDefinition::Type::choice,
+      .default_value = Value{std::string("staging")},
+      .options = {"staging", "production"}}},
     {"count", {.type = InputDefinition::Type::number}},
     {"dry", {.type = InputDefinition::Type::boolean}},
     {"who", {.required = true}},
@@ -85,7 +88,8 @@ TEST(Inputs, GetTheirTypesAndDefaults) {
 TEST(Inputs, AreAllWrongAtOnce) {
   const auto values = check_inputs(kInputs, {{"count", "2x"}, {"dry", "yes"}, {"target", "moon"}, {"targt", "x"}});
   ASSERT_FALSE(values);
-  for (const char* part : {"`count` must be a number", "`dry` must be", "one of staging, production", "`who` is required", "did you mean `target`"}) {
+  for (const char* part : {"`count` must be a number", "`dry` must be", "one of staging, production",
+                           "`who` is required", "did you mean `target`"}) {
     EXPECT_NE(values.error().what.find(part), std::string::npos) << values.error().what;
   }
 }

@@ -98,7 +98,9 @@ Result<ValueList> items_in_text(const std::string& text) {
 
 std::string instance_name(const std::string& group, const Combination& matrix, const std::optional<Value>& item) {
   std::vector<std::string> parts;
-  const auto show = [&](const Value& value) { parts.push_back(to_text(value).value_or(std::string(type_name(value)))); };
+  const auto show = [&](const Value& value) {
+    parts.push_back(to_text(value).value_or(std::string(type_name(value))));
+  };
   for (const auto& [key, value] : matrix) show(value);
   if (item) show(*item);
   return parts.empty() ? group : fmt::format("{} ({})", group, join(parts, ", "));
@@ -115,7 +117,8 @@ std::string unique_name(const Run& run, std::string name) {
 
 bool is_selected(const Run& run, const Combination& matrix) {
   return std::all_of(run.options.only_matrix.begin(), run.options.only_matrix.end(), [&](const auto& wanted) {
-    const auto at = std::find_if(matrix.begin(), matrix.end(), [&](const auto& entry) { return entry.first == wanted.first; });
+    const auto at =
+        std::find_if(matrix.begin(), matrix.end(), [&](const auto& entry) { return entry.first == wanted.first; });
     return at == matrix.end() || to_text(at->second).value_or(std::string()) == wanted.second;
   });
 }
@@ -150,12 +153,15 @@ Result<GroupIndex> add_group(Run& run, std::shared_ptr<const JobDefinition> defi
   for (const std::string& dependency : depends_on) {
     const auto at = run.group_by_name.find(dependency);
     if (at == run.group_by_name.end()) {
-      return fail(ErrorKind::invalid, fmt::format("job `{}` depends on `{}`, which is not there", group.name, dependency));
+      return fail(ErrorKind::invalid,
+                  fmt::format("job `{}` depends on `{}`, which is not there", group.name, dependency));
     }
     group.depends_on.push_back(at->second);
     const Group& other = run.groups[at->second];
-    if (!other.ended) ++group.dependencies_open;
-    else if (ending_of_group(other) != Ending::succeeded) ++group.dependencies_bad;
+    if (!other.ended)
+      ++group.dependencies_open;
+    else if (ending_of_group(other) != Ending::succeeded)
+      ++group.dependencies_bad;
   }
   for (const GroupIndex dependency : group.depends_on) run.groups[dependency].dependents.push_back(index);
   run.group_by_name.emplace(group.name, index);
@@ -173,8 +179,8 @@ Result<std::vector<JobIndex>> add_instances(Run& run, GroupIndex group, const st
   }
   const std::size_t count = all.size() * (items ? items->size() : 1);
   if (count > kMaxInstances) {
-    return fail(ErrorKind::exhausted, fmt::format("job `{}` would have {} instances, more than {}", run.groups[group].name,
-                                                  count, kMaxInstances));
+    return fail(ErrorKind::exhausted, fmt::format("job `{}` would have {} instances, more than {}",
+                                                  run.groups[group].name, count, kMaxInstances));
   }
   if (run.jobs.size() + count > kMaxJobs) {
     return fail(ErrorKind::exhausted, fmt::format("a run has at most {} jobs", kMaxJobs));

@@ -34,8 +34,10 @@ bool extends(const Matrix& matrix, const Combination& combination, const Named<V
 void merge(Combination& into, const Named<Value>& include) {
   for (const auto& [key, value] : include) {
     const auto at = std::find_if(into.begin(), into.end(), [&](const auto& entry) { return entry.first == key; });
-    if (at == into.end()) into.emplace_back(key, value);
-    else at->second = value;
+    if (at == into.end())
+      into.emplace_back(key, value);
+    else
+      at->second = value;
   }
 }
 

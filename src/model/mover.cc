@@ -15,14 +15,10 @@ constexpr std::size_t kMostNamed = 5;
 
 std::string_view past_tense(Ending ending) {
   switch (ending) {
-    case Ending::succeeded:
-      return "succeeded";
-    case Ending::failed:
-      return "failed";
-    case Ending::cancelled:
-      return "was cancelled";
-    case Ending::skipped:
-      return "was skipped";
+    case Ending::succeeded: return "succeeded";
+    case Ending::failed: return "failed";
+    case Ending::cancelled: return "was cancelled";
+    case Ending::skipped: return "was skipped";
   }
   return "ended";
 }
@@ -34,8 +30,9 @@ bool holds_place(JobState state) {
 /// Does the condition ask about the instance? Then it cannot be answered for the group.
 bool asks_about_instance(const Expression& condition) {
   const auto names = names_in(condition);
-  return std::any_of(names.begin(), names.end(),
-                     [](const std::string& name) { return name == "item" || name.starts_with("matrix.") || name.starts_with("env."); });
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == "item" || name.starts_with("matrix.") || name.starts_with("env.");
+  });
 }
 
 }  // namespace
@@ -156,14 +153,16 @@ bool Mover::expand(GroupIndex index) {
 void Mover::decide(JobIndex index) {
   Verdict verdict = verdict_on(run_.jobs[index]);
   const Outcome ends_as = verdict.ends_as.value_or(Outcome::succeeded);
-  const char* what = !verdict.ends_as                  ? "run"
-                     : ends_as == Outcome::skipped     ? "skip"
-                     : ends_as == Outcome::cancelled   ? "cancel"
-                                                       : "reject";
+  const char* what = !verdict.ends_as                ? "run"
+                     : ends_as == Outcome::skipped   ? "skip"
+                     : ends_as == Outcome::cancelled ? "cancel"
+                                                     : "reject";
   if (ends_as == Outcome::rejected) verdict.because.push_back({"rejected", verdict.reason});
   note(run_.jobs[index].name, what, std::move(verdict.because));
-  if (verdict.ends_as) finish(index, ends_as, 0, verdict.reason);
-  else make_runnable(index);
+  if (verdict.ends_as)
+    finish(index, ends_as, 0, verdict.reason);
+  else
+    make_runnable(index);
 }
 
 // --- moving one job on ---
@@ -225,14 +224,18 @@ void Mover::stop(JobIndex index, StopWhy why, Promptness promptness) {
 }
 
 void Mover::account(const Job& job, Group& group) {
-  if (job.outcome == Outcome::succeeded || job.failure_allowed) ++group.succeeded;
-  else if (job.outcome == Outcome::cancelled) ++group.cancelled;
-  else if (job.outcome != Outcome::skipped) ++group.failed;
+  if (job.outcome == Outcome::succeeded || job.failure_allowed)
+    ++group.succeeded;
+  else if (job.outcome == Outcome::cancelled)
+    ++group.cancelled;
+  else if (job.outcome != Outcome::skipped)
+    ++group.failed;
 
   const Outcome counts = job.failure_allowed ? Outcome::succeeded : job.outcome;
   const Outcome worst = worse(run_.outcome, counts);
   if (worst != run_.outcome && exit_code_of(worst) != 0) {
-    run_.reason = fmt::format("job `{}` {}{}{}", job.name, to_string(job.outcome), job.reason.empty() ? "" : ": ", job.reason);
+    run_.reason =
+        fmt::format("job `{}` {}{}{}", job.name, to_string(job.outcome), job.reason.empty() ? "" : ": ", job.reason);
   }
   run_.outcome = worst;
 }
@@ -268,8 +271,10 @@ void Mover::fail_fast(GroupIndex index, const std::string& because_of) {
   for (const JobIndex job : group.jobs) {
     const JobState state = run_.jobs[job].state;
     if (state == JobState::finished) continue;
-    if (state == JobState::starting || state == JobState::running) stop(job, StopWhy::fail_fast, Promptness::graceful);
-    else finish(job, Outcome::cancelled, 0, reason);
+    if (state == JobState::starting || state == JobState::running)
+      stop(job, StopWhy::fail_fast, Promptness::graceful);
+    else
+      finish(job, Outcome::cancelled, 0, reason);
   }
 }
 

@@ -81,7 +81,7 @@ class Mover {
   Run& run_;
   const Time now_;
   Changes changes_;
-  std::vector<GroupIndex> to_decide_;   ///< instead of recursion: a chain of skipped jobs may be long
+  std::vector<GroupIndex> to_decide_;  ///< instead of recursion: a chain of skipped jobs may be long
   std::optional<RunRefused> refused_;
 };
 

@@ -65,7 +65,8 @@ Result<std::vector<std::size_t>> ordered(const Workflow& workflow, const Definit
     for (const std::string& name : definition.depends_on) {
       const auto found = index.find(name);
       if (found == index.end()) {
-        return fail(ErrorKind::invalid, at(definition.place) + fmt::format("job `{}` depends on `{}`: ", definition.name, name) +
+        return fail(ErrorKind::invalid, at(definition.place) +
+                                            fmt::format("job `{}` depends on `{}`: ", definition.name, name) +
                                             unknown_job(workflow, name));
       }
       dependents[found->second].push_back(job);
@@ -79,9 +80,11 @@ Result<std::vector<std::size_t>> ordered(const Workflow& workflow, const Definit
     }
   }
   if (order.size() == workflow.jobs.size()) return order;
-  const auto stuck = std::find_if(open_dependencies.begin(), open_dependencies.end(), [](std::size_t n) { return n > 0; });
+  const auto stuck =
+      std::find_if(open_dependencies.begin(), open_dependencies.end(), [](std::size_t n) { return n > 0; });
   const JobDefinition& definition = workflow.jobs[static_cast<std::size_t>(stuck - open_dependencies.begin())];
-  return fail(ErrorKind::invalid, at(definition.place) + fmt::format("job `{}` depends on itself by way of others", definition.name));
+  return fail(ErrorKind::invalid,
+              at(definition.place) + fmt::format("job `{}` depends on itself by way of others", definition.name));
 }
 
 /// Inputs of the event, and of other events their defaults: an expression may name any input that `on` declares.
@@ -89,7 +92,8 @@ Result<void> take_inputs(Run& run) {
   SW_TRY(run.inputs, check_inputs(declared_inputs(*run.workflow, run.event.kind), run.event.inputs));
   for (const Trigger& trigger : run.workflow->on) {
     for (const auto& [name, input] : trigger.inputs) {
-      const bool known = std::any_of(run.inputs.begin(), run.inputs.end(), [&](const auto& i) { return i.first == name; });
+      const bool known =
+          std::any_of(run.inputs.begin(), run.inputs.end(), [&](const auto& i) { return i.first == name; });
       if (!known) run.inputs.emplace_back(name, input.default_value.value_or(Value{}));
     }
   }
@@ -110,8 +114,10 @@ Result<void> check_matrix_filter(const Run& run) {
         }
       }
     }
-    if (!known) return fail(ErrorKind::invalid, fmt::format("no matrix has the axis `{}`", printable(key, Colour::strip)));
-    if (!found) return fail(ErrorKind::invalid, fmt::format("no job has `{}` = `{}`", key, printable(value, Colour::strip)));
+    if (!known)
+      return fail(ErrorKind::invalid, fmt::format("no matrix has the axis `{}`", printable(key, Colour::strip)));
+    if (!found)
+      return fail(ErrorKind::invalid, fmt::format("no job has `{}` = `{}`", key, printable(value, Colour::strip)));
   }
   return {};
 }
@@ -129,7 +135,8 @@ Result<void> plan_instances(Run& run, GroupIndex index) {
   if (definition.for_each) {
     SW_TRY(const Scope scope, scope_of(run));
     auto found = items_of(*definition.for_each, scope);
-    if (!found) return wrap(std::move(found).error(), at(definition.for_each->place) + fmt::format("job `{}`", definition.name));
+    if (!found)
+      return wrap(std::move(found).error(), at(definition.for_each->place) + fmt::format("job `{}`", definition.name));
     items = std::move(*found);
   }
   auto added = add_instances(run, index, items);
@@ -139,7 +146,8 @@ Result<void> plan_instances(Run& run, GroupIndex index) {
   }
   if (!definition.matrix && !definition.for_each) return {};
   if (definition.matrix && added->empty() && (!items || !items->empty())) {
-    return fail(ErrorKind::invalid, at(definition.matrix->place) + fmt::format("nothing is left of the matrix of job `{}`", definition.name));
+    return fail(ErrorKind::invalid, at(definition.matrix->place) +
+                                        fmt::format("nothing is left of the matrix of job `{}`", definition.name));
   }
   Trace because;
   if (definition.matrix) because.push_back({"matrix", fmt::format("{} instances", added->size())});

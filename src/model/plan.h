@@ -11,9 +11,9 @@
 /// From a definition and an event to a run, and from a job instance to what an attempt is to do. Pure but for Facts.
 namespace slipway::model {
 
-inline constexpr std::size_t kMaxInstances = 1'000;   ///< of one matrix or for_each
-inline constexpr std::size_t kMaxJobs = 20'000;       ///< of one run
-inline constexpr std::size_t kMaxTriggeredJobs = 256; ///< that join one run
+inline constexpr std::size_t kMaxInstances = 1'000;    ///< of one matrix or for_each
+inline constexpr std::size_t kMaxJobs = 20'000;        ///< of one run
+inline constexpr std::size_t kMaxTriggeredJobs = 256;  ///< that join one run
 
 struct PlanRequest {
   RunId id;

@@ -25,34 +25,41 @@ Matrix worked_example() {
 }
 
 TEST(Matrix, IsTheProductMinusExcludePlusInclude) {
-  EXPECT_EQ(names(worked_example()), (std::vector<std::string>{"t (gcc, 17)", "t (gcc, 20)", "t (clang, 20)", "t (gcc, 23, true)"}));
+  EXPECT_EQ(names(worked_example()),
+            (std::vector<std::string>{"t (gcc, 17)", "t (gcc, 20)", "t (clang, 20)", "t (gcc, 23, true)"}));
 }
 
 TEST(Matrix, AnIncludeExtendsTheCombinationsThatItDoesNotContradict) {
   Matrix matrix = worked_example();
   matrix.include = {{{"compiler", text("gcc")}, {"flag", text("f")}}, {{"colour", text("red")}}};
-  EXPECT_EQ(names(matrix), (std::vector<std::string>{"t (gcc, 17, f, red)", "t (gcc, 20, f, red)", "t (clang, 20, red)"}));
+  EXPECT_EQ(names(matrix),
+            (std::vector<std::string>{"t (gcc, 17, f, red)", "t (gcc, 20, f, red)", "t (clang, 20, red)"}));
 }
 
 TEST(Matrix, AnIncludeMayChangeWhatAnotherAddedButNoAxis) {
-  Matrix matrix{.axes = {{"a", {Value{1.0}}}}, .include = {{{"k", text("x")}}, {{"k", text("y")}}, {{"a", Value{2.0}}}, {{"k", text("z")}, {"a", Value{2.0}}}}};
+  Matrix matrix{
+      .axes = {{"a", {Value{1.0}}}},
+      .include = {{{"k", text("x")}}, {{"k", text("y")}}, {{"a", Value{2.0}}}, {{"k", text("z")}, {"a", Value{2.0}}}}};
   EXPECT_EQ(names(matrix), (std::vector<std::string>{"t (1, y)", "t (2)", "t (2, z)"}));
 }
 
 TEST(Matrix, OfIncludesAloneIsTheirList) {
-  EXPECT_EQ(names(Matrix{.include = {{{"a", text("x")}}, {{"a", text("y")}}}}), (std::vector<std::string>{"t (x)", "t (y)"}));
+  EXPECT_EQ(names(Matrix{.include = {{{"a", text("x")}}, {{"a", text("y")}}}}),
+            (std::vector<std::string>{"t (x)", "t (y)"}));
 }
 
 TEST(Matrix, OverTheLimitIsRefusedBeforeItIsBuilt) {
   Matrix matrix;
-  for (int axis = 0; axis < 40; ++axis) matrix.axes.emplace_back("a" + std::to_string(axis), std::vector<Value>(10, text("x")));
+  for (int axis = 0; axis < 40; ++axis)
+    matrix.axes.emplace_back("a" + std::to_string(axis), std::vector<Value>(10, text("x")));
   EXPECT_EQ(combinations(matrix).error().kind, ErrorKind::exhausted);
 }
 
 TEST(Plan, NamesInstancesOfForEachAndKeepsEqualItemsApart) {
   JobDefinition deploy = job("deploy");
   deploy.for_each = ForEach{.in = std::vector<Value>{text("eu"), text("us"), text("eu")}};
-  EXPECT_EQ(names(planned(workflow({deploy})).value()), (std::vector<std::string>{"deploy (eu)", "deploy (us)", "deploy (eu) #2"}));
+  EXPECT_EQ(names(planned(workflow({deploy})).value()),
+            (std::vector<std::string>{"deploy (eu)", "deploy (us)", "deploy (eu) #2"}));
 }
 
 TEST(Plan, RefusesCyclesUnknownDependenciesAndDoubleNames) {
@@ -67,14 +74,16 @@ TEST(Plan, RefusesCyclesUnknownDependenciesAndDoubleNames) {
 TEST(Plan, OnlyTheJobsAskedForWithOrWithoutWhatTheyDependOn) {
   const Workflow definition = workflow({job("a"), job("b", {"a"}), job("c", {"b"}), job("d")});
   EXPECT_EQ(names(planned(definition, {.only_jobs = {"b"}}).value()), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(names(planned(definition, {.only_jobs = {"b"}, .with_dependencies = false}).value()), std::vector<std::string>{"b"});
+  EXPECT_EQ(names(planned(definition, {.only_jobs = {"b"}, .with_dependencies = false}).value()),
+            std::vector<std::string>{"b"});
   EXPECT_FALSE(planned(definition, {.only_jobs = {"x"}}));
 }
 
 TEST(Plan, OneInstanceOfAMatrixByNameOrByValue) {
   const Workflow definition = workflow({matrix_job("t", {text("a"), text("b")}), job("z")});
   EXPECT_EQ(names(planned(definition, {.only_jobs = {"t (b)"}}).value()), std::vector<std::string>{"t (b)"});
-  EXPECT_EQ(names(planned(definition, {.only_matrix = {{"x", "a"}}}).value()), (std::vector<std::string>{"t (a)", "z"}));
+  EXPECT_EQ(names(planned(definition, {.only_matrix = {{"x", "a"}}}).value()),
+            (std::vector<std::string>{"t (a)", "z"}));
   EXPECT_FALSE(planned(definition, {.only_jobs = {"t (c)"}}));
   EXPECT_FALSE(planned(definition, {.only_matrix = {{"x", "q"}}}));
   EXPECT_FALSE(planned(definition, {.only_matrix = {{"y", "a"}}}));
@@ -99,8 +108,12 @@ TEST(Resolve, FillsInEveryDefault) {
 
 TEST(Resolve, MergesTheEnvironmentInOrder) {
   Workflow definition = workflow({job("t")});
-  definition.env = {{"A", Template::of("workflow")}, {"B", Template::of("workflow")}, {"C", Template::of("workflow")}, {"D", Template::of("workflow")}};
-  definition.presets["p"] = {{"B", Template::of("preset")}, {"C", Template::of("preset")}, {"D", Template::of("preset")}};
+  definition.env = {{"A", Template::of("workflow")},
+                    {"B", Template::of("workflow")},
+                    {"C", Template::of("workflow")},
+                    {"D", Template::of("workflow")}};
+  definition.presets["p"] = {
+      {"B", Template::of("preset")}, {"C", Template::of("preset")}, {"D", Template::of("preset")}};
   definition.jobs[0].presets = {"p"};
   definition.jobs[0].env = {{"C", Template::of("job")}, {"D", Template::of("job")}, {"E", hole({"env", "C"})}};
   definition.jobs[0].steps[0].env = {{"F", hole({"env", "D"})}};
@@ -112,7 +125,11 @@ TEST(Resolve, MergesTheEnvironmentInOrder) {
 TEST(Resolve, KnowsMatrixItemEventAndRun) {
   JobDefinition definition = matrix_job("t", {text("gcc")});
   definition.for_each = ForEach{.in = std::vector<Value>{text("eu")}, .as = "REGION"};
-  definition.env = {{"X", hole({"matrix", "x"})}, {"I", hole({"item"})}, {"B", hole({"branch"})}, {"R", hole({"run", "id"})}, {"N", hole({"run", "attempt"})}};
+  definition.env = {{"X", hole({"matrix", "x"})},
+                    {"I", hole({"item"})},
+                    {"B", hole({"branch"})},
+                    {"R", hole({"run", "id"})},
+                    {"N", hole({"run", "attempt"})}};
   const JobSpec spec = resolved(workflow({definition}));
   EXPECT_EQ(spec.job, "t (gcc, eu)");
   EXPECT_EQ(spec.env, (Variables{{"REGION", "eu"}, {"X", "gcc"}, {"I", "eu"}, {"B", "main"}, {"R", "r"}, {"N", "1"}}));
@@ -157,7 +174,9 @@ TEST(Resolve, LateMembersAreSettledPerInstance) {
 
 TEST(Foreseen, SaysNoWhereNothingCanMakeItYes) {
   Trace trace;
-  const auto run = planned(workflow({job("a", {}, equals(name({"branch"}), literal(text("dev")))), job("b", {}, call("always"))})).value();
+  const auto run =
+      planned(workflow({job("a", {}, equals(name({"branch"}), literal(text("dev")))), job("b", {}, call("always"))}))
+          .value();
   EXPECT_EQ(foreseen(run, 0, trace), false);
   EXPECT_EQ(foreseen(run, 1, trace), std::nullopt);
 }

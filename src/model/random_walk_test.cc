@@ -39,10 +39,13 @@ class Walk {
       for (int d = 0; d < i; ++d) {
         if (maybe(15)) definition.depends_on.push_back("j" + std::to_string(d));
       }
-      if (maybe(30)) definition.matrix = Matrix{.axes = {{"x", {Value{1.0}, Value{2.0}, Value{3.0}}}}, .fail_fast = maybe(50)};
+      if (maybe(30))
+        definition.matrix = Matrix{.axes = {{"x", {Value{1.0}, Value{2.0}, Value{3.0}}}}, .fail_fast = maybe(50)};
       if (definition.matrix && maybe(50)) definition.matrix->max_parallel = 1 + any(2);
-      if (maybe(10)) definition.condition = call("always");
-      else if (maybe(10)) definition.condition = call("any_failed");
+      if (maybe(10))
+        definition.condition = call("always");
+      else if (maybe(10))
+        definition.condition = call("any_failed");
       definition.continue_on_error = maybe(15);
       if (maybe(20)) definition.concurrency = Concurrency{Template::of("g"), static_cast<Concurrency::Policy>(any(3))};
       if (maybe(50)) definition.retry = Retry{.attempts = any(3), .on = {Outcome::infra_failed, Outcome::failed}};
@@ -65,15 +68,18 @@ class Walk {
     return given_[static_cast<std::size_t>(any(static_cast<int>(given_.size())))];  // ended ones too: late reports
   }
   AttemptReport some_report() {
-    constexpr std::array kOutcomes = {Outcome::succeeded, Outcome::succeeded,    Outcome::succeeded, Outcome::failed,
-                                      Outcome::timed_out, Outcome::infra_failed, Outcome::cancelled, Outcome::out_of_memory};
-    AttemptReport report{.attempt = some_attempt(), .outcome = kOutcomes[static_cast<std::size_t>(any(kOutcomes.size()))]};
+    constexpr std::array kOutcomes = {Outcome::succeeded, Outcome::succeeded,    Outcome::succeeded,
+                                      Outcome::failed,    Outcome::timed_out,    Outcome::infra_failed,
+                                      Outcome::cancelled, Outcome::out_of_memory};
+    AttemptReport report{.attempt = some_attempt(),
+                         .outcome = kOutcomes[static_cast<std::size_t>(any(kOutcomes.size()))]};
     if (maybe(50)) report.outputs["list"] = maybe(80) ? "a\nb" : "[broken";
     return report;
   }
   TriggerRequested some_trigger() {
     const std::string asked = "t" + std::to_string(any(5));
-    auto definition = std::make_shared<JobDefinition>(job(asked, maybe(50) ? std::vector<std::string>{"j0"} : std::vector<std::string>{}));
+    auto definition = std::make_shared<JobDefinition>(
+        job(asked, maybe(50) ? std::vector<std::string>{"j0"} : std::vector<std::string>{}));
     return {some_attempt(), "", {{asked, maybe(90) ? definition : nullptr, "", asked}}};
   }
 
@@ -86,7 +92,10 @@ class Walk {
       case 2: return take(on_event(run_, GroupEntered{some_job()}, now_));  // out of turn: tolerated
       case 3: return take(on_event(run_, JobSuperseded{some_job(), "newer"}, now_));
       case 4:
-        if (maybe(10)) return take(on_event(run_, CancelRequested{StopWhy::by_user, maybe(30) ? Promptness::at_once : Promptness::graceful, "c"}, now_));
+        if (maybe(10))
+          return take(on_event(
+              run_, CancelRequested{StopWhy::by_user, maybe(30) ? Promptness::at_once : Promptness::graceful, "c"},
+              now_));
         return;
       case 5:
       case 6: return take(on_event(run_, Tick{}, now_));
@@ -124,7 +133,9 @@ class Walk {
       EXPECT_EQ(is_live, !each.attempt.empty() && run_.job_by_attempt.contains(each.attempt)) << each.name;
       EXPECT_EQ(each.state == JobState::finished, told_.contains(each.name)) << each.name;
       EXPECT_LE(each.attempts, each.retry.attempts + 1) << each.name;
-      EXPECT_EQ(each.state == JobState::backing_off, run_.retries.contains({each.retry_at, run_.job_by_name.at(each.name)})) << each.name;
+      EXPECT_EQ(each.state == JobState::backing_off,
+                run_.retries.contains({each.retry_at, run_.job_by_name.at(each.name)}))
+          << each.name;
     }
     EXPECT_EQ(live, run_.active);
     EXPECT_EQ(live, run_.job_by_attempt.size());
@@ -157,7 +168,8 @@ class Walk {
       for (const EnterGroup& enter : std::exchange(enters_, {})) take(on_event(run_, GroupEntered{enter.job}, now_));
       while (has_ready(run_)) start();
       const auto live = run_.job_by_attempt;
-      for (const auto& [attempt, index] : live) take(on_event(run_, AttemptEnded{{.attempt = attempt, .outcome = Outcome::succeeded}, {}}, now_));
+      for (const auto& [attempt, index] : live)
+        take(on_event(run_, AttemptEnded{{.attempt = attempt, .outcome = Outcome::succeeded}, {}}, now_));
     }
     EXPECT_EQ(run_.state, RunState::finished);
     check();

@@ -13,8 +13,10 @@ constexpr Duration kDefaultTimeout = std::chrono::hours(1);
 /// Sets a variable where it stands, or appends it.
 void set(Variables& variables, const std::string& name, const std::string& value) {
   const auto at = std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.first == name; });
-  if (at == variables.end()) variables.emplace_back(name, value);
-  else at->second = value;
+  if (at == variables.end())
+    variables.emplace_back(name, value);
+  else
+    at->second = value;
 }
 
 /// The job's environment: its names in order, its values as `scope` already has them.
@@ -39,7 +41,8 @@ Result<std::string> expanded(const Template& text, const Scope& scope, std::stri
   return value;
 }
 
-Result<std::vector<std::string>> expanded(const std::vector<Template>& texts, const Scope& scope, std::string_view what) {
+Result<std::vector<std::string>> expanded(const std::vector<Template>& texts, const Scope& scope,
+                                          std::string_view what) {
   std::vector<std::string> values;
   values.reserve(texts.size());
   for (const Template& text : texts) {
@@ -71,7 +74,8 @@ Result<std::vector<std::size_t>> step_indexes(const JobDefinition& definition, c
   for (const std::string& name : *step.depends_on) {
     const auto at = std::find_if(definition.steps.begin(), definition.steps.end(),
                                  [&](const StepDefinition& other) { return other.name == name; });
-    if (at == definition.steps.end()) return fail(ErrorKind::invalid, fmt::format("there is no step `{}` to depend on", name));
+    if (at == definition.steps.end())
+      return fail(ErrorKind::invalid, fmt::format("there is no step `{}` to depend on", name));
     indexes.push_back(static_cast<std::size_t>(at - definition.steps.begin()));
   }
   return indexes;
@@ -157,7 +161,8 @@ Result<void> resolve_passed_on(const Run& run, const Group& group, const Scope& 
 
 /// The answer that holds whatever jobs will do; no value: it depends on them.
 std::optional<bool> known_answer(const ExpressionPtr& simple, const Scope& scope, Trace& trace) {
-  if (const auto* both = std::get_if<Binary>(&simple->node); both != nullptr && both->op == BinaryOperator::logical_and) {
+  if (const auto* both = std::get_if<Binary>(&simple->node);
+      both != nullptr && both->op == BinaryOperator::logical_and) {
     const auto left = known_answer(both->left, scope, trace);
     if (left == false) return false;
     const auto right = known_answer(both->right, scope, trace);

@@ -19,22 +19,14 @@ constexpr std::array<std::pair<JobState, std::string_view>, 7> kJobStates = {{
 /// The more it counts, the higher.
 int weight(Outcome outcome) {
   switch (outcome) {
-    case Outcome::skipped:
-      return 0;
-    case Outcome::succeeded:
-      return 1;
-    case Outcome::cancelled:
-      return 2;
-    case Outcome::timed_out:
-      return 3;
-    case Outcome::out_of_memory:
-      return 4;
-    case Outcome::failed:
-      return 5;
-    case Outcome::infra_failed:
-      return 6;
-    case Outcome::rejected:
-      return 7;
+    case Outcome::skipped: return 0;
+    case Outcome::succeeded: return 1;
+    case Outcome::cancelled: return 2;
+    case Outcome::timed_out: return 3;
+    case Outcome::out_of_memory: return 4;
+    case Outcome::failed: return 5;
+    case Outcome::infra_failed: return 6;
+    case Outcome::rejected: return 7;
   }
   return 0;
 }
@@ -57,12 +49,9 @@ std::optional<JobState> job_state_of(std::string_view text) {
 
 std::string_view to_string(RunState state) {
   switch (state) {
-    case RunState::planned:
-      return "planned";
-    case RunState::running:
-      return "running";
-    case RunState::finished:
-      return "finished";
+    case RunState::planned: return "planned";
+    case RunState::running: return "running";
+    case RunState::finished: return "finished";
   }
   return "unknown";
 }
@@ -76,14 +65,10 @@ std::optional<RunState> run_state_of(std::string_view text) {
 
 std::string_view to_string(StopWhy why) {
   switch (why) {
-    case StopWhy::by_user:
-      return "by_user";
-    case StopWhy::timeout:
-      return "timeout";
-    case StopWhy::fail_fast:
-      return "fail_fast";
-    case StopWhy::superseded:
-      return "superseded";
+    case StopWhy::by_user: return "by_user";
+    case StopWhy::timeout: return "timeout";
+    case StopWhy::fail_fast: return "fail_fast";
+    case StopWhy::superseded: return "superseded";
   }
   return "unknown";
 }
@@ -97,19 +82,13 @@ Ending ending_of_group(const Group& group) {
 int exit_code_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::succeeded:
-    case Outcome::skipped:
-      return 0;
+    case Outcome::skipped: return 0;
     case Outcome::failed:
-    case Outcome::out_of_memory:
-      return 1;
-    case Outcome::rejected:
-      return 2;
-    case Outcome::cancelled:
-      return 3;
-    case Outcome::infra_failed:
-      return 5;
-    case Outcome::timed_out:
-      return 124;
+    case Outcome::out_of_memory: return 1;
+    case Outcome::rejected: return 2;
+    case Outcome::cancelled: return 3;
+    case Outcome::infra_failed: return 5;
+    case Outcome::timed_out: return 124;
   }
   return 1;
 }

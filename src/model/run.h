@@ -16,60 +16,40 @@
 #include "model/definition.h"
 #include "model/event.h"
 #include "model/job_spec.h"
+#include "model/states.h"
 
 /// A run and its jobs as values. `plan.h` makes a run, `transitions.h` moves it on; nothing else changes one.
 namespace slipway::model {
-
-/// Where a job instance is. The one table of states; docs/states.md shows the same with its reasons.
-///
-/// | state      | means                                              | leaves by                                    |
-/// | waiting    | something it depends on has not ended              | the last dependency's end → ready, finished   |
-/// | held       | decided to run; its matrix is at max_parallel, or  | a place is free → ready;                      |
-/// |            | its concurrency group is taken                     | cancelled, fail_fast → finished               |
-/// | ready      | in the queue for a slot                            | start_next → starting; cancelled → finished   |
-/// | starting   | an attempt was given to an executor                | AttemptStarted → running; as running          |
-/// | running    | the executor said that it runs                     | AttemptFinished → backing_off or finished     |
-/// | backing_off| the last attempt failed, another will follow       | Tick at retry_at → held, ready; cancelled     |
-/// | finished   | has its outcome                                    | never                                         |
-enum class JobState { waiting, held, ready, starting, running, backing_off, finished };
-std::string_view to_string(JobState state);
-std::optional<JobState> job_state_of(std::string_view text);
-
-/// Why an attempt is stopped.
-enum class StopWhy { by_user, timeout, fail_fast, superseded };
-std::string_view to_string(StopWhy why);
-/// at_once: no grace.
-enum class Promptness { graceful, at_once };
 
 using JobIndex = std::uint32_t;
 using GroupIndex = std::uint32_t;
 
 /// One instance of a job definition.
 struct Job {
-  std::string name;      ///< `test (gcc, 17)`: unique in the run
+  std::string name;  ///< `test (gcc, 17)`: unique in the run
   GroupIndex group = 0;
   Named<Value> matrix;
   std::optional<Value> item;
 
-  bool continue_on_error = false;      ///< these two are the definition's, with expressions settled once it starts
+  bool continue_on_error = false;  ///< these two are the definition's, with expressions settled once it starts
   Retry retry;
 
   JobState state = JobState::waiting;
   Outcome outcome = Outcome::skipped;  ///< only when finished
   int exit_code = 0;
   std::string reason;
-  bool failure_allowed = false;        ///< continue_on_error made a failure of it harmless
-  int attempts = 0;                    ///< started so far
-  AttemptId attempt;                   ///< the latest; reports of others are fenced off
-  std::string journal_path;            ///< of the latest attempt, once it runs
-  std::optional<StopWhy> stopping;     ///< the attempt was told to end
-  std::string concurrency_group;       ///< that it waits for or is in; empty: none
+  bool failure_allowed = false;     ///< continue_on_error made a failure of it harmless
+  int attempts = 0;                 ///< started so far
+  AttemptId attempt;                ///< the latest; reports of others are fenced off
+  std::string journal_path;         ///< of the latest attempt, once it runs
+  std::optional<StopWhy> stopping;  ///< the attempt was told to end
+  std::string concurrency_group;    ///< that it waits for or is in; empty: none
   Time started{}, finished{}, retry_at{};
-  Time attempt_started{};              ///< the latest
+  Time attempt_started{};  ///< the latest
   std::map<std::string, std::string> outputs;
   struct Asked {
-    int total = 0;         ///< jobs asked for by this text, by any attempt
-    int by_attempt = 0;    ///< of these by the present attempt
+    int total = 0;       ///< jobs asked for by this text, by any attempt
+    int by_attempt = 0;  ///< of these by the present attempt
   };
   std::map<std::string, Asked> asked;  ///< triggers by their JSON, so that a repeat of the report does nothing
 };
@@ -77,18 +57,18 @@ struct Job {
 /// All instances of one definition: what `depends_on` names.
 struct Group {
   std::shared_ptr<const JobDefinition> definition;  ///< shares the workflow's life
-  std::string name;                      ///< as `depends_on` names it
+  std::string name;                                 ///< as `depends_on` names it
   std::vector<GroupIndex> depends_on, dependents;
   std::vector<JobIndex> jobs;
-  std::uint32_t dependencies_open = 0;   ///< dependencies that have not ended
-  std::uint32_t dependencies_bad = 0;    ///< of those that ended, how many not as succeeded
-  std::uint32_t open = 0;                ///< instances that have not finished
-  std::uint32_t active = 0;              ///< instances ready, starting or running: matrix.max_parallel counts them
+  std::uint32_t dependencies_open = 0;  ///< dependencies that have not ended
+  std::uint32_t dependencies_bad = 0;   ///< of those that ended, how many not as succeeded
+  std::uint32_t open = 0;               ///< instances that have not finished
+  std::uint32_t active = 0;             ///< instances ready, starting or running: matrix.max_parallel counts them
   std::uint32_t failed = 0, cancelled = 0, succeeded = 0;  ///< of the finished
-  bool expands_later = false;            ///< for_each over an expression: no instances until its dependencies end
+  bool expands_later = false;  ///< for_each over an expression: no instances until its dependencies end
   bool ended = false;
   bool fail_fast_fired = false;
-  std::deque<JobIndex> held;             ///< waiting for a place in the matrix, in order
+  std::deque<JobIndex> held;  ///< waiting for a place in the matrix, in order
 };
 
 /// As conditions see a group that has ended: failed if one instance failed, else cancelled if one was, else succeeded
@@ -97,16 +77,16 @@ Ending ending_of_group(const Group& group);
 
 /// What the user or the server asks of one run, beyond the definition.
 struct RunOptions {
-  Variables env;                         ///< above the job's own env, below a step's
-  std::string image;                     ///< in place of every job's; empty: none
-  std::string default_image = "host";    ///< where neither job nor defaults name one
-  Resources default_resources;           ///< where the job says nothing
-  std::vector<std::string> only_jobs;    ///< by definition or instance name; empty: all
-  bool with_dependencies = true;         ///< of only_jobs
-  std::map<std::string, std::string> only_matrix;  ///< keeps only instances with these values
-  bool follow_triggers = false;          ///< jobs asked for become part of the run
-  std::optional<std::uint32_t> max_parallel;       ///< jobs of this run at a time
-  Duration cancel_grace = std::chrono::minutes(5); ///< how long `always` jobs may go on after a cancellation
+  Variables env;                                    ///< above the job's own env, below a step's
+  std::string image;                                ///< in place of every job's; empty: none
+  std::string default_image = "host";               ///< where neither job nor defaults name one
+  Resources default_resources;                      ///< where the job says nothing
+  std::vector<std::string> only_jobs;               ///< by definition or instance name; empty: all
+  bool with_dependencies = true;                    ///< of only_jobs
+  std::map<std::string, std::string> only_matrix;   ///< keeps only instances with these values
+  bool follow_triggers = false;                     ///< jobs asked for become part of the run
+  std::optional<std::uint32_t> max_parallel;        ///< jobs of this run at a time
+  Duration cancel_grace = std::chrono::minutes(5);  ///< how long `always` jobs may go on after a cancellation
   bool may_write_trusted_cache = false;
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< of a step
 };
@@ -118,43 +98,39 @@ struct Decision {
   Trace because;
 };
 
-enum class RunState { planned, running, finished };
-std::string_view to_string(RunState state);
-std::optional<RunState> run_state_of(std::string_view text);
-
 /// One execution of a workflow. Copied never, moved freely; owned by one thread.
 struct Run {
   RunId id;
-  std::int64_t number = 0;               ///< counts per project; 0: not stored yet
+  std::int64_t number = 0;  ///< counts per project; 0: not stored yet
   std::shared_ptr<const Workflow> workflow;
   Event event;
   Named<Value> inputs;
   RunOptions options;
-  std::shared_ptr<const Facts> facts;    ///< null: hash() and changed() are errors
+  std::shared_ptr<const Facts> facts;  ///< null: hash() and changed() are errors
 
   RunState state = RunState::planned;
-  Outcome outcome = Outcome::skipped;    ///< the worst so far of what counts; final when finished
+  Outcome outcome = Outcome::skipped;  ///< the worst so far of what counts; final when finished
   int exit_code = 0;
   std::string reason;
   Time created{}, started{}, finished{};
-  std::optional<StopWhy> cancelling;     ///< set once, by the first CancelRequested
+  std::optional<StopWhy> cancelling;  ///< set once, by the first CancelRequested
   std::string cancel_reason;
   Time cancel_deadline{};
   bool cancelled_at_once = false;
 
-  std::vector<Job> jobs;                 ///< grows (for_each, triggers), never shrinks
+  std::vector<Job> jobs;  ///< grows (for_each, triggers), never shrinks
   std::vector<Group> groups;
-  std::vector<Decision> decisions;       ///< of the planner; later ones come with the transitions
+  std::vector<Decision> decisions;  ///< of the planner; later ones come with the transitions
 
   // Indexes, so that an event costs what it changes and not what the run holds.
   std::unordered_map<std::string, GroupIndex> group_by_name;
   std::unordered_map<std::string, JobIndex> job_by_name;
   std::unordered_map<AttemptId, JobIndex> job_by_attempt;  ///< attempts that have not ended
-  std::deque<JobIndex> ready;            ///< entries whose job has left the state `ready` are stale: skipped
+  std::deque<JobIndex> ready;  ///< entries whose job has left the state `ready` are stale: skipped
   std::set<std::pair<Time, JobIndex>> retries;
   std::uint32_t groups_open = 0;
-  std::uint32_t triggered = 0;           ///< groups that triggers added
-  std::uint32_t active = 0;              ///< starting or running
+  std::uint32_t triggered = 0;  ///< groups that triggers added
+  std::uint32_t active = 0;     ///< starting or running
 };
 
 /// The exit code of `slipway run` for one outcome: 0 succeeded or skipped · 1 failed, out of memory · 2 rejected ·

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::size_t kShortSha = 7;
 
-void put(Scope& scope, std::string name, std::string text) { scope.values.insert_or_assign(std::move(name), Value{std::move(text)}); }
+void put(Scope& scope, std::string name, std::string text) {
+  scope.values.insert_or_assign(std::move(name), Value{std::move(text)});
+}
 
 void put_event(Scope& scope, const Event& event) {
   put(scope, "branch", event.branch);
@@ -99,7 +101,8 @@ Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose) {
   put_outputs(scope, run, group, purpose);
   for (const std::string& preset : definition.presets) {
     const auto at = run.workflow->presets.find(preset);
-    if (at == run.workflow->presets.end()) return fail(ErrorKind::invalid, fmt::format("there is no preset `{}`", preset));
+    if (at == run.workflow->presets.end())
+      return fail(ErrorKind::invalid, fmt::format("there is no preset `{}`", preset));
     SW_CHECK(put_env(scope, at->second));
   }
   if (job.item && definition.for_each) {

@@ -63,7 +63,9 @@ void Mover::apply(const RunBegins&) {
   run_.state = RunState::running;
   run_.started = now_;
   changes_.run_changed = true;
-  RunStarted notice{run_.id, run_.workflow->name, std::string(to_string(run_.event.kind)), run_.event.branch, run_.event.sha, {}, now_};
+  RunStarted notice{
+      run_.id, run_.workflow->name, std::string(to_string(run_.event.kind)), run_.event.branch, run_.event.sha, {},
+      now_};
   notice.jobs.reserve(run_.jobs.size());
   for (JobIndex job = 0; job < run_.jobs.size(); ++job) {
     notice.jobs.push_back(run_.jobs[job].name);
@@ -114,8 +116,7 @@ void Mover::cancel_job(JobIndex index, Promptness promptness) {
   const ExpressionPtr& condition = definition_of(job).condition;
   const bool spared = promptness == Promptness::graceful && condition && may_hold_when_cancelled(*condition);
   switch (job.state) {
-    case JobState::finished:
-      return;
+    case JobState::finished: return;
     case JobState::waiting:  // gracefully: decided in its turn, which `always` survives
       if (promptness == Promptness::at_once) finish(index, Outcome::cancelled, 0, run_.cancel_reason);
       return;
@@ -127,9 +128,7 @@ void Mover::cancel_job(JobIndex index, Promptness promptness) {
     case JobState::ready:
       if (!spared) finish(index, Outcome::cancelled, 0, run_.cancel_reason);
       return;
-    case JobState::backing_off:
-      finish(index, Outcome::cancelled, 0, run_.cancel_reason);
-      return;
+    case JobState::backing_off: finish(index, Outcome::cancelled, 0, run_.cancel_reason); return;
   }
 }
 
@@ -157,15 +156,18 @@ void Mover::apply(const GroupEntered& event) {
 
 void Mover::apply(const GroupRefused& event) {
   if (event.job >= run_.jobs.size() || run_.jobs[event.job].state != JobState::held) return;
-  note(run_.jobs[event.job].name, event.outcome == Outcome::rejected ? "reject" : "cancel", {{"concurrency", event.reason}});
+  note(run_.jobs[event.job].name, event.outcome == Outcome::rejected ? "reject" : "cancel",
+       {{"concurrency", event.reason}});
   finish(event.job, event.outcome, 0, event.reason);
 }
 
 void Mover::apply(const JobSuperseded& event) {
   if (event.job >= run_.jobs.size() || run_.jobs[event.job].state == JobState::finished) return;
   note(run_.jobs[event.job].name, "cancel", {{"concurrency", event.reason}});
-  if (is_live(run_.jobs[event.job].state)) stop(event.job, StopWhy::superseded, Promptness::graceful);
-  else finish(event.job, Outcome::cancelled, 0, event.reason);
+  if (is_live(run_.jobs[event.job].state))
+    stop(event.job, StopWhy::superseded, Promptness::graceful);
+  else
+    finish(event.job, Outcome::cancelled, 0, event.reason);
 }
 
 // --- attempts ---
@@ -280,11 +282,13 @@ void Mover::take_triggers(JobIndex index, const TriggerRequested& request) {
   for (const AskedJob& asked : request.jobs) {
     auto& texts = run_.jobs[index].asked;
     if (texts.size() >= kMaxAskedTexts && !texts.contains(asked.json)) {
-      notify(Triggered{run_.id, run_.jobs[index].name, asked.name, asked.json, false, "this job asked for too many jobs"});
+      notify(
+          Triggered{run_.id, run_.jobs[index].name, asked.name, asked.json, false, "this job asked for too many jobs"});
       return;
     }
     Job::Asked& known = run_.jobs[index].asked[asked.json];
-    if (++known.by_attempt <= known.total) continue;  // the report repeats what was asked live, a retry what came before
+    if (++known.by_attempt <= known.total)
+      continue;  // the report repeats what was asked live, a retry what came before
     known.total = known.by_attempt;
     const std::optional<std::string> problem = join_run(index, asked, renamed);
     notify(Triggered{run_.id, run_.jobs[index].name, asked.name, asked.json, !problem, problem.value_or("")});
@@ -297,7 +301,8 @@ std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
   if (!asked.definition) return asked.problem;
   if (!run_.options.follow_triggers) return "triggers are not followed in this run";
   if (run_.cancelling) return "the run is being cancelled";
-  if (run_.triggered >= kMaxTriggeredJobs) return fmt::format("triggers add at most {} jobs to a run", kMaxTriggeredJobs);
+  if (run_.triggered >= kMaxTriggeredJobs)
+    return fmt::format("triggers add at most {} jobs to a run", kMaxTriggeredJobs);
   std::string name = asked.name;
   for (int i = 2; run_.group_by_name.contains(name) || run_.job_by_name.contains(name); ++i) {
     name = fmt::format("{} ({})", asked.name, i);
@@ -305,7 +310,8 @@ std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
   std::vector<std::string> depends_on = asked.definition->depends_on;
   for (std::string& dependency : depends_on) {
     // The latest of that name in the same trigger is meant, under the name that it got.
-    const auto at = std::find_if(renamed.rbegin(), renamed.rend(), [&](const auto& r) { return r.first == dependency; });
+    const auto at =
+        std::find_if(renamed.rbegin(), renamed.rend(), [&](const auto& r) { return r.first == dependency; });
     if (at != renamed.rend()) dependency = at->second;
   }
   auto group = add_group(run_, asked.definition, name, std::move(depends_on));

@@ -23,7 +23,7 @@ struct AskedJob {
   std::string name;
   std::shared_ptr<const JobDefinition> definition;  ///< null: `problem` says why there is none
   std::string problem;
-  std::string json;                                 ///< as it was given
+  std::string json;  ///< as it was given
 };
 /// A running attempt asks for more jobs. They join the run when RunOptions.follow_triggers says so.
 struct TriggerRequested {
@@ -97,8 +97,8 @@ using Effect = std::variant<StartAttempt, StopAttempt, WakeAt, Notify, EnterGrou
 
 /// What one event did. `changed` may name a job twice.
 struct Changes {
-  std::vector<Effect> effects;           ///< in order
-  std::vector<JobIndex> changed;         ///< jobs to be persisted
+  std::vector<Effect> effects;    ///< in order
+  std::vector<JobIndex> changed;  ///< jobs to be persisted
   std::vector<Decision> decisions;
   bool run_changed = false;
 

@@ -55,7 +55,8 @@ TEST(Conditions, FollowRuleSix) {
 }
 
 TEST(Conditions, ASkippedDependencyIsNoSuccess) {
-  Player player({job("a", {}, equals(name({"branch"}), literal(text("dev")))), job("b", {"a"}), job("c", {"b"}, call("any_failed"))});
+  Player player({job("a", {}, equals(name({"branch"}), literal(text("dev")))), job("b", {"a"}),
+                 job("c", {"b"}, call("any_failed"))});
   player.play();
   EXPECT_EQ(player.outcome("b"), Outcome::skipped);
   EXPECT_EQ(player.outcome("c"), Outcome::skipped);
@@ -74,7 +75,8 @@ TEST(Run, AnAllowedFailureDoesNotSpread) {
 }
 
 TEST(Run, ExitCodeIsOfTheFirstThatCounts) {
-  const std::vector<Outcome> order = {Outcome::rejected, Outcome::infra_failed, Outcome::failed, Outcome::timed_out, Outcome::cancelled, Outcome::succeeded};
+  const std::vector<Outcome> order = {Outcome::rejected,  Outcome::infra_failed, Outcome::failed,
+                                      Outcome::timed_out, Outcome::cancelled,    Outcome::succeeded};
   for (std::size_t i = 0; i + 1 < order.size(); ++i) {
     JobDefinition a = job("a"), b = job("b");
     a.retry = b.retry = Retry{.attempts = 0};
@@ -130,10 +132,11 @@ TEST(Run, AFinishedRunIgnoresEverything) {
   Player player({job("a")});
   player.play();
   const AttemptId attempt = player.attempt("a");
-  for (const RunEvent& event : {RunEvent{RunBegins{}}, RunEvent{RunRefused{}}, RunEvent{AttemptRuns{attempt, "x"}},
-                                RunEvent{AttemptEnded{{.attempt = attempt}, {}}}, RunEvent{TriggerRequested{attempt, "{}", {}}},
-                                RunEvent{CancelRequested{}}, RunEvent{GroupEntered{0}}, RunEvent{GroupRefused{}},
-                                RunEvent{JobSuperseded{0, ""}}, RunEvent{Tick{}}}) {
+  for (const RunEvent& event :
+       {RunEvent{RunBegins{}}, RunEvent{RunRefused{}}, RunEvent{AttemptRuns{attempt, "x"}},
+        RunEvent{AttemptEnded{{.attempt = attempt}, {}}}, RunEvent{TriggerRequested{attempt, "{}", {}}},
+        RunEvent{CancelRequested{}}, RunEvent{GroupEntered{0}}, RunEvent{GroupRefused{}},
+        RunEvent{JobSuperseded{0, ""}}, RunEvent{Tick{}}}) {
     const Changes changes = player.feed(event);
     EXPECT_TRUE(changes.effects.empty() && changes.changed.empty() && !changes.run_changed) << event.index();
   }
@@ -177,7 +180,8 @@ TEST(Run, MaxParallelBoundsTheWholeRun) {
 }
 
 TEST(Cancel, StopsWhatRunsAndLetsAlwaysJobsFollow) {
-  Player player({job("a"), job("b", {"a"}), job("tidy", {"a"}, call("always")), job("failed", {"a"}, call("any_failed"))});
+  Player player(
+      {job("a"), job("b", {"a"}), job("tidy", {"a"}, call("always")), job("failed", {"a"}, call("any_failed"))});
   player.start_all();
   player.feed(CancelRequested{StopWhy::by_user, Promptness::graceful, "enough"});
   player.feed(CancelRequested{});
@@ -245,13 +249,16 @@ TEST(ForEach, OverOutputsGetsItsInstancesWhenTheyAreKnown) {
   player.start_all();
   player.end("list", Outcome::succeeded, {{"regions", R"(["eu", "u\"s", 3])"}});
   player.play();
-  EXPECT_EQ(player.told<JobsAdded>().at(0).jobs, (std::vector<std::string>{"deploy (eu)", "deploy (u\"s)", "deploy (3)"}));
+  EXPECT_EQ(player.told<JobsAdded>().at(0).jobs,
+            (std::vector<std::string>{"deploy (eu)", "deploy (u\"s)", "deploy (3)"}));
   EXPECT_EQ(player.outcome("after"), Outcome::succeeded);
 }
 
 TEST(ForEach, ThatCannotBeExpandedIsRejectedOrSkippedUnderItsOwnName) {
-  for (const auto& [outcome, value, expected] : std::vector<std::tuple<Outcome, std::string, Outcome>>{
-           {Outcome::failed, "[]", Outcome::skipped}, {Outcome::succeeded, "[1,", Outcome::rejected}, {Outcome::succeeded, "[{}]", Outcome::rejected}}) {
+  for (const auto& [outcome, value, expected] :
+       std::vector<std::tuple<Outcome, std::string, Outcome>>{{Outcome::failed, "[]", Outcome::skipped},
+                                                              {Outcome::succeeded, "[1,", Outcome::rejected},
+                                                              {Outcome::succeeded, "[{}]", Outcome::rejected}}) {
     JobDefinition deploy = job("deploy", {"list"});
     deploy.for_each = ForEach{.in = name({"outputs", "list", "regions"})};
     Player player({job("list"), deploy});
@@ -291,8 +298,10 @@ TEST(Concurrency, OfAJobIsAskedForAndGivenBack) {
   on_event(run, GroupEntered{0}, kStart);
   EXPECT_TRUE(has_ready(run));
   start_next(run, AttemptId("a1"), kStart);
-  const Changes ended = on_event(run, AttemptEnded{{.attempt = AttemptId("a1"), .outcome = Outcome::succeeded}, {}}, kStart);
-  EXPECT_TRUE(std::any_of(ended.effects.begin(), ended.effects.end(), [](const Effect& e) { return std::holds_alternative<LeaveGroup>(e); }));
+  const Changes ended =
+      on_event(run, AttemptEnded{{.attempt = AttemptId("a1"), .outcome = Outcome::succeeded}, {}}, kStart);
+  EXPECT_TRUE(std::any_of(ended.effects.begin(), ended.effects.end(),
+                          [](const Effect& e) { return std::holds_alternative<LeaveGroup>(e); }));
 }
 
 AskedJob asked(std::string job_name, std::vector<std::string> depends_on = {}) {
@@ -307,7 +316,8 @@ TEST(Trigger, JoinsTheRunWhenTriggersAreFollowed) {
   player.play();
   EXPECT_EQ(player.outcome("more"), Outcome::succeeded);
   EXPECT_EQ(player.outcome("b (2)"), Outcome::succeeded);
-  EXPECT_LT(std::find(player.started.begin(), player.started.end(), "more"), std::find(player.started.begin(), player.started.end(), "b (2)"));
+  EXPECT_LT(std::find(player.started.begin(), player.started.end(), "more"),
+            std::find(player.started.begin(), player.started.end(), "b (2)"));
 }
 
 TEST(Trigger, IsOnlyToldOtherwise) {

@@ -39,12 +39,27 @@ class StoreContract : public testing::TestWithParam<Backend> {
     return std::move(store).value();
   }
   static RunRow run(std::string id, std::string project = "/p") {
-    return {.id = RunId(std::move(id)), .project = std::move(project), .workflow = "ci", .event = "push", .branch = "main",
-            .created = from_micros(1000), .secret_names = {"KEY"}, .owner = "me"};
+    return {.id = RunId(std::move(id)),
+            .project = std::move(project),
+            .workflow = "ci",
+            .event = "push",
+            .branch = "main",
+            .created = from_micros(1000),
+            .secret_names = {"KEY"},
+            .owner = "me"};
   }
-  static JobRow job(const RunRow& run, model::JobIndex index, std::string name, JobState state, std::optional<Outcome> outcome) {
-    return {.run = run.id, .index = index, .name = name, .definition = name.substr(0, name.find(' ')), .state = state,
-            .outcome = outcome, .attempts = 1, .attempt = AttemptId("a"), .started = from_micros(5), .finished = from_micros(9),
+  static JobRow job(const RunRow& run, model::JobIndex index, std::string name, JobState state,
+                    std::optional<Outcome> outcome) {
+    return {.run = run.id,
+            .index = index,
+            .name = name,
+            .definition = name.substr(0, name.find(' ')),
+            .state = state,
+            .outcome = outcome,
+            .attempts = 1,
+            .attempt = AttemptId("a"),
+            .started = from_micros(5),
+            .finished = from_micros(9),
             .outputs = {{"version", "1.2\n\"3\""}}};
   }
 
@@ -73,15 +88,24 @@ TEST_P(StoreContract, WhatWasCommittedIsThereAfterReopening) {
   ours.state = model::RunState::finished;
   ours.outcome = Outcome::failed;
   ours.exit_code = 1;
-  const model::AttemptReport report{.attempt = AttemptId("t1"), .outcome = Outcome::failed, .exit_code = 7, .reason = "step `x`",
-                                    .started = from_micros(3), .finished = from_micros(4),
-                                    .steps = {{.name = "x", .outcome = Outcome::failed, .exit_code = 7, .cpu_micros = 12}},
-                                    .outputs = {{"k", "v"}}, .triggers = {{"{}"}}, .artifacts = {"dist"}, .journal_bytes = 99};
-  const Batch batch{.runs = {ours},
-                    .jobs = {job(ours, 0, "test (gcc)", JobState::finished, Outcome::failed)},
-                    .attempts = {{AttemptId("t1"), ours.id, "test (gcc)", 1, "runs/aaaa1/t1.journal", from_micros(3), report}},
-                    .decisions = {{ours.id, {"test (gcc)", "run", {{"branch == \"main\"", "true"}}}, from_micros(2)}},
-                    .triggers = {{ours.id, "test (gcc)", "deploy", "{\"a\":1}", false, "not followed", from_micros(6)}}};
+  const model::AttemptReport report{
+      .attempt = AttemptId("t1"),
+      .outcome = Outcome::failed,
+      .exit_code = 7,
+      .reason = "step `x`",
+      .started = from_micros(3),
+      .finished = from_micros(4),
+      .steps = {{.name = "x", .outcome = Outcome::failed, .exit_code = 7, .cpu_micros = 12}},
+      .outputs = {{"k", "v"}},
+      .triggers = {{"{}"}},
+      .artifacts = {"dist"},
+      .journal_bytes = 99};
+  const Batch batch{
+      .runs = {ours},
+      .jobs = {job(ours, 0, "test (gcc)", JobState::finished, Outcome::failed)},
+      .attempts = {{AttemptId("t1"), ours.id, "test (gcc)", 1, "runs/aaaa1/t1.journal", from_micros(3), report}},
+      .decisions = {{ours.id, {"test (gcc)", "run", {{"branch == \"main\"", "true"}}}, from_micros(2)}},
+      .triggers = {{ours.id, "test (gcc)", "deploy", "{\"a\":1}", false, "not followed", from_micros(6)}}};
   ASSERT_TRUE(store_->commit(batch));
   store_.reset();
   store_ = open();
@@ -152,7 +176,8 @@ TEST_P(StoreContract, TellsWhichJobsRunAndHowTheyLastEnded) {
 TEST_P(StoreContract, RemovingARunRemovesAllOfIt) {
   const RunRow ours = run("aaaa1");
   ASSERT_TRUE(store_->add_run(ours));
-  ASSERT_TRUE(store_->commit({.jobs = {job(ours, 0, "a", JobState::waiting, std::nullopt)}, .decisions = {{ours.id, {"a", "run", {}}, {}}}}));
+  ASSERT_TRUE(store_->commit(
+      {.jobs = {job(ours, 0, "a", JobState::waiting, std::nullopt)}, .decisions = {{ours.id, {"a", "run", {}}, {}}}}));
   ASSERT_TRUE(store_->remove_run(ours.id));
   EXPECT_TRUE(store_->jobs_of(ours.id)->empty());
   EXPECT_TRUE(store_->decisions_of(ours.id)->empty());
@@ -179,7 +204,9 @@ TEST_P(StoreContract, SeveralWritersTakeTurns) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, StoreContract,
-                         testing::Values(Backend{"sqlite", [](const std::filesystem::path& dir) { return open_sqlite({dir / "store.db"}); }}),
+                         testing::Values(Backend{
+                             "sqlite",
+                             [](const std::filesystem::path& dir) { return open_sqlite({dir / "store.db"}); }}),
                          [](const auto& backend) { return backend.param.name; });
 
 }  // namespace

@@ -44,8 +44,11 @@ Result<Batch> ended(Store& store, RunRow run, Time now, std::vector<AttemptRow>&
   SW_TRY(const auto all, store.attempts_of(run.id));
   for (AttemptRow attempt : all) {
     if (attempt.report) continue;
-    attempt.report = model::AttemptReport{.attempt = attempt.id, .outcome = model::Outcome::infra_failed, .reason = kKilled,
-                                          .started = attempt.started, .finished = now};
+    attempt.report = model::AttemptReport{.attempt = attempt.id,
+                                          .outcome = model::Outcome::infra_failed,
+                                          .reason = kKilled,
+                                          .started = attempt.started,
+                                          .finished = now};
     batch.attempts.push_back(attempt);
     attempts.push_back(std::move(attempt));
   }
@@ -86,7 +89,7 @@ Result<Owner> Owner::claim(const std::filesystem::path& state_dir) {
     const auto file = file_of(state_dir, id);
     SW_TRY(os::Fd lock, os::open_file(file, O_RDWR | O_CREAT | O_EXCL, 0600));
     if (try_lock(lock.get()) != Lock::taken) continue;  // a sweep looks at it right now, and will remove it
-    struct stat status {};
+    struct stat status{};
     if (::fstat(lock.get(), &status) == 0 && status.st_nlink > 0) return Owner(file, std::move(id), std::move(lock));
   }
   return fail(ErrorKind::unavailable, "cannot lock a file in " + (state_dir / "owners").string());

@@ -37,8 +37,8 @@ class Owner {
 bool is_alive(const std::filesystem::path& state_dir, const std::string& owner);
 
 /// Ends every run whose owner is dead: unfinished attempts, jobs and the run become `infra_failed`, reason
-/// "slipway was killed"; jobs that had not started become `cancelled`. Removes dead owners' files. Safe to call from several processes at
-/// once. Returns the attempts that were ended, so that their journals can be closed.
+/// "slipway was killed"; jobs that had not started become `cancelled`. Removes dead owners' files. Safe to call from
+/// several processes at once. Returns the attempts that were ended, so that their journals can be closed.
 Result<std::vector<AttemptRow>> recover(Store& store, const std::filesystem::path& state_dir, Time now);
 
 }  // namespace slipway::store

@@ -61,9 +61,10 @@ TEST_F(OwnerTest, RunsOfAKilledSlipwayEndAsInfraFailed) {
   const auto store = open();
   const RunRow run{.id = RunId("aaaa1"), .project = "/p", .owner = killed_owner()};
   ASSERT_TRUE(store->add_run(run));
-  ASSERT_TRUE(store->commit({.jobs = {{.run = run.id, .index = 0, .name = "a", .state = JobState::running, .attempts = 1},
-                                      {.run = run.id, .index = 1, .name = "b", .state = JobState::waiting}},
-                             .attempts = {{AttemptId("t1"), run.id, "a", 1, "runs/aaaa1/t1.journal", from_micros(1), std::nullopt}}}));
+  ASSERT_TRUE(store->commit(
+      {.jobs = {{.run = run.id, .index = 0, .name = "a", .state = JobState::running, .attempts = 1},
+                {.run = run.id, .index = 1, .name = "b", .state = JobState::waiting}},
+       .attempts = {{AttemptId("t1"), run.id, "a", 1, "runs/aaaa1/t1.journal", from_micros(1), std::nullopt}}}));
   const auto attempts = recover(*store, dir_, from_micros(50));
 
   ASSERT_TRUE(attempts && attempts->size() == 1);

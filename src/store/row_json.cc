@@ -1,7 +1,7 @@
 #include "store/row_json.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 namespace slipway::store {
 
@@ -41,7 +41,8 @@ std::map<std::string, std::string> map_of(const json::value* value) {
   std::map<std::string, std::string> values;
   if (value == nullptr || !value->is_object()) return values;
   for (const auto& [key, entry] : value->get_object()) {
-    if (entry.is_string()) values.emplace(std::string(key), std::string(entry.get_string().data(), entry.get_string().size()));
+    if (entry.is_string())
+      values.emplace(std::string(key), std::string(entry.get_string().data(), entry.get_string().size()));
   }
   return values;
 }

@@ -20,7 +20,7 @@ struct RunRow {
   std::string project;      ///< the repository's root, or its name on a server
   std::int64_t number = 0;  ///< per project, given by `add_run`
   std::string workflow, file;
-  std::string event;        ///< kind
+  std::string event;  ///< kind
   std::string event_json;
   std::string branch, sha;
   model::RunState state = model::RunState::planned;
@@ -28,9 +28,9 @@ struct RunRow {
   int exit_code = 0;
   std::string reason;
   Time created{}, started{}, finished{};
-  std::string options_json; ///< how it was asked for, for people
+  std::string options_json;  ///< how it was asked for, for people
   std::vector<std::string> secret_names;
-  std::string owner;        ///< the process that drives it (store/owner.h)
+  std::string owner;  ///< the process that drives it (store/owner.h)
 };
 
 struct JobRow {
@@ -43,7 +43,7 @@ struct JobRow {
   std::string reason;
   bool failure_allowed = false;
   int attempts = 0;
-  AttemptId attempt;          ///< the latest
+  AttemptId attempt;  ///< the latest
   Time started{}, finished{};
   std::map<std::string, std::string> outputs;
 };
@@ -53,7 +53,7 @@ struct AttemptRow {
   RunId run;
   std::string job;
   int number = 1;
-  std::string journal_path;   ///< as the executor gave it: relative to the state directory
+  std::string journal_path;  ///< as the executor gave it: relative to the state directory
   Time started{};
   std::optional<model::AttemptReport> report;  ///< once ended
 };
@@ -72,7 +72,8 @@ struct TriggerRow {
   Time at{};
 };
 
-/// Rows to be written together: all or none. A row that is there already is replaced (runs: but for what never changes).
+/// Rows to be written together: all or none. A row that is there already is replaced (runs: but for what never
+/// changes).
 struct Batch {
   std::vector<RunRow> runs;  ///< updates only; new ones by `add_run`
   std::vector<JobRow> jobs;
@@ -92,8 +93,8 @@ struct RunFilter {
   bool unfinished_only = false;
 };
 struct RunPage {
-  std::vector<RunRow> runs;           ///< newest first
-  std::optional<std::string> next;    ///< cursor for the page after; no value: this was the last
+  std::vector<RunRow> runs;         ///< newest first
+  std::optional<std::string> next;  ///< cursor for the page after; no value: this was the last
 };
 
 struct JobResult {

@@ -15,24 +15,19 @@ namespace {
 constexpr int kFoldFromPages = 250;
 
 std::unexpected<Error> error_of(sqlite3* database, int code) {
-  const std::string what = fmt::format("store: {}", database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+  const std::string what =
+      fmt::format("store: {}", database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
   switch (code & 0xFF) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return fail(ErrorKind::unavailable, what);
+    case SQLITE_LOCKED: return fail(ErrorKind::unavailable, what);
     case SQLITE_FULL:
-    case SQLITE_NOMEM:
-      return fail(ErrorKind::exhausted, what);
-    case SQLITE_CONSTRAINT:
-      return fail(ErrorKind::conflict, what);
+    case SQLITE_NOMEM: return fail(ErrorKind::exhausted, what);
+    case SQLITE_CONSTRAINT: return fail(ErrorKind::conflict, what);
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_AUTH:
-      return fail(ErrorKind::denied, what);
-    case SQLITE_IOERR:
-      return fail(ErrorKind::unavailable, what);
-    default:
-      return fail(ErrorKind::internal, what);
+    case SQLITE_AUTH: return fail(ErrorKind::denied, what);
+    case SQLITE_IOERR: return fail(ErrorKind::unavailable, what);
+    default: return fail(ErrorKind::internal, what);
   }
 }
 
@@ -59,7 +54,8 @@ Statement& Statement::start() {
 
 // A failed bind is a wrong parameter number: a bug that the next step shows as well.
 Statement& Statement::add(std::string_view text) {
-  const int code = sqlite3_bind_text64(statement_, next_++, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  const int code = sqlite3_bind_text64(statement_, next_++, text.data() == nullptr ? "" : text.data(), text.size(),
+                                       SQLITE_STATIC, SQLITE_UTF8);
   SW_ASSERT(code == SQLITE_OK, "a statement has this parameter");
   return *this;
 }
@@ -94,12 +90,14 @@ void Statement::reset() { sqlite3_reset(statement_); }
 
 std::string Statement::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return text == nullptr ? std::string() : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 std::int64_t Statement::number(int column) const { return sqlite3_column_int64(statement_, column); }
 bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
-Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout) {
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file,
+                                                 std::chrono::milliseconds busy_timeout) {
   sqlite3* handle = nullptr;
   // One thread at a time uses a connection: its mutexes are left out.
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -118,7 +116,8 @@ int Database::on_commit(void* self, sqlite3* handle, const char* name, int pages
   constexpr int kCheckpointFromPages = 1'000;
   auto& database = *static_cast<Database*>(self);
   database.wal_pages_ = pages;
-  if (pages >= kCheckpointFromPages) sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (pages >= kCheckpointFromPages)
+    sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   return SQLITE_OK;
 }
 
@@ -130,7 +129,8 @@ Database::~Database() {
 
 Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  const int code = sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                      &statement, nullptr);
   if (code != SQLITE_OK) return error_of(database_, code);
   return Statement(database_, statement);
 }

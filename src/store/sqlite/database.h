@@ -36,7 +36,9 @@ class Statement {
   Statement& add(const char* text) { return add(std::string_view(text)); }
   template <class N>
     requires std::is_integral_v<N>
-  Statement& add(N number) { return add(static_cast<std::int64_t>(number)); }
+  Statement& add(N number) {
+    return add(static_cast<std::int64_t>(number));
+  }
   Statement& add(Time time) { return add(to_micros(time)); }
 
   /// True: there is a row. Errors as of Store.
@@ -59,7 +61,8 @@ class Statement {
 class Database {
  public:
   /// Creates the file where missing, readable by its owner only.
-  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout);
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
+                                                std::chrono::milliseconds busy_timeout);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -12,10 +12,12 @@ namespace slipway::store {
 namespace {
 
 constexpr std::string_view kRunColumns =
-    "seq, id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, exit_code, reason, created, "
+    "seq, id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, exit_code, reason, "
+    "created, "
     "started, finished, options, secret_names, owner";
 constexpr std::string_view kJobColumns =
-    "j.run, j.idx, j.name, j.definition, j.state, j.outcome, j.exit_code, j.reason, j.failure_allowed, j.attempts, j.attempt, "
+    "j.run, j.idx, j.name, j.definition, j.state, j.outcome, j.exit_code, j.reason, j.failure_allowed, j.attempts, "
+    "j.attempt, "
     "j.started, j.finished, j.outputs";
 constexpr std::size_t kShortestPrefix = 4;
 
@@ -83,19 +85,21 @@ std::optional<std::int64_t> number_in(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number > 0 ? std::optional(number) : std::nullopt;
 }
 
-Result<std::vector<RunRow>> runs_where(Database& database, const std::string& condition, const std::vector<std::string>& values) {
+Result<std::vector<RunRow>> runs_where(Database& database, const std::string& condition,
+                                       const std::vector<std::string>& values) {
   SW_TRY(Statement statement, database.prepare(fmt::format("SELECT {} FROM runs WHERE {}", kRunColumns, condition)));
   statement.start();
   for (const std::string& value : values) statement.add(value);
   return all<RunRow>(statement, run_at);
 }
 
-Result<std::vector<JobResult>> jobs_where(Database& database, const std::string& rest, const std::string& project, const std::string& job) {
+Result<std::vector<JobResult>> jobs_where(Database& database, const std::string& rest, const std::string& project,
+                                          const std::string& job) {
   // CROSS JOIN fixes the order of the loops: newest run first, then its jobs by key.
-  SW_TRY(Statement statement,
-         database.prepare(fmt::format("SELECT {} FROM runs r CROSS JOIN jobs j ON j.run = r.id WHERE r.project = ?1 AND "
-                                      "(j.name = ?2 OR j.definition = ?2) AND {}",
-                                      kJobColumns, rest)));
+  SW_TRY(Statement statement, database.prepare(fmt::format(
+                                  "SELECT {} FROM runs r CROSS JOIN jobs j ON j.run = r.id WHERE r.project = ?1 AND "
+                                  "(j.name = ?2 OR j.definition = ?2) AND {}",
+                                  kJobColumns, rest)));
   statement.start().add(project).add(job);
   return all<JobResult>(statement, [](const Statement& row) -> Result<JobResult> {
     SW_TRY(JobRow found, job_at(row));
@@ -146,7 +150,9 @@ Result<RunPage> list_runs(Database& database, const RunFilter& filter, std::size
 }
 
 Result<RunRow> find_run(Database& database, const std::string& project, const std::string& text) {
-  const auto missing = [&] { return fail(ErrorKind::not_found, fmt::format("there is no run `{}`", printable(text, Colour::strip))); };
+  const auto missing = [&] {
+    return fail(ErrorKind::not_found, fmt::format("there is no run `{}`", printable(text, Colour::strip)));
+  };
   std::vector<RunRow> found;
   const std::string_view number = text.starts_with('#') ? std::string_view(text).substr(1) : std::string_view(text);
   if (text == "latest") {
@@ -168,18 +174,25 @@ Result<std::vector<RunRow>> unfinished_runs(Database& database) {
 }
 
 Result<std::vector<JobRow>> jobs_of(Database& database, const RunId& run) {
-  SW_TRY(Statement statement, database.prepare(fmt::format("SELECT {} FROM jobs j WHERE run = ? ORDER BY idx", kJobColumns)));
+  SW_TRY(Statement statement,
+         database.prepare(fmt::format("SELECT {} FROM jobs j WHERE run = ? ORDER BY idx", kJobColumns)));
   statement.start().add(run.value);
   return all<JobRow>(statement, job_at);
 }
 
 Result<std::vector<AttemptRow>> attempts_of(Database& database, const RunId& run) {
   SW_TRY(Statement statement,
-         database.prepare("SELECT id, job, number, journal_path, started, report FROM attempts WHERE run = ? ORDER BY id"));
+         database.prepare(
+             "SELECT id, job, number, journal_path, started, report FROM attempts WHERE run = ? ORDER BY id"));
   statement.start().add(run.value);
   return all<AttemptRow>(statement, [&](const Statement& row) -> Result<AttemptRow> {
-    AttemptRow attempt{AttemptId(row.text(0)), run,         row.text(1), static_cast<int>(row.number(2)),
-                       row.text(3),            row.time(4), std::nullopt};
+    AttemptRow attempt{AttemptId(row.text(0)),
+                       run,
+                       row.text(1),
+                       static_cast<int>(row.number(2)),
+                       row.text(3),
+                       row.time(4),
+                       std::nullopt};
     if (!row.is_null(5)) {
       SW_TRY(attempt.report, decode_report(row.text(5)));
     }
@@ -188,7 +201,8 @@ Result<std::vector<AttemptRow>> attempts_of(Database& database, const RunId& run
 }
 
 Result<std::vector<DecisionRow>> decisions_of(Database& database, const RunId& run) {
-  SW_TRY(Statement statement, database.prepare("SELECT job, what, trace, at FROM decisions WHERE run = ? ORDER BY seq"));
+  SW_TRY(Statement statement,
+         database.prepare("SELECT job, what, trace, at FROM decisions WHERE run = ? ORDER BY seq"));
   statement.start().add(run.value);
   return all<DecisionRow>(statement, [&](const Statement& row) -> Result<DecisionRow> {
     SW_TRY(model::Trace because, decode_trace(row.text(2)));
@@ -207,7 +221,9 @@ Result<std::vector<TriggerRow>> triggers_of(Database& database, const RunId& run
 
 Result<std::vector<JobResult>> finished_jobs(Database& database, const std::string& project, const std::string& job,
                                              std::size_t most) {
-  return jobs_where(database, fmt::format("j.outcome IS NOT NULL ORDER BY r.number DESC, j.finished DESC LIMIT {}", most), project, job);
+  return jobs_where(database,
+                    fmt::format("j.outcome IS NOT NULL ORDER BY r.number DESC, j.finished DESC LIMIT {}", most),
+                    project, job);
 }
 
 Result<std::vector<JobResult>> running_jobs(Database& database, const std::string& project, const std::string& job) {

@@ -17,7 +17,8 @@ namespace {
 enum class Kept { update_run, put_job, put_attempt, add_decision, add_trigger, count };
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Kept::count)> kSql = {
-    "UPDATE runs SET state = ?, outcome = ?, exit_code = ?, reason = ?, started = ?, finished = ?, owner = ? WHERE id = ?",
+    "UPDATE runs SET state = ?, outcome = ?, exit_code = ?, reason = ?, started = ?, finished = ?, owner = ? WHERE id "
+    "= ?",
     "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO decisions (run, job, what, trace, at) VALUES (?, ?, ?, ?, ?)",
@@ -25,8 +26,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Kept::count)> kS
 };
 
 void add_outcome(Statement& statement, const std::optional<model::Outcome>& outcome) {
-  if (outcome) statement.add(model::to_string(*outcome));
-  else statement.add_null();
+  if (outcome)
+    statement.add(model::to_string(*outcome));
+  else
+    statement.add_null();
 }
 
 class SqliteStore final : public Store {
@@ -45,7 +48,9 @@ class SqliteStore final : public Store {
   }
   Result<std::vector<JobRow>> jobs_of(const RunId& run) override { return store::jobs_of(*database_, run); }
   Result<std::vector<AttemptRow>> attempts_of(const RunId& run) override { return store::attempts_of(*database_, run); }
-  Result<std::vector<DecisionRow>> decisions_of(const RunId& run) override { return store::decisions_of(*database_, run); }
+  Result<std::vector<DecisionRow>> decisions_of(const RunId& run) override {
+    return store::decisions_of(*database_, run);
+  }
   Result<std::vector<TriggerRow>> triggers_of(const RunId& run) override { return store::triggers_of(*database_, run); }
   Result<std::optional<JobResult>> newest_result(const std::string& project, const std::string& job) override {
     SW_TRY(auto found, finished_jobs(*database_, project, job, 1));
@@ -93,9 +98,10 @@ Result<std::int64_t> SqliteStore::add_run(const RunRow& run) {
   number.reset();
 
   SW_TRY(Statement statement,
-         database_->prepare("INSERT INTO runs (id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, "
-                            "exit_code, reason, created, started, finished, options, secret_names, owner) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+         database_->prepare(
+             "INSERT INTO runs (id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, "
+             "exit_code, reason, created, started, finished, options, secret_names, owner) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   const std::string secrets = encode(run.secret_names);
   statement.start().add(run.id.value).add(run.project).add(given).add(run.workflow).add(run.file).add(run.event);
   statement.add(run.event_json).add(run.branch).add(run.sha).add(model::to_string(run.state));
@@ -120,7 +126,11 @@ Result<void> SqliteStore::write(const JobRow& job) {
   const std::string outputs = encode(job.outputs);
   statement->add(job.run.value).add(job.index).add(job.name).add(job.definition).add(model::to_string(job.state));
   add_outcome(*statement, job.outcome);
-  statement->add(job.exit_code).add(job.reason).add(job.failure_allowed ? 1 : 0).add(job.attempts).add(job.attempt.value);
+  statement->add(job.exit_code)
+      .add(job.reason)
+      .add(job.failure_allowed ? 1 : 0)
+      .add(job.attempts)
+      .add(job.attempt.value);
   statement->add(job.started).add(job.finished).add(outputs);
   return statement->run();
 }
@@ -128,10 +138,16 @@ Result<void> SqliteStore::write(const JobRow& job) {
 Result<void> SqliteStore::write(const AttemptRow& attempt) {
   SW_TRY(Statement* const statement, kept(Kept::put_attempt));
   const std::string report = attempt.report ? encode(*attempt.report) : std::string();
-  statement->add(attempt.run.value).add(attempt.id.value).add(attempt.job).add(attempt.number).add(attempt.journal_path);
+  statement->add(attempt.run.value)
+      .add(attempt.id.value)
+      .add(attempt.job)
+      .add(attempt.number)
+      .add(attempt.journal_path);
   statement->add(attempt.started);
-  if (attempt.report) statement->add(report);
-  else statement->add_null();
+  if (attempt.report)
+    statement->add(report);
+  else
+    statement->add_null();
   return statement->run();
 }
 
@@ -144,7 +160,13 @@ Result<void> SqliteStore::write(const DecisionRow& row) {
 
 Result<void> SqliteStore::write(const TriggerRow& row) {
   SW_TRY(Statement* const statement, kept(Kept::add_trigger));
-  statement->add(row.run.value).add(row.by_job).add(row.job).add(row.json).add(row.accepted ? 1 : 0).add(row.reason).add(row.at);
+  statement->add(row.run.value)
+      .add(row.by_job)
+      .add(row.job)
+      .add(row.json)
+      .add(row.accepted ? 1 : 0)
+      .add(row.reason)
+      .add(row.at);
   return statement->run();
 }
 
@@ -161,8 +183,9 @@ Result<void> SqliteStore::commit(const Batch& batch) {
 
 Result<void> SqliteStore::remove_run(const RunId& run) {
   SW_TRY(Transaction transaction, Transaction::begin(*database_));
-  for (const char* sql : {"DELETE FROM jobs WHERE run = ?", "DELETE FROM attempts WHERE run = ?", "DELETE FROM decisions WHERE run = ?",
-                          "DELETE FROM triggers WHERE run = ?", "DELETE FROM runs WHERE id = ?"}) {
+  for (const char* sql :
+       {"DELETE FROM jobs WHERE run = ?", "DELETE FROM attempts WHERE run = ?", "DELETE FROM decisions WHERE run = ?",
+        "DELETE FROM triggers WHERE run = ?", "DELETE FROM runs WHERE id = ?"}) {
     SW_TRY(Statement statement, database_->prepare(sql));
     statement.start().add(run.value);
     SW_CHECK(statement.run());

@@ -68,7 +68,9 @@ TEST_F(SqliteStoreTest, KeepsNothingOfABatchThatFails) {
 }
 
 TEST_F(SqliteStoreTest, OpensAnExistingFileQuickly) {
-  { ASSERT_TRUE((*open_sqlite({file_}))->add_run({.id = RunId("aaaa1"), .project = "/p"})); }
+  {
+    ASSERT_TRUE((*open_sqlite({file_}))->add_run({.id = RunId("aaaa1"), .project = "/p"}));
+  }
   auto best = std::chrono::steady_clock::duration::max();
   for (int i = 0; i < 20; ++i) {
     const auto start = std::chrono::steady_clock::now();
