@@ -2,7 +2,7 @@
 import json
 
 
-def ran_once(slipway, run="echo one; echo two >&2; echo three"):
+def ran_once(slipway, run="echo one; echo two; echo three"):
     return slipway.run(slipway.project.job(steps=[("first", run), ("second", "echo other")])).expect(0).finished["run"]
 
 
@@ -33,7 +33,7 @@ def test_logs_by_job_and_step_with_grep_and_since_line(alone):
 
 def test_logs_follow_from_another_process(alone):
     running = alone.start("run", "--json", alone.project.job(run="for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 0.2; done"))
-    running.wait_for("line 1")
+    running.wait_for('"text":"line 1"')
     followed = alone("logs", "-f", "latest", timeout=30).expect(0)
     assert "line 1\n" in followed.out and "line 10\n" in followed.out
     assert followed.out.count("line 5\n") == 1

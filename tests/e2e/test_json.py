@@ -43,7 +43,7 @@ def test_output_that_is_not_text_still_gives_valid_json(slipway):
 def test_annotations_and_triggers_are_events(slipway):
     ran = slipway.run(slipway.project.job(run="""
         slipway annotate --level warning "look here"
-        slipway trigger --json '{"name": "deploy", "run": "true"}' || slipway trigger '{"name": "deploy", "run": "true"}'
+        slipway trigger --job deploy --run true
         """))
     assert any("look here" in str(event) for event in ran.of("annotation")), ran
     assert any("deploy" in str(event) for event in ran.of("trigger")), ran

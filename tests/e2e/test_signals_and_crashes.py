@@ -13,7 +13,7 @@ def slow_job(project, run="echo up; sleep 50"):
 def test_a_signal_cancels_gracefully(slipway, number, code):
     file = slow_job(slipway.project, "trap 'echo cleaned up; exit 1' TERM INT; echo up; while :; do sleep 0.05; done")
     running = slipway.start("run", "--json", file)
-    running.wait_for("up")
+    running.wait_for('"text":"up"')
     running.signal(number)
     ran = running.ended(20).expect(code)
     assert ran.finished["outcome"] == "cancelled"
@@ -24,7 +24,7 @@ def test_a_signal_cancels_gracefully(slipway, number, code):
 def test_a_second_ctrl_c_ends_it_at_once(slipway):
     file = slow_job(slipway.project, "trap '' TERM INT; echo up; while :; do sleep 0.05; done")
     running = slipway.start("run", "--json", file)
-    running.wait_for("up")
+    running.wait_for('"text":"up"')
     running.signal(SIGINT)
     time.sleep(0.3)  # a person's second press
     begin = time.monotonic()
@@ -44,7 +44,7 @@ def test_always_jobs_run_after_a_cancellation(slipway):
             - {name: cleanup, depends_on: [slow], condition: always, run: echo cleaning}
         """)
     running = slipway.start("run", "--json", file)
-    running.wait_for("up")
+    running.wait_for('"text":"up"')
     running.signal(SIGINT)
     ran = running.ended(25).expect(130)
     assert ran.outcomes()["cleanup"] == "succeeded" and ran.outcomes()["next"] in ("skipped", "cancelled")
@@ -80,8 +80,8 @@ def alive(pid):
 
 
 def test_kill_9_while_a_step_runs_ends_the_step_within_a_second(alone):
-    running = alone.start("run", slow_job(alone.project, "(setsid sleep 78 &); echo up; sleep 78"))
-    running.wait_for("up")
+    running = alone.start("run", "--json", slow_job(alone.project, "(setsid sleep 78 &); echo up; sleep 78"))
+    running.wait_for('"text":"up"')
     below = descendants(running.pid)
     assert below
     running.signal(SIGKILL)
@@ -111,7 +111,7 @@ def test_kill_9_with_eight_sandboxes_starting(alone):
 
 def test_the_run_of_a_killed_slipway_is_shown_as_such(alone):
     running = alone.start("run", "--json", slow_job(alone.project))
-    running.wait_for("up")
+    running.wait_for('"text":"up"')
     running.signal(SIGKILL)
     running.process.wait()
     listed = alone("runs", "ls").expect(0)
@@ -121,9 +121,9 @@ def test_the_run_of_a_killed_slipway_is_shown_as_such(alone):
 
 def test_another_live_slipway_is_untouched_by_a_start_and_a_crash(alone):
     living = alone.start("run", "--json", slow_job(alone.project, "echo up; while [ ! -e /tmp/never ]; do sleep 0.05; test $((n=n+1)) -lt 60 || exit 0; done"))
-    living.wait_for("up")
+    living.wait_for('"text":"up"')
     dying = alone.start("run", alone.project.workflow("job: {name: other, image: host, network: none, run: echo also; sleep 50}\n", "other"))
-    dying.wait_for("also")
+    dying.wait_for(r"other \| also")
     dying.signal(SIGKILL)
     dying.process.wait()
     alone.run(alone.project.workflow("job: {name: third, image: host, network: none, run: 'true'}\n", "third")).expect(0)
