@@ -151,7 +151,7 @@ void Bundles::next_task() {
              [this](const wire::Reply& reply, std::vector<os::Fd> fds) {
                if (tasks_.empty()) return next_task();
                const BundleTask asked = tasks_.front();
-               if (!reply.ok) return give_up(asked, wire::error_in(reply.json));
+               if (!reply.ok) return give_up(asked, wire::is_needless(reply.json) ? "" : wire::error_in(reply.json));
                const auto bundle = wire::bundle_in(reply.json);
                if (!bundle || fds.empty()) return give_up(asked, "the owner's answer is broken");
                pack(identity_, *bundle, std::move(fds[0]));

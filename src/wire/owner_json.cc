@@ -39,6 +39,10 @@ std::string error_in(std::string_view reply_json) {
   return error.empty() ? "refused" : error;
 }
 
+std::string needless_json() { return R"({"needless":true})"; }
+
+bool is_needless(std::string_view reply_json) { return reply_json == needless_json(); }
+
 bool is_json_object(std::string_view text) { return parse_object(text, "text").has_value(); }
 
 }  // namespace slipway::wire

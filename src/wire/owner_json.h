@@ -19,6 +19,9 @@ std::string close_bundle_json(std::uint64_t bundle, bool complete);
 Result<std::uint64_t> bundle_in(std::string_view reply_json);
 /// Empty when the owner gave none.
 std::string url_in(std::string_view reply_json);
+/// The owner has it already (a cache of this very key): a refusal that nobody needs to hear of.
+std::string needless_json();
+bool is_needless(std::string_view reply_json);
 /// Why the owner refused.
 std::string error_in(std::string_view reply_json);
 

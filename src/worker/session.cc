@@ -6,6 +6,7 @@
 
 #include "base/scope_exit.h"
 #include "os/wait.h"
+#include "wire/owner_json.h"
 
 namespace slipway::worker {
 
@@ -128,7 +129,13 @@ Result<void> AttemptSession::answer(const wire::Request& request) {
     return parts_.host.answer(job_, request.kind, request.json);
   }();
   wire::Reply reply{request.id, result.has_value(), {}};
-  reply.json = result ? *result : json::serialize(json::object{{"error", result.error().what}});
+  if (result) {
+    reply.json = *result;
+  } else if (result.error().kind == ErrorKind::conflict) {
+    reply.json = wire::needless_json();
+  } else {
+    reply.json = json::serialize(json::object{{"error", result.error().what}});
+  }
   return send(reply, fd >= 0 ? std::vector<int>{fd} : std::vector<int>{});
 }
 
