@@ -24,7 +24,7 @@ using journal::RecordType;
 
 constexpr auto kProgressEvery = 20ms;
 constexpr auto kSyncEvery = 1s;
-constexpr auto kGatherLimit = 1h;   // for a job without a timeout
+constexpr auto kGatherLimit = 1h;     // for a job without a timeout
 constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
 
 std::string_view reason_of(wire::Cancel::Why why) {
@@ -72,8 +72,8 @@ Result<void> Job::make_parts() {
   started_ = wall_now();
   const journal::LogCap cap{orders_.job.log_head_bytes, orders_.job.log_tail_bytes};
   SW_TRY(records_, RecordKeeper::create(std::move(fds_[0]), std::move(fds_[1]), cap));
-  wire::payload::AttemptStarted payload{orders_.job.run.value, orders_.job.job, orders_.job.attempt.value,
-                                        orders_.job.attempt_number, {}};
+  wire::payload::AttemptStarted payload{
+      orders_.job.run.value, orders_.job.job, orders_.job.attempt.value, orders_.job.attempt_number, {}};
   const std::vector<secrets::Weakness> weaknesses = register_secrets();
   for (const model::StepSpec& step : orders_.job.steps) payload.steps.push_back(records_->masked(step.name));
   records_->append(RecordType::attempt_started, journal::kNoStep, payload);
@@ -115,7 +115,8 @@ void Job::record_secrets(const std::vector<secrets::Weakness>& weaknesses) {
 Result<void> Job::set_up() {
   SW_TRY(identity_, identity_of(orders_.job.run_as, entry_));
   for (const model::SecretUse& use : orders_.job.secrets) {
-    if (!secrets_.contains(use.name)) return fail(ErrorKind::unavailable, fmt::format("secret `{}` was not given", use.name));
+    if (!secrets_.contains(use.name))
+      return fail(ErrorKind::unavailable, fmt::format("secret `{}` was not given", use.name));
   }
   SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, entry_.workspace));
   if (!orders_.job.event_json.empty()) {
@@ -123,9 +124,9 @@ Result<void> Job::set_up() {
     SW_TRY(const os::Fd file, os::open_file(event_file_, O_WRONLY | O_CREAT | O_TRUNC, 0444));
     SW_CHECK(os::write_all(file.get(), orders_.job.event_json));
   }
-  steps_ = std::make_unique<StepRunner>(
-      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_, orders_.job, secrets_, event_file_},
-      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  steps_ = std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_,
+                                                          orders_.job, secrets_, event_file_},
+                                        StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   return {};
 }
 
@@ -241,7 +242,8 @@ void Job::watch_silence() {
   poller_.at(output_->last_output() + limit, [this, limit] {
     if (phase_ != Phase::steps && phase_ != Phase::unpacking) return;
     if (output_->last_output() + limit > os::Clock::now()) return watch_silence();
-    stop(model::Outcome::timed_out, fmt::format("the job printed nothing for {}", to_short_text(limit)), orders_.job.grace);
+    stop(model::Outcome::timed_out, fmt::format("the job printed nothing for {}", to_short_text(limit)),
+         orders_.job.grace);
   });
 }
 
@@ -257,7 +259,7 @@ void Job::end_children() {
   phase_ = Phase::ending_children;
   if (!children_->any()) return gather();
   children_->signal_all(SIGTERM);
-  children_->signal_all(SIGCONT);  // what is stopped cannot end politely
+  children_->signal_all(SIGCONT);               // what is stopped cannot end politely
   const bool in_a_hurry = forced_.has_value();  // its grace is used up by the steps
   const auto grace = in_a_hurry ? std::min(orders_.job.grace, Duration(500ms)) : orders_.job.grace;
   kill_ = poller_.at(os::Clock::now() + grace, [this] { kill_children(); });
@@ -277,17 +279,18 @@ void Job::gather() {
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
   poller_.at(os::Clock::now() + kGatherLimit, [this] { bundles_->abort(); });
   if (left_nothing_behind()) return collect_bundles();
-  bundles_->run(identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
-                [this](const Result<std::string>& text) {
-                  take_workspace_files(text);
-                  collect_bundles();
-                });
+  bundles_->run(
+      identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
+      [this](const Result<std::string>& text) {
+        take_workspace_files(text);
+        collect_bundles();
+      });
 }
 
 /// Neither file is there: spares a process. Names only; nothing of the job's is opened.
 bool Job::left_nothing_behind() const {
   for (const std::string_view name : {"outputs.env", "triggers.json"}) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(fmt::format("{}/{}", entry_.workspace, name).c_str(), &status) == 0) return false;
   }
   return true;
@@ -296,8 +299,8 @@ bool Job::left_nothing_behind() const {
 void Job::take_workspace_files(const Result<std::string>& text) {
   const auto refuse = [this](const Error& error) {
     records_->append(RecordType::annotation, journal::kNoStep,
-                     wire::payload::Annotation{wire::payload::Annotation::Level::error, "not read",
-                                               records_->masked(error.what), {}, 0});
+                     wire::payload::Annotation{
+                         wire::payload::Annotation::Level::error, "not read", records_->masked(error.what), {}, 0});
   };
   if (!text) return refuse(text.error());
   const auto files = split_files(*text);
@@ -321,7 +324,8 @@ std::deque<BundleTask> Job::bundle_tasks() {
   const bool succeeded = outcome() == model::Outcome::succeeded;
   const auto add = [&](const std::string& name, const std::vector<std::string>& paths, std::uint16_t step) {
     auto task = artifact_task(entry_.workspace, name, paths);
-    if (!task) return records_->notice(step, "artifact_not_stored", fmt::format("artifact `{}`: {}", name, task.error().what));
+    if (!task)
+      return records_->notice(step, "artifact_not_stored", fmt::format("artifact `{}`: {}", name, task.error().what));
     task->step = step;
     tasks.push_back(std::move(*task));
   };
@@ -350,7 +354,8 @@ void Job::collect_bundles() {
 
 void Job::finish() {
   while (requests_->is_scanning()) requests_->scan_some();
-  records_->append(RecordType::attempt_finished, journal::kNoStep, wire::payload::AttemptFinished{report()});
+  records_->append(RecordType::attempt_finished, journal::kNoStep,
+                   wire::payload::AttemptFinished{report(), requests_->triggers()});
   records_->close();
   phase_ = Phase::ended;
   owner_.send(wire::Finished{records_->offset()});

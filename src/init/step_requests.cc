@@ -65,7 +65,8 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
   }
   const std::uint64_t gone = before == known.end() ? 0 : before->second.size();
   if (variable_bytes_ - gone + variable.value.size() > kMaxVariableBytes) {
-    return fail(ErrorKind::exhausted, fmt::format("outputs and variables of a job may hold {} bytes", kMaxVariableBytes));
+    return fail(ErrorKind::exhausted,
+                fmt::format("outputs and variables of a job may hold {} bytes", kMaxVariableBytes));
   }
   // What passes to other jobs is written down: a secret in it does not go along.
   std::string value = records_.masked(variable.value);
@@ -86,6 +87,7 @@ Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
     return fail(ErrorKind::exhausted, fmt::format("the triggers of a job may hold {} bytes", kMaxTriggerBytes));
   }
   trigger_bytes_ += json.size();
+  ++triggers_;
   records_.append(RecordType::trigger, step, wire::payload::Trigger{records_.masked(json)});
   return {};
 }
@@ -129,7 +131,8 @@ control::Answer StepRequests::mask(std::uint16_t step, const std::string& value)
 void StepRequests::begin_scan(std::uint16_t step, std::string_view value) {
   records_.flush();
   if (scans_.size() >= kMaxScans) {
-    records_.notice(step, "not_scanned", "many secrets were registered at once: earlier output was not searched for this one");
+    records_.notice(step, "not_scanned",
+                    "many secrets were registered at once: earlier output was not searched for this one");
     return;
   }
   auto scan = ExposureScan::begin(records_.fd(), value, records_.offset());

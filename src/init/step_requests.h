@@ -37,6 +37,7 @@ class StepRequests {
 
   const std::map<std::string, std::string>& outputs() const { return outputs_; }
   const std::map<std::string, std::string>& vars() const { return vars_; }
+  std::uint64_t triggers() const { return triggers_; }
   const std::vector<AskedArtifact>& artifacts() const { return artifacts_; }
 
  private:
@@ -54,7 +55,7 @@ class StepRequests {
   OwnerLink& owner_;
   std::map<std::string, std::string> outputs_, vars_;
   std::uint64_t variable_bytes_ = 0;
-  std::uint64_t trigger_bytes_ = 0;
+  std::uint64_t trigger_bytes_ = 0, triggers_ = 0;
   std::size_t annotations_ = 0;
   std::size_t secrets_ = 0;
   std::vector<AskedArtifact> artifacts_;

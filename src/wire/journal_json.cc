@@ -96,7 +96,8 @@ model::AttemptReport report_of(const Fields& fields) {
 
 /// Parses `text`, lets `read` take it apart, and reports the first thing that was wrong.
 template <class F>
-auto decode_with(std::string_view text, std::string_view what, F&& read) -> Result<decltype(read(std::declval<Fields>()))> {
+auto decode_with(std::string_view text, std::string_view what, F&& read)
+    -> Result<decltype(read(std::declval<Fields>()))> {
   SW_TRY(const json::object object, parse_object(text, what));
   std::string problem;
   auto payload = read(Fields(object, &problem));
@@ -185,7 +186,11 @@ std::string encode(const Notice& payload) {
   return json::serialize(json::object{{"code", payload.code}, {"message", payload.message}});
 }
 
-std::string encode(const AttemptFinished& payload) { return json::serialize(report_to_json(payload.report)); }
+std::string encode(const AttemptFinished& payload) {
+  json::object object = report_to_json(payload.report);
+  object["triggers"] = payload.triggers;
+  return json::serialize(object);
+}
 
 template <>
 Result<AttemptStarted> decode(std::string_view text) {
@@ -239,12 +244,9 @@ template <>
 Result<Artifact> decode(std::string_view text) {
   return decode_with(text, "artifact", [](const Fields& fields) {
     const bool is_cache = fields.text("kind", "artifact") == "cache";
-    return Artifact{fields.required_text("name"),
-                    is_cache ? Artifact::Kind::cache : Artifact::Kind::artifact,
-                    fields.count("files"),
-                    fields.count("bytes"),
-                    fields.text("url"),
-                    fields.texts("refused")};
+    return Artifact{fields.required_text("name"), is_cache ? Artifact::Kind::cache : Artifact::Kind::artifact,
+                    fields.count("files"),        fields.count("bytes"),
+                    fields.text("url"),           fields.texts("refused")};
   });
 }
 
@@ -276,7 +278,8 @@ Result<Notice> decode(std::string_view text) {
 
 template <>
 Result<AttemptFinished> decode(std::string_view text) {
-  return decode_with(text, "attempt_finished", [](const Fields& fields) { return AttemptFinished{report_of(fields)}; });
+  return decode_with(text, "attempt_finished",
+                     [](const Fields& fields) { return AttemptFinished{report_of(fields), fields.count("triggers")}; });
 }
 
 }  // namespace slipway::wire::payload

@@ -10,8 +10,8 @@
 #include "model/job_spec.h"
 
 /// Payloads of the journal's records (journal/record.h), one JSON object each; output, truncation and checkpoint
-/// records hold bytes instead. Keys are the members' names; times and durations are integers in µs; absent keys are defaults,
-/// unknown keys are ignored, so that an older reader can read a newer journal.
+/// records hold bytes instead. Keys are the members' names; times and durations are integers in µs; absent keys are
+/// defaults, unknown keys are ignored, so that an older reader can read a newer journal.
 namespace slipway::wire::payload {
 
 struct AttemptStarted {
@@ -75,9 +75,11 @@ struct Notice {
   std::string message;
 };
 
-/// Triggers and output variables are records of their own; `report` repeats what decides and what passes on.
+/// Triggers and output variables are records of their own; `report` repeats what decides and what passes on. Triggers
+/// are too large for that: `triggers` says how many records of them to look for.
 struct AttemptFinished {
   model::AttemptReport report;
+  std::uint64_t triggers = 0;
 };
 
 std::string encode(const AttemptStarted& payload);
@@ -97,18 +99,30 @@ std::string encode(const AttemptFinished& payload);
 template <class T>
 Result<T> decode(std::string_view text);
 
-template <> Result<AttemptStarted> decode(std::string_view text);
-template <> Result<StepStarted> decode(std::string_view text);
-template <> Result<StepFinished> decode(std::string_view text);
-template <> Result<Trigger> decode(std::string_view text);
-template <> Result<OutputVariable> decode(std::string_view text);
-template <> Result<Annotation> decode(std::string_view text);
-template <> Result<Artifact> decode(std::string_view text);
-template <> Result<SecretRegistered> decode(std::string_view text);
-template <> Result<ResourceSample> decode(std::string_view text);
-template <> Result<Group> decode(std::string_view text);
-template <> Result<Notice> decode(std::string_view text);
-template <> Result<AttemptFinished> decode(std::string_view text);
+template <>
+Result<AttemptStarted> decode(std::string_view text);
+template <>
+Result<StepStarted> decode(std::string_view text);
+template <>
+Result<StepFinished> decode(std::string_view text);
+template <>
+Result<Trigger> decode(std::string_view text);
+template <>
+Result<OutputVariable> decode(std::string_view text);
+template <>
+Result<Annotation> decode(std::string_view text);
+template <>
+Result<Artifact> decode(std::string_view text);
+template <>
+Result<SecretRegistered> decode(std::string_view text);
+template <>
+Result<ResourceSample> decode(std::string_view text);
+template <>
+Result<Group> decode(std::string_view text);
+template <>
+Result<Notice> decode(std::string_view text);
+template <>
+Result<AttemptFinished> decode(std::string_view text);
 
 std::string_view to_string(Annotation::Level level);
 std::optional<Annotation::Level> annotation_level_of(std::string_view text);

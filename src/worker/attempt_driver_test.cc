@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "journal/seal.h"
+#include "journal/writer.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
 #include "sandbox/fake/fake_backend.h"
+#include "wire/journal_json.h"
 #include "worker/journal_files.h"
 
 namespace slipway::worker {
@@ -115,6 +117,26 @@ TEST_F(AttemptDriverTest, SourceThatIsNotThereIsRejectedAndItsJournalEnds) {
   const auto said = report_from_journal(host.journal, job);
   ASSERT_TRUE(said) << said.error().what;
   EXPECT_EQ(said->outcome, model::Outcome::rejected);
+}
+
+TEST_F(AttemptDriverTest, TriggersAreFoundWhereverTheyStandInTheJournal) {
+  const model::JobSpec job = job_of({"true"});
+  JournalFiles files = create_journal_files(dir / "runs", job).value();
+  auto writer = journal::Writer::create(std::move(files.journal_fd)).value();
+  const auto put = [&](journal::RecordType type, std::string_view payload) {
+    ASSERT_TRUE(writer.append(type, 0, 0, Time{}, payload));
+  };
+  put(journal::RecordType::trigger, wire::payload::encode(wire::payload::Trigger{R"({"job_name":"first"})"}));
+  for (int i = 0; i < 3; ++i)
+    put(journal::RecordType::output_stdout, std::string(900'000, 'x'));  // checkpoints between
+  put(journal::RecordType::trigger, wire::payload::encode(wire::payload::Trigger{R"({"job_name":"second"})"}));
+  put(journal::RecordType::attempt_finished, wire::payload::encode(wire::payload::AttemptFinished{{}, 2}));
+  ASSERT_TRUE(writer.close());
+  const auto report = report_from_journal(files.journal, job);
+  ASSERT_TRUE(report) << report.error().what;
+  ASSERT_EQ(report->triggers.size(), 2U);
+  EXPECT_EQ(report->triggers[0].json, R"({"job_name":"first"})");
+  EXPECT_EQ(report->triggers[1].json, R"({"job_name":"second"})");
 }
 
 TEST_F(AttemptDriverTest, BrokenMachineIsInfrastructureAndBlamesNobody) {

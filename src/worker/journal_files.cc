@@ -24,6 +24,20 @@ std::filesystem::path tail_path(const std::filesystem::path& runs_dir, const mod
   return runs_dir / job.run.value / (job.attempt.value + ".tail");
 }
 
+// Their records stand anywhere in the journal, so only one that has some is read from its beginning.
+Result<std::vector<model::TriggerRequest>> read_triggers(journal::Reader& reader, std::uint64_t count) {
+  std::vector<model::TriggerRequest> triggers;
+  reader.seek(0);
+  while (triggers.size() < count) {
+    SW_TRY(const journal::Next next, reader.next());
+    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) break;
+    if (next.what != journal::Next::What::record || next.record.type != journal::RecordType::trigger) continue;
+    SW_TRY(wire::payload::Trigger trigger, wire::payload::decode<wire::payload::Trigger>(next.record.payload));
+    triggers.push_back({std::move(trigger.json)});
+  }
+  return triggers;
+}
+
 }  // namespace
 
 Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
@@ -46,16 +60,18 @@ Result<model::AttemptReport> report_from_journal(const std::filesystem::path& jo
     if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) break;
     if (next.what != journal::Next::What::record) continue;
     if (next.record.type != journal::RecordType::attempt_finished) continue;
-    SW_TRY(wire::payload::AttemptFinished last, wire::payload::decode<wire::payload::AttemptFinished>(next.record.payload));
+    SW_TRY(wire::payload::AttemptFinished last,
+           wire::payload::decode<wire::payload::AttemptFinished>(next.record.payload));
     last.report.attempt = job.attempt;
     last.report.journal_bytes = size;
+    SW_TRY(last.report.triggers, read_triggers(reader, last.triggers));
     return std::move(last.report);
   }
   return fail(ErrorKind::not_found, "the journal has no end");
 }
 
-void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job,
-                   const model::AttemptReport& report, Log& log) {
+void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
+                   Log& log) {
   const std::filesystem::path path = journal_path(runs_dir, job);
   const auto closed = [&]() -> Result<void> {
     if (!report_from_journal(path, job)) {

@@ -155,7 +155,15 @@ def test_env_input_and_secret_flags_reach_the_job(slipway):
     slipway("run", file, "--event", "manual", "--input", "target=moon").expect(2)
 
 
-def test_a_triggered_job_shows_what_would_run_next(slipway):
-    file = slipway.project.job(run="""echo '[{"name": "deploy", "run": "true"}]' >/job/triggers.json""")
-    ran = slipway("run", file)
-    assert "deploy" in ran.out + ran.err, ran
+def test_a_trigger_is_followed_or_shown_with_the_command_for_it(slipway):
+    for ask in ("slipway trigger --job deploy --run 'echo deployed'",
+                """echo '{"type": "trigger_job", "jobs": [{"job_name": "deploy", "job_command": "echo deployed"}]}' >/job/triggers.json"""):
+        file = slipway.project.job(run=ask)
+        ran = slipway.run(file).expect(0)
+        [trigger] = ran.of("trigger")
+        assert (trigger["by_job"], trigger["job"]) == ("job", "deploy")
+        if trigger["accepted"]:
+            assert ran.outcomes() == {"job": "succeeded", "deploy": "succeeded"} and ran.output("deploy") == "deployed\n"
+        else:
+            shown = slipway("run", file).expect(0)
+            assert "deploy" in shown.out and "slipway run" in shown.out, shown
