@@ -82,7 +82,7 @@ Result<Fd> make_user_namespace(const IdMap& map) {
 
 namespace {
 
-constexpr unsigned long kRangeNeeded = 65'533;
+constexpr unsigned long kRangeNeeded = 65'534;  // with `nobody`
 
 struct Range {
   std::string first;

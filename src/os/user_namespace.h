@@ -19,7 +19,7 @@ struct IdMap {
 Result<Fd> make_user_namespace(const IdMap& map);
 
 /// Moves this process into a user namespace of its own, in which it is root. True: with the caller's first range of
-/// subordinate ids as 1 and up (newuidmap and /etc/subuid allow it, 65,533 at least); false: with one id only.
+/// subordinate ids as 1 and up (newuidmap and /etc/subuid allow it, 65,534 at least); false: with one id only.
 Result<bool> enter_own_user_namespace();
 
 /// A user namespace below `parent`, owned by `owner` (an id in `parent`), with a map onto ids of `parent`: a process

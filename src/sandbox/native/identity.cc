@@ -40,7 +40,7 @@ os::IdMap Identity::map() const {
   switch (kind_) {
     case Kind::root: text = fmt::format("0 {} {}\n", outside(0), kIdsPerSlot); break;
     case Kind::range:
-      text = fmt::format("0 1 {0}\n{0} 0 1\n{1} {1} {2}\n", kRunnerId, kRunnerId + 1, kInitId - kRunnerId);
+      text = fmt::format("0 1 {0}\n{0} 0 1\n{1} {1} {2}\n", kRunnerId, kRunnerId + 1, kNobodyId - kRunnerId);
       break;
     case Kind::single: text = fmt::format("{} 0 1\n", kRunnerId); break;
   }
@@ -48,10 +48,11 @@ os::IdMap Identity::map() const {
 }
 
 os::IdMap Identity::map_for_root_steps() const {
-  // A line may not span two of the parent's.
-  const std::string text = kind_ == Kind::range ? fmt::format("0 0 {0}\n{0} {0} 1\n{1} {1} {2}\n", kRunnerId,
-                                                              kRunnerId + 1, kInitId - kRunnerId - 1)
-                                                : fmt::format("0 0 {}\n", kInitId);
+  // A line may not span two of the parent's. `nobody` is there: package managers give up their power to it.
+  std::string text = kind_ == Kind::range ? fmt::format("0 0 {0}\n{0} {0} 1\n{1} {1} {2}\n", kRunnerId, kRunnerId + 1,
+                                                        kInitId - kRunnerId - 1)
+                                          : fmt::format("0 0 {}\n", kInitId);
+  text += fmt::format("{0} {0} 1\n", kNobodyId);
   return {text, text};
 }
 

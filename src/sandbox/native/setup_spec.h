@@ -17,6 +17,7 @@ namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
 inline constexpr std::uint32_t kInitId = 65'533;  ///< no step can have it
+inline constexpr std::uint32_t kNobodyId = 65'534;
 inline constexpr std::uint32_t kRunnerId = 1001;
 
 struct NatAddress {
