@@ -18,7 +18,7 @@ struct Surroundings {
   const cli::Configuration& configuration;
 };
 
-/// `slipway run`: looks up, plans, drives to the end, shows. Returns the process's exit code (docs/cli.md).
+/// `slipway run`: looks up, plans, drives to the end, shows. Returns the process's exit code (docs/concepts.md).
 int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals);
 
 /// The options of every run of a command line, with the settings' defaults.
