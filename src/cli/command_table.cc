@@ -125,7 +125,7 @@ constexpr OptionRow kLogs[] = {
     {.names = "--failed", .doc = "only steps that failed"},
     {.names = "-g,--grep", .arity = Arity::one, .value = "PATTERN", .doc = "only lines that match (extended regular expression)"},
     {.names = "--ignore-case", .doc = "with --grep: upper and lower case are the same"},
-    {.names = "--since-line", .arity = Arity::one, .value = "N", .doc = "from line N of each step on"},
+    {.names = "--since-line", .arity = Arity::one, .value = "N", .doc = "from line N of each job on; with --step, of the step"},
     {.names = "--tail", .arity = Arity::one, .value = "N", .doc = "only the last N lines of each job"},
     {.names = "-t,--timestamps", .doc = "the time before each line"},
     {.names = "-f,--follow", .doc = "go on as the run does, until it ends"},

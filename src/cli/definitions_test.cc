@@ -86,7 +86,7 @@ TEST_F(DefinitionsTest, PlanSaysWhatRunsAndWhyNot) {
 
 TEST_F(DefinitionsTest, ResolvedPlanShowsDefaultsWithTheirOrigin) {
   const std::string text = show_plan(plan("main"), {.what = {}, .resolved = true}, {}).value();
-  for (const char* part : {"  - name: \"test (gcc)\"\n", "    definition: test\n", "    timeout: 1200s  # ", "      CC: gcc\n", "    network: nat  # ",
+  for (const char* part : {"  - name: \"test (gcc)\"\n", "    definition: test\n", "    timeout: 20m  # ", "      CC: gcc\n", "    network: nat  # ",
                            "      - name: build\n        run: |\n          make\n          make check\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }

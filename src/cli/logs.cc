@@ -73,6 +73,7 @@ class Printer {
     std::string job;
     AttemptEntry attempt;
     std::optional<journal::LineReader> reader;
+    std::uint64_t lines = 0;  // of the whole job so far
     bool done = false;
     std::deque<std::string> tail;
   };
@@ -129,7 +130,7 @@ class Printer {
   }
 
   bool is_wanted(const Open& open, const journal::Line& line) const {
-    if (line.number < options_.since_line) return false;
+    if ((options_.step.empty() ? open.lines : line.number) < options_.since_line) return false;
     if (options_.failed_only) {
       if (line.step >= open.attempt.steps.size()) return false;
       if (model::ending_of(open.attempt.steps[line.step].outcome) != model::Ending::failed) return false;
@@ -139,6 +140,7 @@ class Printer {
 
   void print(Open& open, const journal::Line& line) {
     if (line.lost_bytes > 0) return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
+    ++open.lines;
     if (!is_wanted(open, line)) return;
     const std::string_view step = line.step < open.attempt.step_names.size() ? std::string_view(open.attempt.step_names[line.step]) : "";
     if (options_.tail) {
@@ -226,7 +228,7 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
-      Printer::Open open{.job = job.name, .attempt = *attempt, .reader = {}, .done = false, .tail = {}};
+      Printer::Open open{.job = job.name, .attempt = *attempt, .reader = {}, .lines = 0, .done = false, .tail = {}};
       for (bool more = true; more;) {
         SW_TRY(more, printer.print_some(open));
       }

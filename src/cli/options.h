@@ -109,7 +109,7 @@ struct LogsOptions {
   std::optional<int> attempt;  ///< empty: the last
   std::string grep;            ///< extended regular expression; empty: all lines
   bool ignore_case = false;
-  std::uint64_t since_line = 0;  ///< counted per step, from 1
+  std::uint64_t since_line = 0;  ///< from 1; counted in each job, with `step` in that step
   std::optional<std::uint64_t> tail;
   bool failed_only = false;  ///< steps that failed
   bool timestamps = false;

@@ -25,8 +25,14 @@ bool fits_block(const std::string& text) {
   return std::ranges::all_of(text, [](char c) { return c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20; });
 }
 
+// The largest unit that is exact: `5m` as people write it, not `300s`.
 std::string duration_text(Duration duration) {
-  if (duration.count() % 1'000'000 == 0) return fmt::format("{}s", duration.count() / 1'000'000);
+  constexpr std::pair<Duration, std::string_view> kUnits[] = {{std::chrono::hours(1), "h"},
+                                                              {std::chrono::minutes(1), "m"},
+                                                              {std::chrono::seconds(1), "s"}};
+  for (const auto& [unit, name] : kUnits) {
+    if (duration >= unit && duration % unit == Duration(0)) return fmt::format("{}{}", duration / unit, name);
+  }
   return fmt::format("{}ms", duration.count() / 1000);
 }
 

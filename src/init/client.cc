@@ -23,7 +23,7 @@ const char* const kClientUsage =
     "  output NAME VALUE               set an output of this job; VALUE `-` reads standard input\n"
     "  var NAME VALUE                  set a variable of the run\n"
     "  mask VALUE                      hide VALUE in all output from here on; `-` reads standard input\n"
-    "  trigger FILE                    ask for more jobs: a JSON file, `-` for standard input\n"
+    "  trigger FILE | JSON             ask for more jobs: a file, `-` for standard input, or the JSON itself\n"
     "  trigger --job NAME [--run TEXT] [--env K=V]... [--depends-on JOB]... [--condition TEXT]\n"
     "  annotate [--level notice|warning|error] [--file FILE] [--line N] [--title TEXT] MESSAGE\n"
     "  artifact NAME PATH...           keep files when the job ends; PATH may be a glob in quotes\n"
@@ -81,14 +81,20 @@ Result<std::optional<Option>> take_option(const Arguments& arguments, std::size_
 
 Result<control::Request> parse_trigger(const Arguments& arguments, StdinText& input) {
   if (arguments.size() == 2 && !arguments[1].starts_with("--")) {
-    SW_TRY(std::string text, arguments[1] == "-" ? input.read(control::kMaxRequest)
-                                                 : input.read_file(arguments[1], control::kMaxRequest));
+    const std::string& word = arguments[1];
+    if (word.starts_with('{')) return control::Trigger{word};
+    SW_TRY(std::string text,
+           word == "-" ? input.read(control::kMaxRequest) : input.read_file(word, control::kMaxRequest));
     return control::Trigger{std::move(text)};
   }
   wire::control::TriggeredJob job;
   for (std::size_t i = 1; i < arguments.size();) {
     SW_TRY(const std::optional<Option> option, take_option(arguments, i));
     if (!option) return usage("trigger: unknown argument " + arguments[i]);
+    if (option->name == "--json") {
+      if (arguments.size() > 3) return usage("trigger: --json says it all, so it stands alone");
+      return control::Trigger{option->value};
+    }
     if (option->name == "--job") {
       job.name = option->value;
     } else if (option->name == "--run") {
@@ -104,7 +110,7 @@ Result<control::Request> parse_trigger(const Arguments& arguments, StdinText& in
       return usage("trigger: unknown option " + option->name);
     }
   }
-  if (job.name.empty()) return usage("trigger takes a JSON file, or --job NAME");
+  if (job.name.empty()) return usage("trigger takes a JSON file, JSON, or --job NAME");
   return control::Trigger{wire::control::trigger_json(job)};
 }
 

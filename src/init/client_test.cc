@@ -34,6 +34,8 @@ TEST(Client, ReadsEveryCommand) {
   EXPECT_EQ(parsed<control::Set>({"var", "v", "-"}).variable.value, "from stdin");
   EXPECT_EQ(parsed<control::Mask>({"mask", "-"}).value, "from stdin");
   EXPECT_EQ(parsed<control::Trigger>({"trigger", "t.json"}).json, "file t.json");
+  EXPECT_EQ(parsed<control::Trigger>({"trigger", R"({"name":"x"})"}).json, R"({"name":"x"})");
+  EXPECT_EQ(parsed<control::Trigger>({"trigger", "--json", "{}"}).json, "{}");
   EXPECT_EQ(parsed<control::Trigger>({"trigger", "--job", "x", "--env", "A=b", "--depends-on=y"}).json,
             R"({"type":"trigger_job","jobs":[{"job_name":"x","depends_on":["y"],"env":{"A":"b"}}]})");
   const auto annotation = parsed<control::Annotate>({"annotate", "--level=error", "--file", "a.c", "--line", "3", "bad"});
@@ -50,7 +52,7 @@ TEST(Client, ReadsEveryCommand) {
 
 TEST(Client, RefusesWrongUsage) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"frob"}, {"output", "x"}, {"mask"}, {"mask", "a", "b"}, {"trigger"}, {"trigger", "--job"},
+           {}, {"frob"}, {"output", "x"}, {"mask"}, {"mask", "a", "b"}, {"trigger"}, {"trigger", "--job"}, {"trigger", "--json", "{}", "--job", "x"},
            {"trigger", "--env", "A=b"}, {"annotate"}, {"annotate", "a", "b"}, {"annotate", "--line", "x", "m"},
            {"annotate", "--level", "loud", "m"}, {"artifact", "x"}, {"group"}, {"group", "start"}, {"state", "is-running"},
            {"state", "what", "x"}, {"changed-files", "a", "b", "c"}, {"git-info", "x"}}) {

@@ -72,7 +72,7 @@ def test_plan_shows_instances_and_resolved_shows_defaults_with_origin(slipway, f
     slipway.project.commit()
     assert "test (20)" in slipway("plan", file).expect(0).out
     resolved = slipway("plan", "--resolved", file).expect(0).out
-    assert re.search(r"timeout: 300s +# defaults at .*ci.yaml:\d+", resolved), resolved
+    assert re.search(r"timeout: 5m +# defaults at .*ci.yaml:\d+", resolved), resolved
 
 
 def test_explain_says_why(slipway, file):
