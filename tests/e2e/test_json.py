@@ -43,10 +43,10 @@ def test_output_that_is_not_text_still_gives_valid_json(slipway):
 def test_annotations_and_triggers_are_events(slipway):
     ran = slipway.run(slipway.project.job(run="""
         slipway annotate --level warning "look here"
-        slipway trigger --job deploy --run true
+        slipway trigger --json '{"name": "deploy", "run": "true"}' && slipway trigger '{"job_name": "other", "job_command": "true"}'
         """))
     assert any("look here" in str(event) for event in ran.of("annotation")), ran
-    assert any("deploy" in str(event) for event in ran.of("trigger")), ran
+    assert [event["job"] for event in ran.of("trigger")] == ["deploy", "other"], ran
 
 
 def test_nothing_but_json_is_on_stdout(slipway):
