@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   StderrLog log(LogLevel::warn);
   {
     const auto backend =
-        must(sandbox::native::NativeBackend::open({place / "state", place / "runtime", argv[1]}, log), "backend");
+        must(sandbox::native::NativeBackend::open({.state_dir = place / "state", .runtime_dir = place / "runtime", .init_program = argv[1]}, log), "backend");
     const bool has_nat = backend->capabilities().network_nat;
     for (const model::Network network : {model::Network::none, model::Network::nat}) {
       if (network == model::Network::nat && !has_nat) continue;

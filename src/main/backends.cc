@@ -39,7 +39,12 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
   if (name != "native") return fail(ErrorKind::invalid, "unknown backend `" + name + "`: native or fake");
   SW_TRY(const std::filesystem::path init, find_init_program());
   SW_TRY(std::unique_ptr<sandbox::native::NativeBackend> native,
-         sandbox::native::NativeBackend::open({settings.state_dir, runtime_dir(), init}, log));
+         sandbox::native::NativeBackend::open({.state_dir = settings.state_dir,
+                                                     .runtime_dir = runtime_dir(),
+                                                     .init_program = init,
+                                                     .host_paths = settings.host_paths,
+                                                     .pool_bytes = settings.pool_bytes},
+                                                    log));
   return native;
 }
 

@@ -1,5 +1,5 @@
 // slipway-init: one static program, in three places.
-//   slipway-init launcher STAGE   on the host: makes sandboxes (sandbox/native/launcher.h)
+//   slipway-init launcher STAGE PATH...   on the host: makes sandboxes (sandbox/native/launcher.h)
 //   ... and in each of them        its first process, which runs the job (init/entry.h)
 //   slipway COMMAND ...            inside a job: the command that steps call (init/client.h)
 #include <fmt/format.h>
@@ -14,7 +14,9 @@ constexpr int kUsage = 2;
 
 int run(const std::vector<std::string>& arguments) {
   using namespace slipway;
-  if (arguments.size() == 2 && arguments[0] == "launcher") return sandbox::native::run_launcher(arguments[1], &init::run);
+  if (arguments.size() >= 2 && arguments[0] == "launcher") {
+    return sandbox::native::run_launcher(arguments[1], {arguments.begin() + 2, arguments.end()}, &init::run);
+  }
   if (arguments.empty()) {
     fmt::print(stderr, "{}", init::kClientUsage);
     return kUsage;

@@ -6,6 +6,9 @@
 
 #include <boost/json.hpp>
 
+#include "os/files.h"
+#include "source/git_files.h"
+
 namespace slipway::program {
 
 namespace json = boost::json;
@@ -39,6 +42,35 @@ std::uint32_t owner_of(const std::filesystem::path& path) {
 
 }  // namespace
 
+namespace {
+
+// What stands in `.git` and is not for jobs: credentials in URLs, headers and helpers.
+using Replaced = std::vector<std::pair<std::string, std::string>>;
+void add_config(const std::filesystem::path& file, const std::string& shown_at, Replaced& replaced) {
+  constexpr std::size_t kMostConfig = 16U << 10U;
+  std::error_code unreadable;
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(file, unreadable))) return;
+  // One that cannot be read here is shown empty, not as it is.
+  replaced.emplace_back(shown_at, source::config_for_jobs(os::read_file(file, kMostConfig).value_or("")));
+}
+
+Replaced without_credentials(const std::filesystem::path& repository, const std::string& prefix) {
+  Replaced replaced;
+  for (const char* name : {"config", "config.worktree"}) add_config(repository / name, prefix + name, replaced);
+  constexpr int kDeepest = 6;
+  constexpr std::size_t kMost = 100;
+  std::error_code unreadable;
+  for (std::filesystem::recursive_directory_iterator at(repository / "modules", unreadable), end;
+       !unreadable && at != end && replaced.size() < kMost; at.increment(unreadable)) {
+    const std::string name = at->path().filename().string();
+    if (at.depth() >= kDeepest || name == "objects" || name == "refs" || name == "logs") at.disable_recursion_pending();
+    if (name == "config") add_config(at->path(), prefix + at->path().lexically_relative(repository).string(), replaced);
+  }
+  return replaced;
+}
+
+}  // namespace
+
 Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& job, const os::CallLimit& limit) {
   worker::PreparedSource prepared;
   const source::Prepared* code = &context_.source;
@@ -50,14 +82,20 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
   }
   if (!job.checkout.none) {
     prepared.mounts.push_back(
-        {sandbox::Mount::Kind::overlay, code->directory, job.workspace + "/src", false, code->owner});
+        {sandbox::Mount::Kind::overlay, code->directory, job.workspace + "/src", false, code->owner, {}});
+    std::error_code unreadable;
+    if (const std::filesystem::path inner = code->directory / ".git";
+        std::filesystem::is_directory(std::filesystem::symlink_status(inner, unreadable))) {
+      prepared.mounts.back().replaced = without_credentials(inner, ".git/");
+    }
   }
   if (!code->git_dir.empty()) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
     const std::filesystem::path repository =
         context_.source_spec.kind == "directory" && context_.tree.is_git ? context_.tree.common_dir : code->git_dir;
     prepared.mounts.push_back(
-        {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository)});
+        {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository),
+         without_credentials(repository, "")});
     prepared.env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);

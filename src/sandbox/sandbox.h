@@ -26,6 +26,8 @@ struct Mount {
   bool plain_data = false;
   /// Files of this host user appear as the job's own user (an idmapped mount); no value: as nobody's.
   std::optional<std::uint32_t> owner;
+  /// Files below it (relative, clean) that the sandbox sees with another text, as the job's own: {".git/config", "..."}.
+  std::vector<std::pair<std::string, std::string>> replaced = {};
 };
 
 struct Limits {

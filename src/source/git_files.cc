@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "os/files.h"
 #include "source/git_command.h"
+#include "source/working_tree.h"
 
 namespace slipway::source {
 
@@ -82,8 +84,11 @@ bool is_plain_ref(std::string_view name) {
 
 }  // namespace
 
-std::map<std::string, std::string> parse_git_config(std::string_view text) {
-  std::map<std::string, std::string> values;
+namespace {
+
+// Every setting in order: `visit(section with its dot, key, value)`.
+template <class Visit>
+void for_each_setting(std::string_view text, const Visit& visit) {
   std::string section;
   std::string joined;
   for (const std::string_view raw : split(text, '\n')) {
@@ -100,10 +105,74 @@ std::map<std::string, std::string> parse_git_config(std::string_view text) {
       continue;
     }
     const std::size_t equals = line.find('=');
-    const std::string key = section + lower(trim(line.substr(0, equals)));
-    values[key] = equals == std::string_view::npos ? "true" : value_of(trim(line.substr(equals + 1)));
+    visit(section, lower(trim(line.substr(0, equals))),
+          equals == std::string_view::npos ? std::string("true") : value_of(trim(line.substr(equals + 1))));
   }
+}
+
+// What a clone needs to know, and nothing that a program or a credential may hide in (helpers, headers, commands).
+struct Harmless {
+  std::string_view section;
+  std::vector<std::string_view> keys;
+};
+const std::vector<Harmless>& harmless_settings() {
+  static const std::vector<Harmless> kAll = {
+      {"core", {"repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase", "precomposeunicode",
+                "symlinks", "autocrlf", "eol", "safecrlf", "sparsecheckout", "sparsecheckoutcone"}},
+      {"extensions", {"objectformat", "compatobjectformat", "refstorage", "partialclone", "noop", "preciousobjects"}},
+      {"user", {"name", "email"}},
+      {"remote", {"url", "pushurl", "fetch", "tagopt", "promisor", "partialclonefilter"}},
+      {"branch", {"remote", "merge", "rebase"}},
+      {"submodule", {"url", "active", "path", "branch"}},
+      {"init", {"defaultbranch"}},
+  };
+  return kAll;
+}
+
+bool is_harmless(std::string_view section, std::string_view key) {
+  const std::string_view first = section.substr(0, section.find('.'));
+  for (const Harmless& one : harmless_settings()) {
+    if (one.section == first) return std::find(one.keys.begin(), one.keys.end(), key) != one.keys.end();
+  }
+  return false;
+}
+
+std::string as_config_value(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result.push_back('\\');
+    if (c == '\n') {
+      result += "\\n";
+    } else {
+      result.push_back(c);
+    }
+  }
+  return result + "\"";
+}
+
+}  // namespace
+
+std::map<std::string, std::string> parse_git_config(std::string_view text) {
+  std::map<std::string, std::string> values;
+  for_each_setting(text, [&](const std::string& section, const std::string& key, std::string value) {
+    values[section + key] = std::move(value);
+  });
   return values;
+}
+
+std::string config_for_jobs(std::string_view text) {
+  std::string result, last;
+  for_each_setting(text, [&](const std::string& section, const std::string& key, const std::string& value) {
+    if (section.empty() || !is_harmless(section, key)) return;
+    const std::size_t dot = section.find('.');
+    const std::string sub = section.substr(dot + 1, section.size() - dot - 1 - (section.size() > dot + 1 ? 1 : 0));
+    const bool is_url = key == "url" || key == "pushurl";
+    if (section != std::exchange(last, section)) {
+      result += "[" + section.substr(0, dot) + (sub.empty() ? "" : " " + as_config_value(sub)) + "]\n";
+    }
+    result += "\t" + key + " = " + as_config_value(is_url ? without_credentials(value) : value) + "\n";
+  });
+  return result;
 }
 
 const std::string& GitRefs::packed() {

@@ -14,6 +14,10 @@ namespace slipway::source {
 /// out; `include` is not followed.
 std::map<std::string, std::string> parse_git_config(std::string_view text);
 
+/// The settings of a repository's `config` that a job may see: no credentials (URLs lose theirs; headers, helpers and
+/// other hosts' rules are left out) and nothing that names a program to run.
+std::string config_for_jobs(std::string_view text);
+
 /// Refs of one repository. Not thread-safe.
 class GitRefs {
  public:

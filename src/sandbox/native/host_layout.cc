@@ -48,9 +48,9 @@ std::string with_runner(std::string_view text, const char* entry) {
   return result;
 }
 
-HostLayout read_host_layout() {
+HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
   HostLayout layout;
-  std::vector<std::string> wanted = {"/usr", "/etc", "/opt"};
+  std::vector<std::string> wanted = host_paths;
   for (const char* name : {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
     std::error_code missing;  // not every host has each
     const std::filesystem::path path(name);
@@ -60,7 +60,9 @@ HostLayout read_host_layout() {
       wanted.emplace_back(name);
     }
   }
+  std::sort(wanted.begin(), wanted.end());  // parents first
   for (const std::string& directory : wanted) {
+    if (std::find(layout.shown.begin(), layout.shown.end(), directory) != layout.shown.end()) continue;  // a mount in another
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
     layout.shown.push_back(directory);

@@ -18,7 +18,8 @@ struct HostLayout {
   std::string self;           ///< path of this program, for the `slipway` command inside
 };
 
-HostLayout read_host_layout();
+/// `host_paths`: the allow-list of directories, absolute; what is not there is left out.
+HostLayout read_host_layout(const std::vector<std::string>& host_paths);
 
 /// The text of /etc/passwd or /etc/group with the runner's entry: first, so that its id has its name whoever else has
 /// that id, and instead of another `runner`.

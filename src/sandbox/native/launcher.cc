@@ -35,7 +35,8 @@ pid_t fork_first_process(int init_leaf) {
 
 class Launcher {
  public:
-  Launcher(init::EntryPoint entry, Identity::Kind kind) : entry_(entry), kind_(kind), host_(read_host_layout()) {}
+  Launcher(init::EntryPoint entry, Identity::Kind kind, const std::vector<std::string>& host_paths)
+      : entry_(entry), kind_(kind), host_(read_host_layout(host_paths)) {}
 
   /// Starts one sandbox. The child's end never returns from here.
   void serve(os::Message message) {
@@ -150,11 +151,11 @@ Result<void> prepare_process(const std::string& stage) {
 
 }  // namespace
 
-int run_launcher(const std::string& stage, init::EntryPoint entry) {
+int run_launcher(const std::string& stage, const std::vector<std::string>& host_paths, init::EntryPoint entry) {
   os::MessageSocket owner{os::Fd(kLauncherSocket)};
   const Result<Identity::Kind> kind = take_power();
   const Result<void> ready = kind ? prepare_process(stage) : Result<void>(std::unexpected(kind.error()));
-  Launcher launcher(entry, kind.value_or(Identity::Kind::root));
+  Launcher launcher(entry, kind.value_or(Identity::Kind::root), host_paths);
   for (;;) {
     auto message = owner.receive({});
     if (!message) return 0;  // the owner is gone

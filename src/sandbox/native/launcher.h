@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "init/entry.h"
 
@@ -10,7 +11,8 @@ namespace slipway::sandbox::native {
 /// would copy its page tables. It makes one child a sandbox; the child sets itself up and becomes the sandbox's init.
 /// Speaks what setup_spec.h says on descriptor `kLauncherSocket` and ends when that closes; its children live on,
 /// each on its own leash. `stage`: an existing empty directory, where each child mounts unseen by anyone else.
+/// `host_paths`: what `image: host` shows.
 inline constexpr int kLauncherSocket = 3;
-int run_launcher(const std::string& stage, init::EntryPoint entry);
+int run_launcher(const std::string& stage, const std::vector<std::string>& host_paths, init::EntryPoint entry);
 
 }  // namespace slipway::sandbox::native

@@ -7,7 +7,9 @@ namespace slipway::sandbox::native {
 
 Result<void> LauncherLink::start() {
   SW_TRY(os::SocketPair pair, os::make_socket_pair());
-  auto process = os::Subprocess::start({.argv = {program_.string(), "launcher", stage_.string()},
+  std::vector<std::string> argv = {program_.string(), "launcher", stage_.string()};
+  argv.insert(argv.end(), host_paths_.begin(), host_paths_.end());
+  auto process = os::Subprocess::start({.argv = std::move(argv),
                                         .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
                                         .working_dir = "/",
                                         .fds = {{pair.second.get(), kLauncherSocket}}});

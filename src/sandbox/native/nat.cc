@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -27,27 +28,37 @@ constexpr const char* kForward = "/proc/sys/net/ipv4/ip_forward";
 
 const std::vector<std::string> kToolPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
 
-// A local resolver's address means another machine inside a sandbox: then what that resolver asks itself.
+// A resolver on the loopback interface cannot be reached from a sandbox: then what that resolver itself asks.
 std::vector<std::string> find_nameservers() {
-  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
-    std::vector<std::string> found;
-    const std::string text = os::read_file(path, kMaxText).value_or("");
-    for (const std::string_view line : split(text, '\n')) {
-      if (!line.starts_with("nameserver")) continue;
-      const std::string address(trim(line.substr(10)));
-      in_addr parsed{};
-      if (::inet_pton(AF_INET, address.c_str(), &parsed) != 1 || address.starts_with("127.")) continue;
-      found.push_back(address);
-    }
+  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}) {
+    std::vector<std::string> found = reachable_nameservers(os::read_file(path, kMaxText).value_or(""));
     if (!found.empty()) return found;
   }
   return {};
 }
 
+// Bridges that containers and virtual machines of this host hang on, but for one that is the way out.
+std::string closed_interfaces() {
+  std::vector<std::string> outward;
+  const std::string routes = os::read_file("/proc/net/route", kMaxText).value_or("");
+  for (const std::string_view line : split(routes, '\n')) {
+    const auto words = split(line, '\t');
+    if (words.size() > 1 && words[1] == "00000000") outward.emplace_back(words[0]);
+  }
+  std::string text;
+  for (const std::string_view name : {"docker", "br-", "virbr", "cni", "podman", "lxcbr", "lxdbr", "incusbr"}) {
+    const bool is_way_out = std::any_of(outward.begin(), outward.end(), [&](const std::string& one) { return one.starts_with(name); });
+    if (!is_way_out) text += fmt::format("    oifname \"{}*\" drop\n", name);
+  }
+  return text;
+}
+
 std::string rules(const std::vector<std::string>& nameservers) {
-  std::string resolvers;
+  std::string resolvers, own_resolvers;
   if (!nameservers.empty()) {
     const std::string set = "{ " + join(nameservers, ", ") + " }";
+    // One that runs on this host: this chain sees only what is for the host itself.
+    own_resolvers = fmt::format("    iifname \"slw*\" ip daddr {0} udp dport 53 accept\n    iifname \"slw*\" ip daddr {0} tcp dport 53 accept\n", set);
     resolvers = fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n", set);
   }
   // `slw*` are the hosts' ends of sandboxes. Replies to what a sandbox began come back; nothing else goes in.
@@ -56,7 +67,7 @@ delete table inet slipway
 table inet slipway {{
   chain input {{
     type filter hook input priority filter - 5; policy accept;
-    iifname "slw*" drop
+{2}    iifname "slw*" drop
   }}
   chain forward {{
     type filter hook forward priority filter - 5; policy accept;
@@ -68,7 +79,9 @@ table inet slipway {{
     meta nfproto ipv6 drop
     ip saddr != {0} drop
 {1}    ip daddr {{ 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 100.100.100.200, 168.63.129.16, 224.0.0.0/4, 240.0.0.0/4, {0} }} drop
-    accept
+    # Sent for an address of this host's and passed on by it: a published port of a container.
+    ct status dnat drop
+{3}    accept
   }}
   chain to_sandbox {{
     ct state established,related accept
@@ -79,7 +92,7 @@ table inet slipway {{
     ip saddr {0} oifname != "slw*" masquerade
   }}
 }}
-)", kAddresses, resolvers);
+)", kAddresses, resolvers, own_resolvers, closed_interfaces());
 }
 
 Result<os::CommandOutput> run_tool(std::vector<std::string> argv, int stdin_fd, const os::CallLimit& limit) {
@@ -109,6 +122,19 @@ void in_docker_chain(const char* action, const os::CallLimit& limit) {
 }
 
 }  // namespace
+
+std::vector<std::string> reachable_nameservers(std::string_view resolv_conf) {
+  std::vector<std::string> found;
+  for (const std::string_view line : split(resolv_conf, '\n')) {
+    if (!line.starts_with("nameserver")) continue;
+    const std::string address(trim(line.substr(10)));
+    in_addr parsed{};
+    if (::inet_pton(AF_INET, address.c_str(), &parsed) != 1) continue;
+    if (address.starts_with("127.") || address.starts_with("0.")) continue;
+    found.push_back(address);
+  }
+  return found;
+}
 
 bool Nat::is_possible() {
   if (::geteuid() != 0) return false;

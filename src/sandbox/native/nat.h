@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -13,11 +14,15 @@
 
 namespace slipway::sandbox::native {
 
+/// The IPv4 name servers in the text of a resolv.conf that are not on a loopback interface.
+std::vector<std::string> reachable_nameservers(std::string_view resolv_conf);
+
 /// The host's side of `network: nat`: one rule set for all sandboxes of the machine, made when the first one wants it,
 /// taken back (forwarding too) when the last slipway process ends in order. Any thread.
 ///
-/// A sandbox reaches the outside and its name servers; not the host's own addresses, link-local and metadata
-/// addresses, or other sandboxes; nobody reaches it. IPv6 is not forwarded.
+/// A sandbox reaches the outside and its name servers (port 53 of them, wherever they run: on this host too); not the
+/// host's own addresses, what the host passes on from them, containers and virtual machines on its bridges, link-local
+/// and metadata addresses, or other sandboxes; nobody reaches it. IPv6 is not forwarded.
 class Nat {
  public:
   /// `directory`: the machine's runtime directory.

@@ -69,8 +69,8 @@ NativeBackend::NativeBackend(NativeOptions options, Log& log)
       kind_(::geteuid() == 0 ? Identity::Kind::root : Identity::Kind::range),
       slots_(options_.runtime_dir / "slots"),
       nat_(options_.runtime_dir),
-      launcher_(options_.init_program, options_.runtime_dir / "stage"),
-      pool_(options_.state_dir / "pool", options_.runtime_dir / "pool", launcher_),
+      launcher_(options_.init_program, options_.runtime_dir / "stage", options_.host_paths),
+      pool_(options_.state_dir / "pool", options_.runtime_dir / "pool", options_.pool_bytes, launcher_),
       has_pool_(Pool::is_possible()) {}
 
 NativeBackend::~NativeBackend() {
@@ -83,6 +83,16 @@ Result<std::unique_ptr<NativeBackend>> NativeBackend::open(NativeOptions options
     std::error_code unreadable;
     *path = std::filesystem::absolute(*path, unreadable);
     if (unreadable) return fail(ErrorKind::unavailable, "the working directory is gone");
+  }
+  for (const std::string& path : options.host_paths) {
+    // These are mounts that each sandbox has of its own, or, `/`, all that the allow-list is to keep out.
+    for (const std::string_view own : {"/", "/dev", "/proc", "/sys", "/run", "/tmp", "/job"}) {
+      const bool below = own != "/" && path.starts_with(std::string(own) + "/");
+      if (path == own || below) return fail(ErrorKind::invalid, "sandbox.host_paths: `" + path + "` cannot be shown");
+    }
+    if (!is_clean_absolute(path)) {
+      return fail(ErrorKind::invalid, "sandbox.host_paths: `" + path + "` is not an absolute path");
+    }
   }
   SW_CHECK(os::make_directories(options.state_dir / "sandboxes", 0700));
   for (const char* name : {"slots", "stage", "pool"}) SW_CHECK(os::make_directories(options.runtime_dir / name, 0700));

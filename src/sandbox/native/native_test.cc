@@ -115,6 +115,24 @@ TEST_F(Native, WorkingTreeAppearsAsTheJobsOwnAndStaysUntouched) {
   EXPECT_FALSE(std::filesystem::exists(tree / "new"));
 }
 
+TEST_F(Native, FilesOfAMountAreShownWithAnotherText) {
+  const auto tree = place_.path() / "tree";
+  std::filesystem::create_directories(tree / ".git" / "sub");
+  std::ofstream(tree / ".git" / "config") << "a secret";
+  std::ofstream(tree / ".git" / "other") << "as it is";
+  spec_.mounts.push_back({Mount::Kind::overlay, tree, "/job/src", false, ::geteuid(), {{".git/config", "shown"}}});
+  spec_.mounts.push_back({Mount::Kind::read_only, tree, "/job/view", true, ::geteuid(), {{".git/config", "viewed"}}});
+  start();
+  EXPECT_EQ(run("cd /job/src/.git && cat config other && echo >>config && ls -d sub"), "shownas it issub\n");
+  EXPECT_EQ(run("cd /job/view/.git && cat config other; touch x 2>&1 | grep -c Read-only"), "viewedas it is1\n");
+  EXPECT_EQ(os::read_file(tree / ".git" / "config", 100).value_or(""), "a secret");
+}
+
+TEST(NameServers, OnLoopbackInterfacesAreLeftOut) {
+  EXPECT_EQ(reachable_nameservers("# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.1 \nsearch a\nnameserver 169.254.169.254\n"),
+            (std::vector<std::string>{"192.0.2.1", "169.254.169.254"}));
+}
+
 TEST_F(Native, ReadOnlyMountCannotBeWritten) {
   const auto data = place_.path() / "data";
   std::filesystem::create_directory(data);

@@ -33,10 +33,12 @@ constexpr std::uint64_t kLeastBytes = 1ULL << 30U;
 constexpr std::size_t kMaxText = 1U << 20U;
 
 // Sparse: takes only what sandboxes have written, and gives it back (discard).
-std::uint64_t image_bytes(const std::filesystem::path& directory) {
+std::uint64_t image_bytes(const std::filesystem::path& directory, std::uint64_t wanted) {
+  constexpr std::uint64_t kWhole = ~std::uint64_t{0xFFFFF};
+  if (wanted != 0) return std::max(wanted, kLeastBytes) & kWhole;
   struct statvfs status {};
   if (::statvfs(directory.c_str(), &status) != 0) return kLeastBytes;
-  return std::max<std::uint64_t>(status.f_bavail * status.f_frsize / 2, kLeastBytes) & ~std::uint64_t{0xFFFFF};
+  return std::max<std::uint64_t>(status.f_bavail * status.f_frsize / 2, kLeastBytes) & kWhole;
 }
 
 void copy_name(char* target, std::size_t size, const std::string& name) {
@@ -64,7 +66,7 @@ Result<void> Pool::take_image(const os::CallLimit& limit) {
     SW_TRY(os::Fd file, os::open_file(path, O_RDWR | O_CREAT, 0600));
     struct stat status {};
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.get(), &status) != 0 || status.st_nlink == 0) continue;
-    if (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), static_cast<off_t>(image_bytes(images_))) != 0) {
+    if (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), static_cast<off_t>(image_bytes(images_, bytes_))) != 0) {
       return fail_errno(errno, "sizing " + path.string());
     }
     SW_TRY(const os::CommandOutput made,

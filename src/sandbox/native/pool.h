@@ -16,9 +16,10 @@ namespace slipway::sandbox::native {
 
 class Pool {
  public:
-  /// `images`: where the files lie; `mount_point`: an existing directory. `launcher` outlives this.
-  Pool(std::filesystem::path images, std::filesystem::path mount_point, LauncherLink& launcher)
-      : images_(std::move(images)), mount_point_(std::move(mount_point)), launcher_(launcher) {}
+  /// `images`: where the files lie; `mount_point`: an existing directory; `bytes`: of the sparse file, 0 for half of
+  /// what is free. `launcher` outlives this.
+  Pool(std::filesystem::path images, std::filesystem::path mount_point, std::uint64_t bytes, LauncherLink& launcher)
+      : images_(std::move(images)), mount_point_(std::move(mount_point)), bytes_(bytes), launcher_(launcher) {}
   ~Pool();
 
   static bool is_possible();  ///< root, btrfs in the kernel, mkfs.btrfs installed
@@ -37,6 +38,7 @@ class Pool {
   Result<void> take_image(const os::CallLimit& limit);
 
   const std::filesystem::path images_, mount_point_;
+  const std::uint64_t bytes_;
   LauncherLink& launcher_;
   std::mutex mutex_;  // the first sandboxes wait for mkfs
   std::uint64_t mounted_by_ = 0;  // generation of the launcher that has it mounted

@@ -115,12 +115,14 @@ class RootBuilder {
   }
 
   // A writable view of `lower`. `owner_inside` owns its top.
-  Result<os::Fd> overlay_of(const std::string& lower, int user_namespace, std::uint32_t owner_inside) {
+  Result<os::Fd> overlay_of(const std::string& lower, int user_namespace, std::uint32_t owner_inside,
+                            const std::vector<std::pair<std::string, std::string>>& replaced = {}) {
     const std::string number = std::to_string(layers_++);
     const std::string upper = "u" + number, work = "w" + number;
     if (::mkdir(upper.c_str(), 0755) != 0 || ::mkdir(work.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
     const std::uint32_t owner = identity_.outside(owner_inside);
     if (::chown(upper.c_str(), owner, owner) != 0) return fail_errno(errno, "giving a layer to its owner");
+    SW_CHECK(write_replaced(upper, replaced, owner_inside, identity_));  // before it is in use
     std::string lower_text;
     if (user_namespace >= 0) {
       SW_TRY(const os::Fd shown, os::clone_mount(AT_FDCWD, lower, Submounts::left_out));
@@ -142,20 +144,26 @@ class RootBuilder {
     return mount;
   }
 
+  static unsigned read_only_attributes(const Mount& mount) {
+    return MOUNT_ATTR_RDONLY | kPlain | (mount.plain_data ? MOUNT_ATTR_NOEXEC : 0U);
+  }
+
   Result<void> prepare_mounts() {
     const std::uint32_t owner = job_id(spec_.sandbox.run_as);
     for (std::size_t i = 0; i < spec_.sandbox.mounts.size(); ++i) {
       const Mount& wanted = spec_.sandbox.mounts[i];
       const int shown_as = namespaces_.mount_owner[i];
       const std::string outside = wanted.outside.string();
-      if (wanted.kind == Mount::Kind::overlay) {
-        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, owner));
+      if (wanted.kind == Mount::Kind::overlay || !wanted.replaced.empty()) {
+        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, owner, wanted.replaced));
+        if (wanted.kind == Mount::Kind::read_only) {
+          SW_CHECK(os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::left_out));
+        }
         later_.push_back({std::move(mount), wanted.inside});
         continue;
       }
       SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
-      const unsigned attributes = MOUNT_ATTR_RDONLY | kPlain | (wanted.plain_data ? MOUNT_ATTR_NOEXEC : 0U);
-      if (auto done = os::restrict_mount(mount.get(), attributes, Submounts::included, shown_as); !done) {
+      if (auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as); !done) {
         return wrap(done.error(), outside);
       }
       later_.push_back({std::move(mount), wanted.inside});

@@ -119,6 +119,22 @@ Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity
   return write_network_files("/etc", spec, identity);
 }
 
+Result<void> write_replaced(const std::string& layer, const std::vector<std::pair<std::string, std::string>>& replaced,
+                            std::uint32_t owner, const Identity& identity) {
+  const std::uint32_t id = identity.outside(owner);
+  for (const auto& [name, text] : replaced) {
+    // Directories of a layer join those below them; the files hide theirs.
+    for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+      SW_CHECK(make_directory(layer + "/" + name.substr(0, slash), 0755, owner, identity));
+    }
+    const std::string path = layer + "/" + name;
+    SW_TRY(const os::Fd fd, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    SW_CHECK(os::write_all(fd.get(), text));
+    if (::fchown(fd.get(), id, id) != 0) return fail_errno(errno, "giving " + path + " to its owner");
+  }
+  return {};
+}
+
 Result<void> make_local_directories(const std::string& usr, const Identity& identity) {
   for (const char* name : {"/local", "/local/bin", "/local/sbin", "/local/lib", "/local/include", "/local/share"}) {
     SW_CHECK(make_directory(usr + name, 0755, 0, identity));

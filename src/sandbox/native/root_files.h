@@ -18,6 +18,10 @@ Result<void> write_identity_files(const std::string& directory, const SetupSpec&
 /// The same in /etc of an image, whose own users stay.
 Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity& identity);
 
+/// `Mount::replaced` into `layer`, the writable layer of an overlay that is not in use yet.
+Result<void> write_replaced(const std::string& layer, const std::vector<std::pair<std::string, std::string>>& replaced,
+                            std::uint32_t owner, const Identity& identity);
+
 /// /usr/local as a place where the sandbox's root may install.
 Result<void> make_local_directories(const std::string& usr, const Identity& identity);
 

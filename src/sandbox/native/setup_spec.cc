@@ -18,6 +18,9 @@ json::object to_json(const Mount& mount) {
                       {"inside", mount.inside},
                       {"plain_data", mount.plain_data}};
   if (mount.owner) object["owner"] = *mount.owner;
+  json::array replaced;
+  for (const auto& [path, text] : mount.replaced) replaced.push_back(json::array{path, text});
+  if (!replaced.empty()) object["replaced"] = std::move(replaced);
   return object;
 }
 
@@ -28,6 +31,11 @@ Mount mount_of(const json::object& object) {
   mount.inside = std::string(object.at("inside").as_string());
   mount.plain_data = object.at("plain_data").as_bool();
   if (const auto* owner = object.if_contains("owner")) mount.owner = owner->to_number<std::uint32_t>();
+  if (const auto* replaced = object.if_contains("replaced")) {
+    for (const json::value& one : replaced->as_array()) {
+      mount.replaced.emplace_back(one.at(0).as_string(), one.at(1).as_string());
+    }
+  }
   return mount;
 }
 

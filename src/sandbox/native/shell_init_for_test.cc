@@ -71,6 +71,6 @@ int serve(Entry entry) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 || std::string(argv[1]) != "launcher") return 2;
-  return slipway::sandbox::native::run_launcher(argv[2], serve);
+  if (argc < 3 || std::string(argv[1]) != "launcher") return 2;
+  return slipway::sandbox::native::run_launcher(argv[2], {argv + 3, argv + argc}, serve);
 }
