@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 #include "journal/lines.h"
 #include "journal/seal.h"
 #include "journal/writer.h"
@@ -80,14 +80,14 @@ void bench_memory() {
              std::memcpy(copy.data(), text.data(), text.size() - static_cast<std::size_t>(crc++ % 2));
          }));
   report("crc32c, 1 MiB", bytes, bench::median_cpu_seconds(kRounds, [&] {
-           for (int i = 0; i < 200; ++i) crc = journal::crc32c(crc, text);
+           for (int i = 0; i < 200; ++i) crc = crc32c(crc, text);
          }));
   report("crc32c, 128 bytes", bytes, bench::median_cpu_seconds(kRounds, [&] {
            for (std::size_t i = 0; i < 200 * (text.size() / 128); ++i)
-             crc = journal::crc32c(crc, {text.data() + i % 4096 * 128, 128});
+             crc = crc32c(crc, {text.data() + i % 4096 * 128, 128});
          }));
   report("crc32c without the instruction", bytes / 10, bench::median_cpu_seconds(kRounds, [&] {
-           for (int i = 0; i < 20; ++i) crc = journal::crc32c_portable(crc, text);
+           for (int i = 0; i < 20; ++i) crc = crc32c_portable(crc, text);
          }));
   std::uint64_t lines = 0;
   report("counting lines", bytes, bench::median_cpu_seconds(kRounds, [&] {

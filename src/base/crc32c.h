@@ -1,12 +1,15 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace slipway {
 
-/// CRC-32C (Castagnoli) of `bytes`, continuing from `crc` (0 at the start). Several GB/s where the processor has
-/// the instruction, about 1.5 GB/s otherwise. Any thread.
-std::uint32_t crc32c(std::uint32_t crc, const void* bytes, std::size_t size);
+/// CRC-32C (Castagnoli) of `bytes`, continuing from `crc` (0 at the start): `crc32c(crc32c(0, a), b)` is that of a
+/// and b joined. Uses the processor's instruction where it has one, three streams at a time.
+std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes);
+
+/// As above without the instruction: for other processors, and to check the other one against.
+std::uint32_t crc32c_portable(std::uint32_t crc, std::string_view bytes);
 
 }  // namespace slipway

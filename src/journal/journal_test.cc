@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 #include "journal/recovery.h"
 #include "journal/test_support.h"
 

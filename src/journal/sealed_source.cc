@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 #include "journal/seal.h"
 #include "journal/sealed_format.h"
 

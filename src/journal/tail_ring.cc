@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 
 namespace slipway::journal {
 namespace {

@@ -96,7 +96,7 @@ Result<void> EntryWriter::open_entry(const EntryHeader& header) {
 }
 
 Result<void> EntryWriter::content(std::string_view bytes) {
-  crc_ = crc32c(crc_, bytes.data(), bytes.size());
+  crc_ = crc32c(crc_, bytes);
   return put(bytes);
 }
 
@@ -151,7 +151,7 @@ Result<EntryHeader> EntryReader::next() {
   SW_ASSERT(left_ == 0, "an entry's content is read before the next entry");
   unsigned char raw[kHeaderBytes];
   SW_CHECK(take(raw, sizeof raw));
-  crc_ = crc32c(0, raw, sizeof raw);
+  crc_ = crc32c(0, std::string_view(reinterpret_cast<const char*>(raw), sizeof raw));
   EntryHeader header;
   if (raw[0] > 3 || raw[1] != 0) return fail(ErrorKind::invalid, "the bundle holds an unknown kind of entry");
   header.kind = static_cast<EntryHeader::Kind>(raw[0]);
@@ -167,7 +167,7 @@ Result<EntryHeader> EntryReader::next() {
   if (path_size >= PATH_MAX) return fail(ErrorKind::invalid, "the bundle holds a path that is too long");
   header.path.resize(path_size);
   SW_CHECK(take(header.path.data(), path_size));
-  crc_ = crc32c(crc_, header.path.data(), path_size);
+  crc_ = crc32c(crc_, {header.path.data(), path_size});
   const std::string shown = printable(header.path, Colour::strip);
   if (!is_bundle_path(header.path)) return fail(ErrorKind::invalid, "the bundle holds the path `" + shown + "`");
   if (!comes_before(last_path_, header.path)) {
@@ -188,7 +188,7 @@ Result<std::string_view> EntryReader::content() {
                               static_cast<std::size_t>(std::min<std::uint64_t>(left_, until_ - from_)));
   from_ += part.size();
   left_ -= part.size();
-  crc_ = crc32c(crc_, part.data(), part.size());
+  crc_ = crc32c(crc_, part);
   return part;
 }
 

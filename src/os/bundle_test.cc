@@ -94,8 +94,8 @@ using Kind = EntryHeader::Kind;
 using Paths = std::vector<std::string>;
 
 TEST(Crc32c, HasTheKnownValueAndContinues) {
-  EXPECT_EQ(crc32c(0, "123456789", 9), 0xE3069283U);
-  EXPECT_EQ(crc32c(crc32c(0, "12345", 5), "6789", 4), 0xE3069283U);
+  EXPECT_EQ(crc32c(0, "123456789"), 0xE3069283U);
+  EXPECT_EQ(crc32c(crc32c(0, "12345"), "6789"), 0xE3069283U);
 }
 
 TEST_F(Bundle, ComesBackWithContentModesAndTimes) {
