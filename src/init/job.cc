@@ -24,6 +24,7 @@ using journal::RecordType;
 
 constexpr auto kProgressEvery = 20ms;
 constexpr auto kSyncEvery = 1s;
+constexpr auto kSyncWithin = 10ms;  // of a step's end; a job that has ended by then needs neither thread nor second sync
 constexpr auto kGatherLimit = 1h;     // for a job without a timeout
 constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
 
@@ -172,13 +173,21 @@ void Job::after_turn() {
   report_progress();
 }
 
+void Job::start_sync() {
+  records_->start_sync();
+  synced_at_ = os::Clock::now();
+  synced_bytes_ = records_->offset();
+}
+
 void Job::report_progress() {
   const os::Deadline now = os::Clock::now();
   const std::uint64_t bytes = records_->offset();
-  if (bytes != synced_bytes_ && now - synced_at_ >= kSyncEvery) {
-    records_->sync_soon();
-    synced_at_ = now;
-    synced_bytes_ = bytes;
+  if (bytes != synced_bytes_ && now - synced_at_ >= kSyncEvery) start_sync();
+  if (records_->is_sync_asked() && sync_timer_ == Poller::kNone) {
+    sync_timer_ = poller_.at(now + kSyncWithin, [this] {
+      sync_timer_ = Poller::kNone;
+      start_sync();
+    });
   }
   if (bytes == told_bytes_) return;
   if (!std::exchange(at_border_, false) && now - told_at_ < kProgressEvery) {

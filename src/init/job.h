@@ -43,6 +43,7 @@ class Job {
   void begin();
   void loop();
   void after_turn();
+  void start_sync();
   void report_progress();
 
   void on_cancel(const wire::Cancel& cancel);
@@ -85,7 +86,7 @@ class Job {
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;
   std::string infra_reason_;  // why the job could not be run as ordered
-  Poller::Token kill_ = Poller::kNone, progress_timer_ = Poller::kNone;
+  Poller::Token kill_ = Poller::kNone, progress_timer_ = Poller::kNone, sync_timer_ = Poller::kNone;
   bool at_border_ = false;
   std::uint64_t told_bytes_ = 0, synced_bytes_ = 0;
   os::Deadline told_at_{}, synced_at_{};

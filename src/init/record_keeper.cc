@@ -47,15 +47,15 @@ void RecordKeeper::flush() {
   if (!writer_.flush()) broken_ = true;
 }
 
-void RecordKeeper::sync_soon() {
+void RecordKeeper::start_sync() {
   flush();
+  sync_asked_ = false;
   sync_.request();
 }
 
 void RecordKeeper::close() {
   sync_.stop();
-  if (!writer_.sync()) broken_ = true;
-  if (!writer_.close()) broken_ = true;
+  if (!writer_.close_on_disk()) broken_ = true;
 }
 
 }  // namespace slipway::init

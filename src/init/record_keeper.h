@@ -40,8 +40,12 @@ class RecordKeeper {
 
   /// What was appended can be read by others.
   void flush();
-  /// Asks for what was flushed to be put on the disk, without waiting for it.
-  void sync_soon();
+  /// Asks for what was appended to be put on the disk within a moment: whoever owns this calls `start_sync`, or
+  /// `close`, which does the same for a job that ends before.
+  void ask_sync() { sync_asked_ = true; }
+  bool is_sync_asked() const { return sync_asked_; }
+  /// Begins to put it there, without waiting for it.
+  void start_sync();
   /// Everything is on the disk; nothing more is appended.
   void close();
 
@@ -58,6 +62,7 @@ class RecordKeeper {
   std::optional<journal::StepLog> log_;  // made last: it points to the two above
   secrets::SecretSet secrets_;
   bool broken_ = false;
+  bool sync_asked_ = false;
   JournalSync sync_;  // owns a thread: last
 };
 

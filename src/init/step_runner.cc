@@ -287,7 +287,7 @@ void StepRunner::record_end(std::size_t index, model::StepResult result, const s
   reasons_[index] = parts_.records.masked(reason);
   parts_.records.append(RecordType::step_finished, number,
                         wire::payload::StepFinished{std::move(result), reasons_[index], will_retry, allowed});
-  parts_.records.sync_soon();
+  parts_.records.ask_sync();
 }
 
 }  // namespace slipway::init

@@ -186,10 +186,25 @@ Result<void> Writer::sync() {
   return {};
 }
 
+/// To its own length: gives back what lies preallocated behind it.
+Result<void> Writer::trim() {
+  if (::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return fail_errno(errno, "closing the journal");
+  reserved_ = written_;
+  return {};
+}
+
 Result<void> Writer::close() {
   SW_CHECK(flush());
-  // To its own length: gives back what lies preallocated behind it.
-  if (::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return fail_errno(errno, "closing the journal");
+  SW_CHECK(trim());
+  file_.reset();
+  broken_ = true;
+  return {};
+}
+
+Result<void> Writer::close_on_disk() {
+  SW_CHECK(flush());
+  SW_CHECK(trim());
+  SW_CHECK(sync());
   file_.reset();
   broken_ = true;
   return {};

@@ -47,6 +47,8 @@ class Writer {
   Result<void> sync();
   /// Flushes and gives the preallocated space back. The writer accepts nothing afterwards.
   Result<void> close();
+  /// ... with everything on the disk: one wait where `sync` and `close` would be two.
+  Result<void> close_on_disk();
 
   /// The length of the file: what a reader can see. Grows by flush or a large append.
   std::uint64_t offset() const { return written_; }
@@ -62,6 +64,7 @@ class Writer {
   bool reserve(std::uint64_t bytes, std::uint64_t leave, Time time);
   bool preallocate(std::uint64_t upto);
   Result<void> write_out(std::string_view payload, std::string_view trailer);
+  Result<void> trim();
 
   os::Fd file_;
   std::uint32_t seed_ = 0;
