@@ -55,12 +55,13 @@ model::JobSpec job_of(const SandboxId& id, model::Network network) {
 }
 
 /// One sandbox, start to end, as the attempt driver does it. Its journal stays, as a job's does.
-void one_sandbox(sandbox::SandboxBackend& backend, model::Network network, const std::filesystem::path& journals) {
+void one_sandbox(sandbox::SandboxBackend& backend, model::Network network, std::uint64_t disk_bytes,
+                 const std::filesystem::path& journals) {
   const os::CallLimit limit = os::within(10s);
   sandbox::SandboxSpec spec;
   spec.id = SandboxId(new_id());
   spec.network = network;
-  spec.limits = {.memory_bytes = 512U << 20U, .cpus = 1.0, .pids = 256, .disk_bytes = 1U << 30U};
+  spec.limits = {.memory_bytes = 512U << 20U, .cpus = 1.0, .pids = 256, .disk_bytes = disk_bytes};
   sandbox::Started started = must(backend.start(spec, limit), "start");
   const std::string journal_path = journals / spec.id.value;
   const os::Fd journal(::open(journal_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
@@ -111,13 +112,21 @@ int main(int argc, char** argv) {
     const auto backend =
         must(sandbox::native::NativeBackend::open({.state_dir = place / "state", .runtime_dir = place / "runtime", .init_program = argv[1]}, log), "backend");
     const bool has_nat = backend->capabilities().network_nat;
-    for (const model::Network network : {model::Network::none, model::Network::nat}) {
-      if (network == model::Network::nat && !has_nat) continue;
+    struct Shape {
+      const char* name;
+      model::Network network;
+      std::uint64_t disk_bytes;  // up to half of the memory: a tmpfs; above: a subvolume of the btrfs pool
+      const char* reach;
+    };
+    for (const Shape& shape : {Shape{"network none", model::Network::none, 256U << 20U, "<= 1.2 x"},
+                               Shape{"network nat", model::Network::nat, 256U << 20U, ""},
+                               Shape{"network none, disk in the pool", model::Network::none, 1U << 30U, ""}}) {
+      if (shape.network == model::Network::nat && !has_nat) continue;
       for (const auto gap : {0ms, 50ms}) {
         std::vector<double> ours, baseline;
         for (int round = -3; round < rounds / (gap == 0ms ? 1 : 4); ++round) {  // three to warm up
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (an idle machine is what is measured)
-          const double mine = seconds([&] { one_sandbox(*backend, network, place / "journals"); });
+          const double mine = seconds([&] { one_sandbox(*backend, shape.network, shape.disk_bytes, place / "journals"); });
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (as above)
           const double theirs = seconds(one_bwrap);
           if (round < 0) continue;
@@ -125,10 +134,10 @@ int main(int argc, char** argv) {
           baseline.push_back(theirs);
         }
         fmt::print(
-            "{{\"what\":\"sandbox of true, network {}, "
+            "{{\"what\":\"sandbox of true, {}, "
             "{}\",\"ours\":[{:.6f}],\"baseline_name\":\"bwrap\",\"baseline\":[{:.6f}],\"reach\":\"{}\"}}\n",
-            network == model::Network::none ? "none" : "nat", gap == 0ms ? "back to back" : "50 ms gaps",
-            fmt::join(ours, ","), fmt::join(baseline, ","), network == model::Network::none ? "<= 1.2 x" : "");
+            shape.name, gap == 0ms ? "back to back" : "50 ms gaps",
+            fmt::join(ours, ","), fmt::join(baseline, ","), shape.reach);
         std::fflush(stdout);
       }
     }

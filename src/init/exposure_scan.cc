@@ -25,27 +25,41 @@ ExposureScan::ExposureScan(journal::Reader reader, std::string_view value, std::
   (void)secret_->add(value);  // a weak one is never scanned for
 }
 
+void ExposureScan::note(std::uint16_t step, const secrets::MaskingStream& stream) {
+  const bool known = std::ranges::find(exposed_, step) != exposed_.end();
+  if (stream.masked_count() > 0 && !known) exposed_.push_back(step);
+}
+
+void ExposureScan::feed(Streams& streams, std::uint16_t step, journal::RecordType type, std::string_view bytes) {
+  std::string masked;
+  auto stream = streams.try_emplace(std::pair(step, type), *secret_).first;
+  stream->second.feed(bytes, masked);
+  note(step, stream->second);
+}
+
+void ExposureScan::finish(Streams& streams) {
+  std::string masked;
+  for (auto& [key, stream] : streams) {
+    stream.finish(masked);
+    note(key.first, stream);
+  }
+}
+
+void ExposureScan::look_at_tail(std::uint16_t step, journal::RecordType type, std::string_view bytes) {
+  feed(tails_, step, type, bytes);
+}
+
 Result<ExposureScan::State> ExposureScan::go_on() {
   const std::uint64_t until = std::min(upto_, reader_.position() + kTurnBytes);
-  std::string masked;
   while (reader_.position() < until) {
     SW_TRY(const journal::Next next, reader_.next());
-    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) return State::done;
+    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) break;
     if (next.what != journal::Next::What::record || !journal::is_output(next.record.type)) continue;
-    const std::pair key(next.record.step, next.record.type);
-    auto stream = streams_.try_emplace(key, *secret_).first;
-    masked.clear();
-    stream->second.feed(next.record.payload, masked);
-    const bool known = std::ranges::find(exposed_, next.record.step) != exposed_.end();
-    if (stream->second.masked_count() > 0 && !known) exposed_.push_back(next.record.step);
+    feed(streams_, next.record.step, next.record.type, next.record.payload);
   }
-  if (reader_.position() < upto_) return State::more;
-  for (auto& [key, stream] : streams_) {
-    masked.clear();
-    stream.finish(masked);
-    const bool known = std::ranges::find(exposed_, key.first) != exposed_.end();
-    if (stream.masked_count() > 0 && !known) exposed_.push_back(key.first);
-  }
+  if (reader_.position() < upto_ && reader_.position() >= until) return State::more;
+  finish(streams_);
+  finish(tails_);
   return State::done;
 }
 

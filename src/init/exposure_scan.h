@@ -19,6 +19,10 @@ class ExposureScan {
   /// `journal` must be readable. Records behind `upto` were masked with the value.
   static Result<ExposureScan> begin(int journal, std::string_view value, std::uint64_t upto);
 
+  /// Output that waits outside the journal for the end of its step, in order, all of it before the first `go_on`.
+  /// A value half in the journal and half here is not found.
+  void look_at_tail(std::uint16_t step, journal::RecordType type, std::string_view bytes);
+
   enum class State { more, done };
   /// Reads about 4 MiB. An error ends the scan.
   Result<State> go_on();
@@ -29,7 +33,11 @@ class ExposureScan {
   ExposureScan(journal::Reader reader, std::string_view value, std::uint64_t upto);
   journal::Reader reader_;
   std::unique_ptr<secrets::SecretSet> secret_;
-  std::map<std::pair<std::uint16_t, journal::RecordType>, secrets::MaskingStream> streams_;
+  using Streams = std::map<std::pair<std::uint16_t, journal::RecordType>, secrets::MaskingStream>;
+  void feed(Streams& streams, std::uint16_t step, journal::RecordType type, std::string_view bytes);
+  void finish(Streams& streams);
+  void note(std::uint16_t step, const secrets::MaskingStream& stream);
+  Streams streams_, tails_;
   std::vector<std::uint16_t> exposed_;
   std::uint64_t upto_;
 };

@@ -43,6 +43,10 @@ void RecordKeeper::end_step_output(std::uint16_t step) {
   if (!log_->step_end(step, wall_now())) broken_ = true;
 }
 
+Result<void> RecordKeeper::look_at_tails(const journal::TailRing::Visit& visit) const {
+  return ring_ ? ring_->look(visit) : Result<void>();
+}
+
 void RecordKeeper::flush() {
   if (!writer_.flush()) broken_ = true;
 }

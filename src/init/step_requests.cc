@@ -137,6 +137,11 @@ void StepRequests::begin_scan(std::uint16_t step, std::string_view value) {
   }
   auto scan = ExposureScan::begin(records_.fd(), value, records_.offset());
   if (scan) {
+    const auto looked = records_.look_at_tails([&](const journal::TailRing::Piece& piece) -> Result<void> {
+      scan->look_at_tail(piece.record.step, piece.record.type, piece.record.payload);
+      return {};
+    });
+    if (!looked) records_.notice(step, "not_scanned", "the last output was not searched for this secret: " + looked.error().what);
     scans_.push_back({std::move(*scan), step});
   } else {
     records_.notice(step, "not_scanned", "earlier output was not searched for this secret: " + scan.error().what);

@@ -242,7 +242,9 @@ void StepRunner::finish(std::size_t index) {
   parts_.control.close(number);
   const os::CgroupFigures figures = step.cgroup.figures();
   const End end = end_of(step, figures);
-  (void)step.cgroup.remove();  // children may live on in it; the host removes it at the latest
+  // Children may live on in it; the host removes it at the latest. On v1 only the group itself knows its kills: one
+  // that had some is left for the host to count.
+  if (figures.out_of_memory_kills == 0) (void)step.cgroup.remove();
 
   const rusage& usage = step.main_end->usage;
   constexpr std::uint64_t kBlock = 512;

@@ -183,6 +183,19 @@ void TailRing::push(const Piece& piece, const std::function<void(std::uint16_t, 
   }
 }
 
+Result<void> TailRing::look(const Visit& visit) const {
+  std::string buffer;
+  for (std::uint64_t at = tail_; at < head_;) {
+    SW_TRY(const Header header, read_header(at));
+    if (header.record.type != kTaken) {
+      SW_TRY(const Piece piece, read_piece(at, header, buffer));
+      SW_CHECK(visit(piece));
+    }
+    at += entry_bytes(header.length);
+  }
+  return {};
+}
+
 Result<void> TailRing::take(std::optional<std::uint16_t> step, const Visit& visit) {
   std::string buffer;
   std::vector<std::uint64_t> visited;

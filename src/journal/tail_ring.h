@@ -40,6 +40,9 @@ class TailRing {
   /// `internal` for a damaged ring, ends it; nothing is forgotten then.
   Result<void> take(std::optional<std::uint16_t> step, const Visit& visit);
 
+  /// Visits all pieces, oldest first, and keeps them.
+  Result<void> look(const Visit& visit) const;
+
   /// Longest piece: an eighth of the ring, at most 64 KiB, so that little is lost with the oldest.
   std::size_t most_bytes() const;
   std::uint64_t capacity() const { return capacity_; }

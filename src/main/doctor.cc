@@ -90,7 +90,7 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
                     can.limits.step_figures ? "from the cgroup" : "processor time only", ""});
   checks.push_back({"network: nat", can.network_nat ? Health::good : Health::degraded,
                     can.network_nat ? "available" : "not available",
-                    can.network_nat ? "" : "install nftables (as root) or passt (rootless), or use network: none"});
+                    can.network_nat ? "" : "it needs root and nftables; network: none always works"});
   for (const std::string& note : can.notes) checks.push_back({"note", Health::good, note, ""});
 }
 

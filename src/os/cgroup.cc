@@ -1,5 +1,6 @@
 #include "os/cgroup.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -167,10 +168,30 @@ Result<StepCgroup> StepCgroups::create(const std::string& name) const {
 
 // --- on the host ---
 
+namespace {
+
+std::uint64_t kills_below(int group) {
+  std::uint64_t kills = 0;
+  DIR* entries = ::fdopendir(::openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (entries == nullptr) return 0;
+  const ScopeExit close([&] { ::closedir(entries); });
+  while (const dirent* entry = ::readdir(entries)) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    const Fd child(::openat(group, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (child) kills += keyed(read_at(child.get(), "memory.oom_control").value_or(""), "oom_kill");
+  }
+  return kills;
+}
+
+}  // namespace
+
 CgroupFigures SandboxCgroup::figures() const {
   CgroupFigures figures;
   for (const CgroupDirectory& directory : directories_) {
     add_figures(directory.fd.get(), directory.version, directory.controllers, figures);
+    if (directory.version == 1 && (directory.controllers & CgroupDirectory::memory) != 0) {
+      figures.out_of_memory_kills += kills_below(directory.fd.get());
+    }
   }
   return figures;
 }

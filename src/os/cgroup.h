@@ -105,6 +105,7 @@ class SandboxCgroup {
   /// v2 only: the leaf that init lives in, beside the group that holds the limits (CLONE_INTO_CGROUP). -1: none.
   int init_leaf() const { return init_leaf_.get(); }
 
+  /// With the out-of-memory kills of the steps' groups that are still there: v1 counts them nowhere else.
   CgroupFigures figures() const;
 
  private:

@@ -63,6 +63,7 @@ TEST_F(Cgroup, StepOverItsMemoryIsKilledAndTheGroupSaysWhy) {
   const CgroupFigures figures = step->figures();
   EXPECT_EQ(figures.out_of_memory_kills, 1U);
   EXPECT_GT(figures.memory_peak_bytes, 8U << 20U);
+  EXPECT_EQ(sandbox->figures().out_of_memory_kills, 1U);
   EXPECT_TRUE(step->remove());
 }
 

@@ -132,6 +132,12 @@ int map_from_outside(pid_t pid, uid_t user, gid_t group) {
 
 }  // namespace
 
+bool may_map_a_range() {
+  const uid_t user = ::geteuid();
+  return subordinate_range("/etc/subuid", user).usable && subordinate_range("/etc/subgid", user).usable &&
+         ::access("/usr/bin/newuidmap", X_OK) == 0;
+}
+
 Result<bool> enter_own_user_namespace() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();

@@ -22,6 +22,9 @@ Result<Fd> make_user_namespace(const IdMap& map);
 /// subordinate ids as 1 and up (newuidmap and /etc/subuid allow it, 65,534 at least); false: with one id only.
 Result<bool> enter_own_user_namespace();
 
+/// Will `enter_own_user_namespace` get a range? By what /etc says; no call is tried.
+bool may_map_a_range();
+
 /// A user namespace below `parent`, owned by `owner` (an id in `parent`), with a map onto ids of `parent`: a process
 /// with that id in `parent` may enter it.
 Result<Fd> make_nested_user_namespace(int parent, uid_t owner, const IdMap& map);

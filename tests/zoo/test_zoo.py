@@ -321,3 +321,178 @@ def test_what_a_killed_slipway_leaves_to_hostile_files_is_swept(alone):
     running.process.wait()
     alone.run(alone.project.job(run="true")).expect(0)
     wait_until(lambda: not list((alone.state / "sandboxes").iterdir()), 5, what="the sweep")
+
+
+# --- what the rest of the machine would leak ---
+
+CREDENTIALS = """
+[remote "origin"]
+	url = https://me:token-in-url@host.example/x.git
+[http "https://host.example/"]
+	extraheader = AUTHORIZATION: basic token-in-header
+[credential]
+	helper = store
+"""
+
+
+@WHO
+def test_credentials_of_the_repository_are_not_shown(slipway, run_as):
+    project = slipway.project
+    project.commit()
+    with open(project.path / ".git/config", "a") as config:
+        config.write(CREDENTIALS)
+    ran = slipway.run(project.job(run="cat .git/config /job/source.git/config; git remote -v; git config --local --list; git clone -q $GIT_URL /tmp/c && git -C /tmp/c log --oneline | wc -l",
+                                  keys={"run_as": run_as})).expect(0)
+    assert "token-in" not in ran.output() and "helper" not in ran.output(), ran
+    assert "https://host.example/x.git" in ran.output() and ran.output().endswith("1\n")
+
+
+@WHO
+def test_the_view_of_the_repository_cannot_be_written(slipway, run_as):
+    slipway.project.commit()
+    before = slipway.project.snapshot()
+    ran = slipway.run(slipway.project.job(run="""
+        for at in /job/source.git /job/source.git/objects /job/source.git/refs; do touch $at/x 2>/dev/null && echo "ALLOWED $at"; done
+        git -C /job/source.git update-ref refs/heads/evil HEAD 2>/dev/null && echo "ALLOWED update-ref"
+        mv /job/source.git/HEAD /tmp/ 2>/dev/null && echo "ALLOWED mv"
+        true""", keys={"run_as": run_as})).expect(0)
+    assert "ALLOWED" not in ran.output()
+    after = slipway.project.snapshot()
+    assert {k: v for k, v in after.items() if not k.startswith(".slipway")} == {k: v for k, v in before.items() if not k.startswith(".slipway")}
+
+
+@WHO
+def test_a_step_has_no_descriptors_but_its_own(slipway, run_as):
+    ran = slipway.run(slipway.project.job(run="ls /proc/self/fd | tr '\\n' ' '", keys={"run_as": run_as})).expect(0)
+    assert ran.output().split() == ["0", "1", "2", "3"]  # 3: ls looking
+
+
+@WHO
+def test_secrets_are_not_in_the_environment_of_another_process(slipway, run_as):
+    file = slipway.project.job(run="cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c '^SLIPWAY_CONFIG_' || true; cat /proc/1/environ /proc/1/task/1/environ 2>&1 | grep -c denied",
+                               keys={"run_as": run_as})
+    assert slipway.run(file).expect(0).output().split() == ["0", "2"]
+
+
+def test_a_step_of_another_user_cannot_speak_on_a_steps_socket(slipway):
+    """Parallel steps: one as runner waits, one as another id looks for its socket."""
+    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", "image": "host", "network": "none", "steps": [
+        {"name": "owner", "parallel": True, "run": "for i in $(seq 100); do test -e /tmp/looked && exit 0; sleep 0.1; done; exit 1"},
+        {"name": "other", "parallel": True, "run_as": 2000,
+         "run": "for s in /run/slipway/*.sock; do SLIPWAY_SOCKET=$s slipway output from $s 2>/dev/null && echo \"SPOKE $s\"; done; rm -f /run/slipway/*.sock 2>/dev/null || true; ls /run/slipway/*.sock | wc -l; touch /tmp/looked"}]}]}}))
+    ran = slipway.run(file).expect(0)
+    spoke = [line for line in ran.output(step="other").splitlines() if line.startswith("SPOKE")]
+    assert len(spoke) == 1 and spoke[0].endswith("/1.sock"), ran
+    assert ran.output(step="other").splitlines()[-1] == "2"
+
+
+@WHO
+def test_mounts_of_the_job_cannot_be_moved_or_swapped(slipway, run_as):
+    ran = slipway.run(slipway.project.job(run="""
+        echo still here >marker
+        for what in src secrets source.git; do
+          mv /job/$what /job/moved 2>/dev/null && echo "ALLOWED mv $what"
+          rm -rf /job/$what 2>/dev/null || true; ln -s /etc /job/$what 2>/dev/null || true; test -L /job/$what && echo "ALLOWED link $what"
+        done
+        test -d /job/src && test -d /job/secrets && echo intact""", keys={"run_as": run_as})).expect(0)
+    assert "ALLOWED" not in ran.output() and ran.output().endswith("intact\n")
+
+
+def test_core_dumps_are_not_written_by_a_steps_crash(slipway):
+    before = set(Path("/").glob("core*")) | set(Path("/tmp").glob("core*"))
+    ran = slipway.run(slipway.project.job(run="ulimit -c; sh -c 'kill -SEGV $$' 2>/dev/null >&2 || true; ls core* /tmp/core* 2>/dev/null | wc -l")).expect(0)
+    lines = ran.output().splitlines()
+    assert lines[0] == "0" and lines[-1] == "0"
+    assert before == set(Path("/").glob("core*")) | set(Path("/tmp").glob("core*"))
+
+
+def test_private_keys_of_the_host_are_not_readable(slipway):
+    ran = slipway.run(slipway.project.job(run="find /etc /opt -type f -readable 2>/dev/null | grep -E '(shadow|ssh_host_.*_key|/private/.*)$' || true",
+                                          keys={"run_as": "root"})).expect(0)
+    assert ran.output() == ""
+
+
+def test_host_paths_of_the_operator_are_what_image_host_shows(slipway):
+    shown = slipway.home / "tools"
+    shown.mkdir()
+    slipway.home.chmod(0o755)
+    (shown / "tool").write_text("x")
+    slipway.config(f"sandbox:\n  host_paths: [/usr, /etc, {slipway.home}/tools]\n")
+    if str(slipway.home).startswith("/tmp/"):
+        ran = slipway("run", slipway.project.job(run="true"))
+        assert ran.code != 0 and "cannot be shown" in ran.err + ran.out
+        slipway.config("sandbox:\n  host_paths: [/usr, /etc]\n")
+    slipway.run(slipway.project.job(run="test ! -e /opt && test -d /usr/bin && test -e /etc/passwd")).expect(0)
+
+
+# --- root steps do what root steps are for ---
+
+@pytest.mark.limit("memory")
+def test_root_of_a_job_may_become_nobody(slipway):
+    """Package managers fetch as nobody; the id has to be there."""
+    if os.geteuid() != 0:
+        pytest.skip("needs a range of ids")
+    ran = slipway.run(slipway.project.job(run="setpriv --reuid 65534 --regid 65534 --clear-groups id -u; chown 65534:65534 marker 2>/dev/null || touch marker && chown 65534:65534 marker && stat -c %u marker; setpriv --reuid 65533 id 2>&1 | grep -c Invalid",
+                                          keys={"run_as": "root"})).expect(0)
+    assert ran.output().split() == ["65534", "65534", "1"]
+
+
+# --- nat ---
+
+def nat_only():
+    if missing := not_held("network: nat"):
+        pytest.skip(missing)
+
+
+def test_metadata_and_other_sandboxes_are_not_reached_from_a_nat_network(slipway):
+    nat_only()
+    listen = "python3 -c 'import socket,time; s=socket.create_server((\"0.0.0.0\",4444)); s.settimeout(6); s.accept(); print(\"REACHED\")' 2>/dev/null || true"
+    attack = """
+        mine=$(ip -4 -o addr show eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'); echo "mine $mine"
+        for address in 169.254.169.254 100.100.100.200 168.63.129.16 255.255.255.255; do
+          timeout 1 bash -c "exec 3<>/dev/tcp/$address/80" 2>/dev/null && echo "REACHED $address"; done
+        for third in $(seq 0 1); do for last in $(seq 2 4 62); do
+          test "198.18.$third.$last" = "$mine" || timeout 0.05 bash -c "exec 3<>/dev/tcp/198.18.$third.$last/4444" 2>/dev/null && test "198.18.$third.$last" != "$mine" && echo "REACHED 198.18.$third.$last"; done; done
+        true"""
+    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "nat"}, "jobs": [
+        {"name": "victim", "run": listen}, {"name": "attacker", "run": attack}]}}))
+    ran = slipway.run(file, "--max-parallel", "2").expect(0)
+    assert "REACHED" not in ran.output() and "mine 198." in ran.output()
+
+
+def test_a_published_port_of_a_container_is_not_reached_through_the_hosts_address(slipway):
+    """What Docker does for `-p`: an address of the host's is rewritten to one behind it."""
+    nat_only()
+    addresses = own_addresses()
+    if not addresses:
+        pytest.skip("no address of this host's own")
+    out = "ip saddr 198.18.0.0/15 tcp dport 4445 dnat to 203.0.113.80:80;"
+    subprocess.run(["nft", "-f", "-"], input=f"table ip zoo_published {{\n chain pre {{\n type nat hook prerouting priority dstnat;\n {out}\n }}\n}}\n", text=True, check=True)
+    try:
+        ran = slipway.run(slipway.project.job(run=f"timeout 2 bash -c 'exec 3<>/dev/tcp/{addresses[0]}/4445' 2>/dev/null && echo REACHED; true", keys={"network": "nat"})).expect(0)
+        assert "REACHED" not in ran.output()
+    finally:
+        subprocess.run(["nft", "delete", "table", "ip", "zoo_published"], check=False)
+
+
+# --- secrets ---
+
+def test_a_late_mask_finds_what_waits_in_the_tail(slipway):
+    """Past the head, output waits in the tail ring, where a late mask has to look too."""
+    file = slipway.project.job(run="head -c 200000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo hunter2-in-the-tail; sleep 0.3; slipway mask hunter2-in-the-tail")
+    ran = slipway.run(file, "--log-cap", "64KiB").expect(0)
+    assert "exposed secret" in ran.out, ran
+
+
+# --- two at once ---
+
+def test_two_slipways_and_a_sweep_at_once(alone):
+    file = alone.project.job(run="sleep 0.2; echo fine")
+    dying = alone.start("run", alone.project.workflow("job: {name: other, image: host, network: none, run: sleep 50}\n", "other"))
+    time.sleep(0.1)
+    dying.process.kill()
+    dying.process.wait()
+    several = [alone.start("run", "--json", file) for _ in range(6)]
+    for running in several:
+        assert running.ended(30).expect(0).output() == "fine\n"
+    assert list((alone.state / "sandboxes").iterdir()) == []

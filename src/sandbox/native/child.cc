@@ -97,7 +97,7 @@ Result<void> keep_capabilities() {
 }
 
 // The last step: from here on the process has no power over its mounts and network.
-Result<void> become_init(int user_namespace, const Identity& identity) {
+Result<void> become_init(int user_namespace, const Identity& identity, std::uint64_t process_limit) {
   if (::setns(user_namespace, CLONE_NEWUSER) != 0) return fail_errno(errno, "entering the user namespace");
   const std::uint32_t id = identity.init_id();
   if (identity.kind() != Identity::Kind::single) {
@@ -112,6 +112,10 @@ Result<void> become_init(int user_namespace, const Identity& identity) {
   }
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  if (process_limit > 0) {
+    const rlimit most{process_limit, process_limit};  // refused where the caller has less: that stays then
+    ::setrlimit(RLIMIT_NPROC, &most);
+  }
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return {};
 }
@@ -136,7 +140,7 @@ Result<void> set_up(const ChildInput& input, const HostLayout& host, const Ident
   RootNamespaces namespaces{input.sandbox_namespace.get(), {}};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
   SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces)));
-  return in_stage("identity", become_init(input.sandbox_namespace.get(), identity));
+  return in_stage("identity", become_init(input.sandbox_namespace.get(), identity, input.spec.process_limit));
 }
 
 }  // namespace

@@ -148,7 +148,8 @@ Result<void> Nat::prepare(const os::CallLimit& limit) {
   const std::scoped_lock lock(mutex_);
   if (ready_) return {};
   if (!is_possible()) {
-    return fail(ErrorKind::unavailable, "`network: nat` needs nftables (install the package `nftables`) and root; `network: none` works");
+    return fail(ErrorKind::denied, ::geteuid() == 0 ? "`network: nat` needs nftables (install the package `nftables`); `network: none` works"
+                                  : "`network: nat` needs root; say `network: none`, or run slipway as root");
   }
   auto installed = install(limit);
   if (!installed) return wrap(installed.error(), "network nat");

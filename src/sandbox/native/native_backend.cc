@@ -109,10 +109,19 @@ Capabilities NativeBackend::capabilities() {
   result.limits = {support.memory, support.pids, support.pids, has_pool_ ? "tmpfs, btrfs quota" : "tmpfs up to half of the memory, none above", support.step_figures};
   result.limits.cpus = support.cpus;
   result.network_nat = Nat::is_possible();
-  if (!result.network_nat) result.notes.emplace_back("no `network: nat`: install the package `nftables`");
+  if (!result.network_nat) result.notes.emplace_back(::geteuid() == 0 ? "no `network: nat`: install the package `nftables`"
+                                                                        : "no `network: nat`: it needs root");
   result.image_directory = true;
   result.nested = true;
-  result.notes = support.notes;
+  result.notes.insert(result.notes.end(), support.notes.begin(), support.notes.end());
+  if (!support.pids) {
+    result.notes.emplace_back("processes are counted by rlimit instead: for each user of a sandbox, not for the whole of it");
+  }
+  if (kind_ != Identity::Kind::root && !os::may_map_a_range()) {
+    result.notes.emplace_back(
+        "one user id for everything in a sandbox: `run_as: root` is not possible and steps may change limits of "
+        "slipway-init (install the package `uidmap` and give your user 65,536 ids in /etc/subuid and /etc/subgid)");
+  }
   return result;
 }
 
@@ -164,6 +173,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   SetupSpec setup;
   setup.sandbox = spec;
   setup.slot = record.slot.number;
+  if (!groups_.support().pids) setup.process_limit = spec.limits.pids.value_or(0);
   SW_CHECK(place_disk(spec, record, setup, limit));
   if (spec.network == model::Network::nat) {
     SW_CHECK(nat_.prepare(limit));

@@ -65,6 +65,7 @@ SetupSpec spec_of(const json::object& object) {
   for (const json::value& group : object.at("groups").as_array()) {
     spec.groups.push_back({group.at("version").to_number<int>(), group.at("controllers").to_number<unsigned>()});
   }
+  spec.process_limit = object.at("process_limit").to_number<std::uint64_t>();
   return spec;
 }
 
@@ -99,6 +100,7 @@ std::string encode(const SetupSpec& spec) {
       {"nameservers", std::move(nameservers)},
       {"has_init_leaf", spec.has_init_leaf},
       {"groups", std::move(groups)},
+      {"process_limit", spec.process_limit},
   });
 }
 

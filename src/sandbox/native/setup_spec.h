@@ -40,6 +40,7 @@ struct SetupSpec {
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
   bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes before those of `groups`
   std::vector<GroupShape> groups;
+  std::uint64_t process_limit = 0;  ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
 };
 
 std::string encode(const SetupSpec& spec);
