@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/view.h"
 #include "journal/record.h"
 #include "model/notices.h"
 #include "wire/journal_json.h"
@@ -58,6 +59,7 @@ class Audience {
   virtual void triggered(const model::Triggered&) = 0;
   virtual void run_finished(const model::RunFinished&) = 0;
   virtual void said(std::string_view text) = 0;
+  virtual void told(const Remark&) = 0;
 
   /// Nothing more is known for now: what was gathered may go out. `now` is for elapsed times.
   virtual void pause(Time now) = 0;

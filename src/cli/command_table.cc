@@ -72,7 +72,7 @@ constexpr OptionRow kRun[] = {
      .setting = "max_parallel"},
     {.names = "--log-cap", .arity = Arity::one, .value = "SIZE", .doc = "how much of a step's output is kept (64MiB)",
      .setting = "log_cap"},
-    {.names = "--keep", .doc = "keep the sandboxes' files of failed jobs", .setting = "keep"},
+    {.names = "--keep", .doc = "keep each job's /job/src, however it ends, as the artifact workspace-JOB", .setting = "keep"},
     {.names = "-n,--dry-run", .doc = "show what would run, and stop"},
     {.names = "--print-config", .doc = "print every setting as it would hold, and stop"},
 };

@@ -48,6 +48,30 @@ std::string explain_json(const Planned& planned, model::JobIndex index) {
   return text + "\n";
 }
 
+// Its instances are not known yet.
+std::string explain_later(const Planned& planned, const model::Group& group, const Style& style) {
+  std::vector<std::string> dependencies;
+  for (const model::GroupIndex index : group.depends_on) dependencies.push_back(planned.run->groups[index].name);
+  const auto& condition = group.definition->condition;
+  std::string text;
+  if (style.json) {
+    JsonWriter json(text);
+    json.begin_object().field("workflow", planned.workflow->name).field("job", group.name).raw("runs", "null");
+    trace_array(json, "workflow_starts", planned.start.because);
+    trace_array(json, "condition", {});
+    json.begin_array("depends_on");
+    for (const std::string& name : dependencies) json.item(name);
+    json.end_array().begin_array("decisions").end_array().end_object();
+    return text + "\n";
+  }
+  text = fmt::format("{} {}{}{}: one for each item of a list that is known later\n", symbol(Mark::pending, style.colour),
+                     bold(style.colour), shown(group.name), reset(style.colour));
+  text += fmt::format("  workflow {} starts\n", shown(planned.workflow->name));
+  append_trace(text, planned.start.because, "    ");
+  text += fmt::format("  it is decided when {} ended\n", shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
+  return text + fmt::format("  condition: {}\n", condition ? shown(condition->text) : "none said: all_success");
+}
+
 std::string explain_text(const Planned& planned, model::JobIndex index, const Style& style) {
   const model::Run& run = *planned.run;
   const model::Job& job = run.jobs[index];
@@ -92,6 +116,14 @@ Result<std::string> explain_planned(const std::vector<Planned>& planned, const s
       names.push_back(group);
       if (instance.name != job && group != job) continue;
       text += style.json ? explain_json(one, static_cast<model::JobIndex>(i)) : explain_text(one, static_cast<model::JobIndex>(i), style);
+    }
+  }
+  for (const Planned& one : planned) {
+    if (!one.run) continue;
+    for (const model::Group& group : one.run->groups) {
+      if (!group.expands_later) continue;
+      names.push_back(group.name);
+      if (group.name == job) text += explain_later(one, group, style);
     }
   }
   if (!text.empty()) return text;

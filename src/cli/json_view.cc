@@ -202,6 +202,12 @@ void JsonView::said(std::string_view text) {
   event.json.field("code", "slipway").field("message", text);
 }
 
+void JsonView::told(const Remark& remark) {
+  Event event(sink_, "notice");
+  event.json.field("run", remark.run.value).field("job", remark.job).field("attempt", remark.attempt);
+  event.json.field("code", remark.code).field("message", remark.text).field("at", remark.at);
+}
+
 void JsonView::pause(Time /*now*/) { sink_.flush(); }
 void JsonView::end(const std::vector<std::string>& /*closing_lines*/) { sink_.flush(); }
 

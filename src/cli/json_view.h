@@ -30,6 +30,7 @@ class JsonView final : public Audience {
   void triggered(const model::Triggered& triggered) override;
   void run_finished(const model::RunFinished& finished) override;
   void said(std::string_view text) override;
+  void told(const Remark& remark) override;
   void pause(Time now) override;
   void end(const std::vector<std::string>& closing_lines) override;
 

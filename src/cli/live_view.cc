@@ -192,6 +192,7 @@ void LiveView::job_finished(const model::JobFinished& finished, const std::strin
 void LiveView::triggered(const model::Triggered& triggered) { summary_.triggered(triggered); }
 void LiveView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
 void LiveView::said(std::string_view text) { print(printable(text, Colour::strip)); }
+void LiveView::told(const Remark& remark) { print(printable(fmt::format("{}: {}", remark.job, remark.text), Colour::strip)); }
 
 void LiveView::pause(Time now) {
   if (drawn_at_ == Time{}) drawn_at_ = now;  // what is over within a tenth of a second is never drawn

@@ -135,6 +135,7 @@ void PlainView::triggered(const model::Triggered& triggered) {
 
 void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
 void PlainView::said(std::string_view text) { line("", "", text); }
+void PlainView::told(const Remark& remark) { line(remark.job, "!", remark.text); }
 void PlainView::pause(Time /*now*/) { sink_.flush(); }
 
 void PlainView::end(const std::vector<std::string>& closing_lines) {

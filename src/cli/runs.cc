@@ -113,6 +113,7 @@ std::string figures_of(const model::StepResult& step) {
 
 void append_decisions(std::string& text, const std::vector<DecisionEntry>& decisions, std::string_view indent) {
   for (const DecisionEntry& decision : decisions) {
+    if (decision.trace.empty()) continue;  // nothing stood against it
     text += fmt::format("{}{}\n", indent, shown(decision.what));
     for (const model::TraceEntry& entry : decision.trace) {
       text += fmt::format("{}  {} -> {}\n", indent, shown(entry.text), shown(entry.outcome));

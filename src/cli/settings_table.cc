@@ -13,7 +13,7 @@ constexpr SettingRow kRows[] = {
     {"cache_limit", SettingType::size, "5GiB", SettableBy::operator_only,
      "caches in all; the least recently used go first", ""},
     {"require_limits", SettingType::flag, "false", SettableBy::anyone, "fail where a limit cannot be held", ""},
-    {"keep", SettingType::flag, "false", SettableBy::anyone, "keep the sandboxes' files of failed jobs", ""},
+    {"keep", SettingType::flag, "false", SettableBy::anyone, "keep each job's /job/src, however it ends, as the artifact workspace-JOB", ""},
     {"color", SettingType::choice, "auto", SettableBy::anyone, "colours on the terminal", "auto|always|never"},
     {"sandbox.host_paths", SettingType::list, "/usr /etc /opt", SettableBy::operator_only,
      "what `image: host` shows of this machine", ""},

@@ -24,7 +24,7 @@ constexpr std::size_t kBatch = 1'024;
 struct Saying {
   std::string text;
 };
-using Item = std::variant<model::Notice, Saying>;
+using Item = std::variant<model::Notice, Saying, Remark>;
 
 /// A bounded queue in which progress of one attempt stands once: a slow reader of our output is far behind in
 /// bytes, never in notices.
@@ -116,6 +116,7 @@ class ThreadedView final : public View {
 
   void on_notice(const model::Notice& notice) override { inbox_.push(notice); }
   void say(std::string text) override { inbox_.push_item(Saying{std::move(text)}); }
+  void tell(Remark remark) override { inbox_.push_item(std::move(remark)); }
   Result<void> close() override {
     inbox_.close();
     if (thread_.joinable()) thread_.join();
@@ -131,7 +132,8 @@ class ThreadedView final : public View {
       const Inbox::Taken taken = inbox_.take(more ? std::optional(Duration(0)) : idle);
       for (const Item& item : taken.items) {
         std::visit(Overloaded{[&](const model::Notice& notice) { feed_.take(notice); },
-                              [&](const Saying& saying) { audience_->said(saying.text); }},
+                              [&](const Saying& saying) { audience_->said(saying.text); },
+                              [&](const Remark& remark) { audience_->told(remark); }},
                    item);
       }
       for (const model::AttemptProgress& progress : taken.progress) feed_.take(progress);

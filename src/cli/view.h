@@ -41,10 +41,22 @@ ViewKind choose_view(const CommonOptions& options, int fd, const std::string& te
 /// NO_COLOR, CLICOLOR_FORCE, --color, and whether `fd` is a terminal.
 bool choose_colour(ColourChoice choice, int fd, const std::map<std::string, std::string>& environment);
 
+/// What was done for a job besides its steps: a cache that was restored, saved or removed.
+struct Remark {
+  RunId run;
+  std::string job;
+  int attempt = 1;
+  std::string code;  ///< `cache`
+  std::string text;
+  Time at{};
+};
+
 class View : public model::Listener {
  public:
   /// A line from Slipway itself (`stopping: press Ctrl-C again to stop at once`). Any thread.
   virtual void say(std::string text) = 0;
+  /// The same of one job. Any thread.
+  virtual void tell(Remark remark) = 0;
   /// Shows all that is left and ends its thread; puts the terminal back as it was. Idempotent.
   /// Errors: `unavailable`, the reader of our output is gone (EPIPE) or its disk is full.
   virtual Result<void> close() = 0;

@@ -30,7 +30,7 @@ constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
 
 std::string_view reason_of(wire::Cancel::Why why) {
   switch (why) {
-    case wire::Cancel::Why::by_user: return "cancelled";
+    case wire::Cancel::Why::by_user: return "cancelled by the user";
     case wire::Cancel::Why::timeout: return "ran longer than its timeout";
     case wire::Cancel::Why::fail_fast: return "cancelled: another job of its matrix failed";
     case wire::Cancel::Why::superseded: return "cancelled: a newer run took its place";

@@ -25,7 +25,7 @@ struct LocalContext {
   model::EventKind event = model::EventKind::push;
   std::string pull_request;
   std::map<std::string, std::string> secrets;  ///< by name; only ever in memory
-  std::function<void(const std::string&)> say;
+  std::function<void(const model::JobSpec&, const std::string&)> tell;
   /// For questions of jobs about other runs; a connection of its own, since the dispatcher's belongs to its thread.
   os::Guarded<std::unique_ptr<store::Store>> reader;
 };

@@ -200,7 +200,9 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
                        .event = selected.event.kind,
                        .pull_request = {},
                        .secrets = std::move(secrets),
-                       .say = [&](const std::string& line) { view->say(line); },
+                       .tell = [&](const model::JobSpec& job, const std::string& text) {
+                         view->tell({job.run, job.job, job.attempt_number, "cache", text, wall_now()});
+                       },
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
   if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);
 
@@ -228,6 +230,7 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   for (const auto& [axis, value] : what.matrix) options.only_matrix[axis] = value;
   if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
   options.may_write_trusted_cache = what.event != model::EventKind::pull_request;
+  options.keep_workspaces = settings.keep;
   options.log_head_bytes = settings.log_cap_bytes;
   options.log_tail_bytes = std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));
   return options;

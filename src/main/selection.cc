@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -108,6 +109,8 @@ Result<model::Event> make_event(const cli::Selection& what, const Selected& sele
   model::Event event;
   event.kind = what.event;
   event.branch = selected.source.branch;
+  // A commit of this repository is looked at as if it were pushed to the branch that is checked out.
+  if (event.branch.empty() && what.git_url.empty()) event.branch = selected.tree.branch;
   event.sha = selected.source.sha;
   event.default_branch = selected.tree.default_branch.empty() ? "main" : selected.tree.default_branch;
   event.repo = selected.tree.root.filename().string();
@@ -120,10 +123,67 @@ Result<model::Event> make_event(const cli::Selection& what, const Selected& sele
     event.pull_request = model::PullRequest{0, "", event.default_branch, event.branch, false};
   }
   if (!what.event_file.empty()) SW_CHECK(read_event_file(what.event_file, event));
+  if (what.event_given && event.kind != what.event) {
+    return fail(ErrorKind::invalid, fmt::format("--event says {}, {} says {}: leave one out", to_string(what.event),
+                                                what.event_file, to_string(event.kind)));
+  }
   for (const auto& [name, value] : what.inputs) event.inputs[name] = value;
   if (event.json.empty()) event.json = event_json(event);
   return event;
 }
+
+// `test` and `test (gcc, 17)` are of the job `test`.
+bool is_of(const model::Workflow& workflow, const std::string& name) {
+  return std::ranges::any_of(workflow.jobs, [&](const model::JobDefinition& job) {
+    return job.name == name || name.starts_with(job.name + " (");
+  });
+}
+
+bool takes_input(const model::Workflow& workflow, const std::string& name) {
+  return std::ranges::any_of(workflow.on, [&](const model::Trigger& trigger) {
+    return std::ranges::any_of(trigger.inputs, [&](const auto& input) { return input.first == name; });
+  });
+}
+
+// `--job` and `--input` of a command line that starts several workflows mean those that know the name. A name that
+// none knows stays with all of them, so that planning says what is wrong with it.
+class Narrowing {
+ public:
+  Narrowing(const model::Event& event, const model::RunOptions& options) : event_(event), options_(options) {}
+
+  void apply_to(std::vector<cli::Planned>& all) {
+    for (const cli::Planned& planned : all) {
+      if (planned.start.starts) starting_.push_back(planned.workflow.get());
+    }
+    for (cli::Planned& planned : all) {
+      if (!planned.start.starts || options_.only_jobs.empty() || !options_for(*planned.workflow).only_jobs.empty()) continue;
+      planned.start.starts = false;
+      planned.start.because.push_back({"--job " + join(options_.only_jobs, ", "), "is of another workflow"});
+    }
+  }
+
+  model::Event event_for(const model::Workflow& workflow) const {
+    model::Event event = event_;
+    std::erase_if(event.inputs, [&](const auto& input) { return is_others(workflow, input.first, takes_input); });
+    return event;
+  }
+  model::RunOptions options_for(const model::Workflow& workflow) const {
+    model::RunOptions options = options_;
+    std::erase_if(options.only_jobs, [&](const std::string& name) { return is_others(workflow, name, is_of); });
+    return options;
+  }
+
+ private:
+  template <class Knows>
+  bool is_others(const model::Workflow& workflow, const std::string& name, Knows&& knows) const {
+    return !knows(workflow, name) &&
+           std::ranges::any_of(starting_, [&](const model::Workflow* other) { return knows(*other, name); });
+  }
+
+  const model::Event& event_;
+  const model::RunOptions& options_;
+  std::vector<const model::Workflow*> starting_;
+};
 
 bool asks_for_paths(const std::vector<cli::DefinitionFile>& files) {
   return std::ranges::any_of(files, [](const cli::DefinitionFile& file) {
@@ -188,6 +248,7 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
 
 Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model::RunOptions& options, Time now) {
   std::vector<cli::Planned> all;
+  std::size_t starting = 0;
   for (const cli::DefinitionFile& file : selected.files) {
     if (!file.workflow) continue;
     cli::Planned planned{file.workflow, {}, std::nullopt};
@@ -196,17 +257,22 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
     } else {
       planned.start = model::decide(*file.workflow, selected.event);
     }
+    if (planned.start.starts) ++starting;
+    all.push_back(std::move(planned));
+  }
+  Narrowing narrowing(selected.event, options);
+  if (starting > 1) narrowing.apply_to(all);
+  for (cli::Planned& planned : all) {
     if (planned.start.starts) {
       model::PlanRequest request;
       request.id = RunId(new_id());
-      request.workflow = file.workflow;
-      request.event = selected.event;
-      request.options = options;
+      request.workflow = planned.workflow;
+      request.event = narrowing.event_for(*planned.workflow);
+      request.options = narrowing.options_for(*planned.workflow);
       request.facts = selected.facts;
       request.now = now;
       SW_TRY(planned.run, model::plan(std::move(request)));
     }
-    all.push_back(std::move(planned));
   }
   return all;
 }

@@ -132,7 +132,9 @@ class Evaluator {
   Result<Value> name_value(const Expression& expression, const Name& name) {
     const auto found = scope_.values.find(path_text(name));
     if (found == scope_.values.end())
-      return fail_at(expression, fmt::format("`{}` is not known here", path_text(name)));
+      return fail_at(expression, path_text(name).starts_with("outputs.")
+                                     ? fmt::format("`{}` was not set by its job", path_text(name))
+                                     : fmt::format("`{}` is not known here", path_text(name)));
     return found->second;
   }
 

@@ -10,6 +10,19 @@ namespace {
 
 constexpr Duration kDefaultTimeout = std::chrono::hours(1);
 
+/// `workspace-test-gcc-17` of `test (gcc, 17)`: to be typed in a shell.
+std::string kept_workspace_name(const std::string& job) {
+  constexpr std::size_t kMost = 100;  // of an artifact's name, which may have 128
+  std::string name = "workspace";
+  bool gap = true;
+  for (const char c : job.substr(0, kMost)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (plain) name += gap ? std::string("-") + c : std::string(1, c);
+    gap = !plain;
+  }
+  return name;
+}
+
 /// Sets a variable where it stands, or appends it.
 void set(Variables& variables, const std::string& name, const std::string& value) {
   const auto at = std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.first == name; });
@@ -143,6 +156,9 @@ Result<void> resolve_passed_on(const Run& run, const Group& group, const Scope& 
     SW_TRY(made.paths, expanded(artifact.paths, scope, "artifact paths"));
     made.when = artifact.when;
     made.expires = artifact.expires;
+  }
+  if (run.options.keep_workspaces) {
+    spec.artifacts.push_back({kept_workspace_name(spec.job), {"**"}, ArtifactDefinition::When::always, {}});
   }
   const auto use = [&](const std::vector<Template>& texts) -> Result<void> {
     SW_TRY(const auto names, expanded(texts, scope, "uses_artifacts"));

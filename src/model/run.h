@@ -88,6 +88,7 @@ struct RunOptions {
   std::optional<std::uint32_t> max_parallel;        ///< jobs of this run at a time
   Duration cancel_grace = std::chrono::minutes(5);  ///< how long `always` jobs may go on after a cancellation
   bool may_write_trusted_cache = false;
+  bool keep_workspaces = false;  ///< each job's source directory, however it ends, as the artifact `workspace-JOB`
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< of a step
 };
 

@@ -109,3 +109,24 @@ def test_over_the_size_limit_the_least_recently_used_goes_and_is_named(alone):
     ran = alone("run", cache_job(alone.project, "second", fill)).expect(0)
     assert "first" in ran.out + ran.err, ran
     assert alone.run(cache_job(alone.project, "first", "ls -d .deps 2>/dev/null || echo none")).expect(0).output() == "none\n"
+
+
+def test_what_was_done_with_a_cache_is_an_event_of_its_job(slipway):
+    file = cache_job(slipway.project, f"key-{uuid.uuid4()}", "mkdir -p .deps; echo x >.deps/it")
+    assert [(n["job"], n["message"].rsplit(": ")[-1]) for n in slipway.run(file).expect(0).of("notice") if n["code"] == "cache"] == [
+        ("job", "nothing stored yet"), ("job", "saved")]
+    restored = slipway.run(file).expect(0)
+    assert [n["message"].rsplit(": ")[-1] for n in restored.of("notice")] == ["restored"]
+    assert {n["run"] for n in restored.of("notice")} == {restored.finished["run"]}
+
+
+def test_keep_stores_the_workspace_of_a_failed_job_without_its_secrets(slipway, tmp_path):
+    slipway.project.write("there.txt", "before")
+    file = slipway.project.job(run="echo after >there.txt; mkdir d; echo new >d/new; exit 1",
+                               keys={"secrets": [{"name": "TOKEN", "file": "/job/secrets/TOKEN"}]})
+    ran = slipway("run", "--keep", file, "--secret", "TOKEN", env={"TOKEN": "a-long-secret-value"}).expect(1)
+    assert "workspace-job" in ran.out  # the summary has the command for it
+    run = json.loads(slipway("runs", "ls", "-n", "1", "--json").out)["run"]
+    slipway("runs", "artifacts", run, "workspace-job", "-o", tmp_path / "kept").expect(0)
+    assert (tmp_path / "kept" / "there.txt").read_text() == "after\n" and (tmp_path / "kept" / "d" / "new").exists()
+    assert not any(b"a-long-secret-value" in p.read_bytes() for p in (tmp_path / "kept").rglob("*") if p.is_file())

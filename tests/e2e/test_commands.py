@@ -138,3 +138,52 @@ def test_the_fake_backend_runs_the_graph_without_running_anything(slipway):
     slipway.project.write("deploy.sh")
     ran = slipway.run(slipway.project.workflow(WORKFLOW), "--backend", "fake")
     assert "build" in ran.outcomes()
+
+
+MANUAL = """
+workflow:
+  name: {0}
+  on: {{push: {{}}, manual: {{inputs: {{{0}_input: {{type: string, default: none}}}}}}}}
+  defaults: {{image: host, network: none}}
+  jobs:
+    - {{name: {0}_job, env: {{V: "{{{{ inputs.{0}_input }}}}"}}, run: 'echo "$V"'}}
+"""
+
+
+def test_job_and_input_mean_the_workflows_that_know_them(slipway):
+    for name in ("one", "two"):
+        slipway.project.workflow(MANUAL.format(name), name)
+    ran = slipway.run("--event", "manual", "--job", "two_job", "--input", "two_input=given").expect(0)
+    assert ran.outcomes() == {"two_job": "succeeded"} and ran.output() == "given\n"
+    both = slipway("run", "--event", "manual", "--input", "two_input=given").expect(0)
+    assert "one_job | none" in both.out and "two_job | given" in both.out
+    slipway("run", "--event", "manual", "--input", "three_input=x").expect(2)
+    slipway("run", "--event", "manual", "--job", "three_job").expect(2)
+
+
+def test_a_commit_counts_as_pushed_to_the_branch_that_is_checked_out(slipway):
+    slipway.project.workflow(WORKFLOW)
+    sha = slipway.project.commit()
+    slipway.project.write("more", "x")
+    slipway.project.commit()
+    assert "starts" in slipway("plan", "--commit", sha).expect(0).out
+    assert "branches [main] -> matches" in slipway("plan", "--commit", sha).out
+
+
+def test_an_event_file_that_says_another_event_is_refused(slipway, tmp_path):
+    file = slipway.project.job(run="true")
+    (tmp_path / "event.json").write_text('{"event": "tag", "tag": "v1"}')
+    slipway("run", file, "--event", "push", "--event-file", tmp_path / "event.json").expect(2)
+    slipway("run", file, "--event-file", tmp_path / "event.json").expect(0)
+
+
+def test_explain_knows_jobs_whose_items_come_later(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          jobs:
+            - {name: list, run: "true", outputs: [items]}
+            - {name: each, depends_on: [list], for_each: {in: outputs.list.items, as: ITEM}, run: "true"}
+        """)
+    assert "known later" in slipway("explain", "each", "--workflow-file", file).expect(0).out
+    assert json.loads(slipway("explain", "each", "--workflow-file", file, "--json").out)["runs"] is None
