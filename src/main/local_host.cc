@@ -89,10 +89,11 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
       prepared.mounts.back().replaced = without_credentials(inner, ".git/");
     }
   }
-  if (!code->git_dir.empty()) {
+  const bool own_tree = context_.source_spec.kind == "directory";
+  if (!code->git_dir.empty() && (!own_tree || source::owns_repository(context_.tree))) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
     const std::filesystem::path repository =
-        context_.source_spec.kind == "directory" && context_.tree.is_git ? context_.tree.common_dir : code->git_dir;
+        own_tree ? context_.tree.common_dir : code->git_dir;
     prepared.mounts.push_back(
         {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository),
          without_credentials(repository, "")});

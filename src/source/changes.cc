@@ -13,10 +13,35 @@ namespace slipway::source {
 namespace {
 
 // Nothing of the repository's configuration may run for a comparison.
-const std::vector<std::string> kDiff = {"diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"};
+const std::vector<std::string> kDiff = {"diff",          "--name-only",   "-z",
+                                        "--no-renames",  "--no-ext-diff", "--no-textconv",
+                                        "--ignore-submodules=all"};
 
 GitCall call(const std::filesystem::path& directory, std::vector<std::string> arguments) {
   return {.directory = directory, .arguments = std::move(arguments), .environment = {}};
+}
+
+// Comparing the working tree runs the clean filters that the repository configures, as whoever asks: every one that is
+// configured is switched off. By variables, since `-c` cannot name a filter with `=` in its name.
+Result<std::vector<std::pair<std::string, std::string>>> without_filters(const WorkingTree& tree,
+                                                                         const os::CallLimit& limit) {
+  SW_TRY(const std::string names, run_git(call(tree.root, {"config", "-z", "--list", "--name-only"}), limit));
+  std::vector<std::pair<std::string, std::string>> variables;
+  std::set<std::string> filters;
+  for (const std::string& name : split_nul(names)) {
+    if (const std::size_t dot = name.rfind('.'); name.starts_with("filter.") && dot > 7) filters.insert(name.substr(0, dot));
+  }
+  std::size_t count = 0;
+  const auto set = [&](const std::string& key, const char* value) {
+    variables.emplace_back(fmt::format("GIT_CONFIG_KEY_{}", count), key);
+    variables.emplace_back(fmt::format("GIT_CONFIG_VALUE_{}", count++), value);
+  };
+  for (const std::string& filter : filters) {
+    for (const char* part : {".clean", ".smudge", ".process"}) set(filter + part, "");
+    set(filter + ".required", "false");
+  }
+  variables.emplace_back("GIT_CONFIG_COUNT", std::to_string(count));
+  return variables;
 }
 
 // Files that differ between `base` and `revision`, or what the working tree holds where that is empty.
@@ -26,7 +51,9 @@ Result<std::vector<std::string>> differences(const WorkingTree& tree, const std:
   arguments.push_back(base);
   if (!revision.empty()) arguments.push_back(revision);
   arguments.emplace_back("--");
-  SW_TRY(const std::string changed, run_git(call(tree.root, std::move(arguments)), limit));
+  GitCall compare = call(tree.root, std::move(arguments));
+  SW_TRY(compare.environment, without_filters(tree, limit));
+  SW_TRY(const std::string changed, run_git(compare, limit));
   const auto paths = split_nul(changed);
   std::set<std::string> files(paths.begin(), paths.end());
   if (revision.empty()) {

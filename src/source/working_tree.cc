@@ -1,5 +1,7 @@
 #include "source/working_tree.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <set>
 
@@ -90,6 +92,25 @@ Result<void> ask_for_refs(WorkingTree& tree, const std::map<std::string, std::st
 }  // namespace
 
 std::string without_credentials(std::string_view url) { return RemoteUrl::parse(url).clean; }
+
+bool owns_repository(const WorkingTree& tree) {
+  if (!tree.is_git) return false;
+  const fs::path link = tree.root / ".git";
+  std::error_code error;
+  if (tree.common_dir != link) {
+    constexpr std::size_t kMostPath = 4096;
+    const auto back = os::read_file(tree.git_dir / "gitdir", kMostPath);
+    const bool named_back = back && fs::path(trim(*back)).lexically_normal() == link;
+    if (!named_back || tree.git_dir.parent_path() != tree.common_dir / "worktrees") return false;
+  }
+  struct stat own {}, repository {};
+  if (::lstat(tree.root.c_str(), &own) != 0 || ::lstat(tree.common_dir.c_str(), &repository) != 0) return false;
+  if (!S_ISDIR(repository.st_mode) || own.st_uid != repository.st_uid) return false;
+  for (const char* part : {"objects", "refs"}) {
+    if (!fs::is_directory(fs::symlink_status(tree.common_dir / part, error))) return false;
+  }
+  return fs::is_regular_file(fs::symlink_status(tree.common_dir / "HEAD", error));
+}
 
 Result<WorkingTree> read_working_tree(const fs::path& start, const os::CallLimit& limit) {
   std::error_code error;

@@ -27,6 +27,11 @@ struct WorkingTree {
 /// `start` may lie below the root. A directory without git is no error.
 Result<WorkingTree> read_working_tree(const std::filesystem::path& start, const os::CallLimit& limit);
 
+/// May the repository behind the checkout be shown to its jobs? A `.git` says by itself where its repository is, and
+/// may name any directory of this machine: it counts only where that is the checkout's own `.git`, or names the
+/// checkout back (a linked worktree), is built like a repository, and belongs to the checkout's owner.
+bool owns_repository(const WorkingTree& tree);
+
 /// A tag that points at HEAD, the last by name; empty: none. Starts git only where a tag object must be looked into.
 Result<std::string> tag_at_head(const WorkingTree& tree, const os::CallLimit& limit);
 

@@ -1,7 +1,10 @@
 #include "source/working_tree.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "os/files.h"
 #include "source/git_command.h"
 #include "source/git_files.h"
 #include "source/test_support.h"
@@ -167,6 +170,41 @@ TEST_F(WorkingTreeTest, ComparingRunsNothingOfTheRepository) {
   repository.git({"config", "core.hooksPath", repository.root().string()});
   ASSERT_TRUE(changed_files(read(repository.root()), "", "", limit()).files);
   EXPECT_FALSE(fs::exists(mark));
+}
+
+TEST_F(WorkingTreeTest, ComparingRunsNoFilterOfTheRepository) {
+  const Repository repository = clone();
+  const fs::path ran = dir_.path() / "ran";
+  repository.write(".gitattributes", "*.txt filter=a=b\n*.md filter=p\n");
+  repository.write("a.txt", "1");
+  repository.commit("a.md", "1");
+  repository.git({"checkout", "-q", "-b", "feature"});
+  repository.git({"config", "filter.a=b.clean", "touch " + ran.string() + "; cat"});
+  repository.git({"config", "filter.p.process", "touch " + ran.string()});
+  repository.git({"config", "filter.p.required", "true"});
+  fs::remove(ran);
+  repository.write("a.txt", "2");
+  repository.write("a.md", "2");
+  const Changes changes = changed_files(read(repository.root()), "main", "", limit());
+  ASSERT_TRUE(changes.files) << changes.reason;
+  EXPECT_NE(std::ranges::find(*changes.files, "a.txt"), changes.files->end());
+  EXPECT_FALSE(fs::exists(ran));
+}
+
+TEST_F(WorkingTreeTest, ARepositoryThatIsNotTheCheckoutsOwnIsNotShown) {
+  const Repository repository = clone();
+  EXPECT_TRUE(owns_repository(read(repository.root())));
+  repository.git({"worktree", "add", "-q", (dir_.path() / "linked").string(), "-b", "linked"});
+  EXPECT_TRUE(owns_repository(read(dir_.path() / "linked")));
+
+  const fs::path planted = dir_.path() / "planted";
+  fs::create_directories(planted);
+  os::replace_file(planted / ".git", "gitdir: " + (repository.root() / ".git/worktrees/linked").string() + "\n", 0644)
+      .value();
+  EXPECT_FALSE(owns_repository(read(planted))) << "a worktree that names another checkout back";
+
+  os::replace_file(repository.root() / ".git/commondir", dir_.path().string() + "\n", 0644).value();
+  EXPECT_FALSE(owns_repository(read(repository.root()))) << "any directory of the machine";
 }
 
 TEST_F(WorkingTreeTest, AnswersWhatJobsAsk) {
