@@ -46,6 +46,11 @@ bool drop_capabilities() {
 
 Result<Identity> identity_of(const model::RunAs& run_as, const Entry& entry) {
   Identity identity;
+  const bool wants_root = run_as.kind == model::RunAs::Kind::root ||
+                          (run_as.kind == model::RunAs::Kind::number && run_as.uid == 0);
+  if (entry.single_id && wants_root) {
+    return fail(ErrorKind::invalid, "only one user id can be mapped here: no step can run as root (install `uidmap`)");
+  }
   if (entry.single_id) return Identity{entry.own_id, entry.own_id, "runner", "/home/runner", -1, false};
   switch (run_as.kind) {
     case model::RunAs::Kind::runner:

@@ -102,6 +102,12 @@ std::vector<pid_t> processes_of(int directory) {
 
 }  // namespace
 
+CgroupFigures figures_of(const CgroupDirectory& directory) {
+  CgroupFigures figures;
+  add_figures(directory.fd.get(), directory.version, directory.controllers, figures);
+  return figures;
+}
+
 // --- inside ---
 
 bool StepCgroup::enter() const {

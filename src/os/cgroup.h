@@ -32,6 +32,9 @@ struct CgroupFigures {
   std::uint64_t out_of_memory_kills = 0;
 };
 
+/// What the files of one directory say.
+CgroupFigures figures_of(const CgroupDirectory& directory);
+
 // --- inside the sandbox ---
 
 /// The group of one step. Owned by one thread.

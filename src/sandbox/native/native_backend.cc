@@ -127,6 +127,10 @@ Capabilities NativeBackend::capabilities() {
 
 Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
   SW_CHECK(check(spec));
+  if (kind_ != Identity::Kind::root && job_id(spec.run_as) == 0 && !os::may_map_a_range()) {
+    return fail(ErrorKind::denied, "`run_as: root` needs a range of user ids: install `uidmap` and add your user to "
+                                   "/etc/subuid and /etc/subgid, or run slipway as root");
+  }
   auto record = std::make_shared<Record>();
   record->id = spec.id;
   const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
