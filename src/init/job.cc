@@ -26,6 +26,7 @@ constexpr auto kProgressEvery = 20ms;
 constexpr auto kSyncEvery = 1s;
 constexpr auto kSyncWithin = 10ms;  // of a step's end; a job that has ended by then needs neither thread nor second sync
 constexpr auto kGatherLimit = 1h;     // for a job without a timeout
+constexpr auto kGatherAtOnce = 10s;   // for one that was stopped without grace
 constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
 
 std::string_view reason_of(wire::Cancel::Why why) {
@@ -150,7 +151,7 @@ void Job::begin() {
   }
   bundles_->unpack(identity_, std::move(inputs), [this](const Result<void>& done) {
     fds_.clear();
-    if (!done) infra_reason_ = done.error().what;
+    if (!done && !forced_) infra_reason_ = done.error().what;  // what was stopped half-way failed by no fault
     if (!done || forced_) return gather();
     run_steps();
   });
@@ -196,15 +197,19 @@ void Job::report_progress() {
     }
     return;
   }
-  owner_.send(wire::Progress{bytes});
-  told_bytes_ = bytes;
   told_at_ = now;
+  if (owner_.try_send(wire::Progress{bytes})) {
+    told_bytes_ = bytes;
+  } else if (progress_timer_ == Poller::kNone) {  // the owner is busy: later, with what there is then
+    progress_timer_ = poller_.at(now + kProgressEvery, [this] { progress_timer_ = Poller::kNone; });
+  }
 }
 
 // --- what comes from outside, in any phase ---
 
 void Job::on_cancel(const wire::Cancel& cancel) {
   const bool timed_out = cancel.why == wire::Cancel::Why::timeout;
+  at_once_ = at_once_ || cancel.at_once;
   stop(timed_out ? model::Outcome::timed_out : model::Outcome::cancelled, std::string(reason_of(cancel.why)),
        cancel.at_once ? Duration(0) : orders_.job.grace);
 }
@@ -286,7 +291,8 @@ void Job::gather() {
   phase_ = Phase::gathering;
   output_->finish();
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
-  poller_.at(os::Clock::now() + kGatherLimit, [this] { bundles_->abort(); });
+  const Duration stopped = at_once_ ? Duration(kGatherAtOnce) : wire::kGatherAfterStop;
+  poller_.at(os::Clock::now() + (forced_ ? stopped : Duration(kGatherLimit)), [this] { bundles_->abort(); });
   if (left_nothing_behind()) return collect_bundles();
   bundles_->run(
       identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },

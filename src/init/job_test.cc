@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "init/owner_link.h"
 #include "init/test_job.h"
 #include "os/files.h"
 
@@ -378,6 +379,31 @@ TEST(Job, ABrokenInputIsAFailureOfTheInfrastructure) {
   const Outcome outcome = job.run();
   EXPECT_EQ(outcome.report.outcome, model::Outcome::infra_failed);
   EXPECT_EQ(outcome.output(0), "");
+}
+
+TEST(Job, ATimeoutWhileItsInputsAreUnpackedIsATimeout) {
+  TestJob job;
+  const os::SocketPair endless = os::make_socket_pair().value();  // nothing ever comes
+  job.inputs = {{{job.workspace() + "/inputs/dist", false}, endless.first.get()}};
+  job.spec.timeout = 100ms;
+  job.add("echo never");
+  const Outcome outcome = job.run();
+  EXPECT_EQ(outcome.report.outcome, model::Outcome::timed_out);
+  EXPECT_EQ(outcome.output(0), "");
+}
+
+TEST(OwnerLink, ABusyOwnerIsNotWaitedForWithProgressNorTakenForDead) {
+  Poller poller;
+  os::SocketPair pair = os::make_socket_pair().value();
+  OwnerLink link(poller, std::move(pair.first));
+  std::uint64_t sent = 0;
+  while (sent < 1'000'000 && link.try_send(wire::Progress{sent})) ++sent;
+  EXPECT_GT(sent, 10U);
+  EXPECT_LT(sent, 1'000'000U);
+  EXPECT_FALSE(link.is_lost());
+  pair.second.reset();
+  EXPECT_FALSE(link.try_send(wire::Progress{sent}));
+  EXPECT_TRUE(link.is_lost());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "init/owner_link.h"
 
+#include <poll.h>
+
 #include "base/scope_exit.h"
 
 namespace slipway::init {
@@ -8,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The owner reads its end all the time; one that is stuck must not hang the job's output for long.
-constexpr auto kSendLimit = 5s;
+// The owner does not read while it stores a bundle (10 min at most). One that died is noticed at once.
+constexpr auto kSendLimit = 15min;
 constexpr auto kReceiveLimit = 5s;
 constexpr auto kReplyLimit = 10min;  // the owner may have to store a large bundle first
 
@@ -45,6 +47,15 @@ void OwnerLink::on_ready() {
 void OwnerLink::send(const wire::ToOwner& message) {
   if (lost_) return;
   if (!socket_.send(wire::encode(message), {}, os::within(kSendLimit))) lose();
+}
+
+bool OwnerLink::try_send(const wire::ToOwner& message) {
+  if (lost_) return false;
+  // Writable means that most of the socket's buffer is free: a small message goes whole.
+  pollfd polled{socket_.fd(), POLLOUT, 0};
+  if (::poll(&polled, 1, 0) == 0) return false;
+  send(message);
+  return !lost_;
 }
 
 void OwnerLink::ask(std::string kind, std::string json, OnReply on_reply) {

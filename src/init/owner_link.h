@@ -32,7 +32,10 @@ class OwnerLink {
   /// From here on messages are taken by the loop.
   void attach(Events events);
 
+  /// Waits for an owner that is busy, as long as it lives.
   void send(const wire::ToOwner& message);
+  /// Does not wait for one that is: for a small message that may as well be sent later. False: it was not sent.
+  bool try_send(const wire::ToOwner& message);
   /// `on_reply` is called once; with `ok` false when the owner is gone or does not answer in time.
   void ask(std::string kind, std::string json, OnReply on_reply);
   bool is_lost() const { return lost_; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@
 /// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`);
 /// init answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
 namespace slipway::wire {
+
+/// How long init packs artifacts of a job that was stopped: its owner waits for it a little longer.
+constexpr Duration kGatherAfterStop = std::chrono::minutes(2);
 
 /// A bundle (os/bundle.h) to be unpacked before the first step, with the rights of the job's user.
 struct InputBundle {
