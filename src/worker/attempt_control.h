@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "base/error.h"
 #include "os/fd.h"
@@ -21,10 +22,13 @@ class AttemptControl {
   /// The driver's thread: readable when there is an order to take.
   int wake_fd() const { return wake_.get(); }
   std::optional<wire::Cancel> take();
+  /// Fires with the first order: for what blocks the driver's thread before there is a job to tell it to.
+  std::stop_token stopping() const { return stop_.get_token(); }
 
  private:
   explicit AttemptControl(os::Fd wake);
   os::Fd wake_;
+  std::stop_source stop_;
   std::unique_ptr<os::Guarded<std::optional<wire::Cancel>>> order_;
 };
 

@@ -10,9 +10,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr auto kSourceLimit = 10min;    // of a checkout, submodules and large files included
 constexpr auto kStartLimit = 60s;       // of one sandbox, disk pool included
 constexpr auto kEndLimit = 10s;         // from init's last word to the end of its last process
-constexpr auto kOverrun = 30s;          // how long init may be late with the job's own timeout before it is given up
+constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with the job's own timeout
 
 Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
@@ -46,7 +47,7 @@ sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, std::vector<sandbox
 Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job, AttemptControl& control) {
   SW_TRY(JournalFiles files, create_journal_files(parts_.runs_dir, job));
   parts_.host.started(job, files.journal);
-  SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kStartLimit)));
+  SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kSourceLimit, control.stopping())));
   SW_TRY(const std::vector<wire::SecretValue> secrets, parts_.host.secrets(job));
   model::JobSpec ordered = job;
   ordered.env.insert(ordered.env.begin(), source.env.begin(), source.env.end());
@@ -58,7 +59,7 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
       parts_.log.write(LogLevel::error, "sandbox_not_destroyed", {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
   });
-  auto started = parts_.sandboxes.start(spec, os::within(kStartLimit));
+  auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return wrap(started.error(), "starting the sandbox");
 
   AttemptSession session(parts_, ordered, control, std::move(started->leash));
@@ -67,8 +68,9 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
       job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
   const auto served = session.serve(deadline);
   if (served) {
+    // What the journal says stands, however slowly the last processes go.
     if (const auto gone = parts_.sandboxes.wait(spec.id, os::within(kEndLimit)); !gone) {
-      return wrap(gone.error(), "waiting for the sandbox to end");
+      parts_.log.write(LogLevel::warn, "sandbox_ends_slowly", {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
   }
   auto report = report_from_journal(files.journal, job);

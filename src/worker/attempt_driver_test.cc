@@ -9,6 +9,7 @@
 #include "journal/writer.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
+#include "os/wait.h"
 #include "sandbox/fake/fake_backend.h"
 #include "wire/journal_json.h"
 #include "worker/journal_files.h"
@@ -23,14 +24,21 @@ class QuietLog final : public Log {
 
 class TestHost final : public AttemptHost {
  public:
-  Result<PreparedSource> prepare_source(const model::JobSpec&, const os::CallLimit&) override {
+  Result<PreparedSource> prepare_source(const model::JobSpec&, const os::CallLimit& limit) override {
+    if (source_hangs) {
+      const os::SocketPair silent = os::make_socket_pair().value();
+      SW_CHECK(os::wait_readable(silent.first.get(), limit));
+    }
     if (source_error) return std::unexpected(*source_error);
     return PreparedSource{};
   }
   Result<std::vector<wire::SecretValue>> secrets(const model::JobSpec&) override {
     return std::vector<wire::SecretValue>{};
   }
-  CacheScopes cache_scopes(const model::JobSpec&) override { return scopes_of({.project = "p", .branch = "main"}); }
+  CacheScopes cache_scopes(const model::JobSpec&) override {
+    if (on_sandbox_started) on_sandbox_started();
+    return scopes_of({.project = "p", .branch = "main"});
+  }
   void tell(const model::JobSpec&, const std::string&) override {}
   void started(const model::JobSpec&, const std::filesystem::path& path) override {
     journal = path;
@@ -42,7 +50,8 @@ class TestHost final : public AttemptHost {
   }
 
   std::optional<Error> source_error;
-  std::function<void()> on_started;
+  bool source_hangs = false;
+  std::function<void()> on_started, on_sandbox_started;
   std::filesystem::path journal;
   std::uint64_t journal_bytes = 0;
 };
@@ -103,9 +112,41 @@ TEST_F(AttemptDriverTest, ReportsWhatTheJournalSays) {
 }
 
 TEST_F(AttemptDriverTest, CancelReachesAJobThatWaits) {
-  host.on_started = [&] { control.cancel({wire::Cancel::Why::by_user, false}); };
+  host.on_sandbox_started = [&] { control.cancel({wire::Cancel::Why::by_user, false}); };
   const model::AttemptReport report = drive(job_of({"sleep-forever"}));
   EXPECT_EQ(report.outcome, model::Outcome::cancelled);
+}
+
+TEST_F(AttemptDriverTest, CancelReachesAnAttemptWhoseSourceIsStillPrepared) {
+  host.source_hangs = true;
+  host.on_started = [&] { control.cancel({wire::Cancel::Why::by_user, false}); };
+  EXPECT_EQ(drive(job_of({"true"})).outcome, model::Outcome::cancelled);
+}
+
+/// Its last processes never seem to go.
+class SlowEnd final : public sandbox::SandboxBackend {
+ public:
+  explicit SlowEnd(sandbox::SandboxBackend& real) : real_(real) {}
+  sandbox::Capabilities capabilities() override { return real_.capabilities(); }
+  Result<sandbox::Started> start(const sandbox::SandboxSpec& spec, const os::CallLimit& limit) override {
+    return real_.start(spec, limit);
+  }
+  Result<void> wait(const SandboxId&, const os::CallLimit&) override { return fail(ErrorKind::timeout, "it lingers"); }
+  Result<sandbox::Usage> usage(const SandboxId& id) override { return real_.usage(id); }
+  Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override { return real_.destroy(id, limit); }
+  Result<std::vector<SandboxId>> list_abandoned() override { return real_.list_abandoned(); }
+  Result<void> sweep(const os::CallLimit& limit) override { return real_.sweep(limit); }
+
+ private:
+  sandbox::SandboxBackend& real_;
+};
+
+TEST_F(AttemptDriverTest, WhatTheJournalSaysStandsHoweverSlowlyTheSandboxEnds) {
+  SlowEnd slow(*backend);
+  AttemptDriver driver({slow, *artifacts, *caches, host, log, dir / "runs"});
+  const model::AttemptReport report = driver.drive(job_of({"exit 7"}), control);
+  EXPECT_EQ(report.outcome, model::Outcome::failed);
+  EXPECT_EQ(report.exit_code, 7);
 }
 
 TEST_F(AttemptDriverTest, SourceThatIsNotThereIsRejectedAndItsJournalEnds) {

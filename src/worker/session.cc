@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto kSendLimit = 10s;     // init reads its leash all the time
 constexpr auto kStoreLimit = 10min;  // of copying one bundle into the store
-constexpr auto kOverrun = 30s;       // how late init may be with ending a job before it is given up
+constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with ending a job before it is given up
 constexpr std::size_t kMaxBundlesOpen = 32;
 
 Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -70,8 +70,12 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
   }
   const CacheScopes scopes = parts_.host.cache_scopes(job_);
   for (const model::CacheSpec& cache : job_.cache) {
-    SW_TRY(std::optional<CacheHit> hit,
-           parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit)));
+    auto found = parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit));
+    if (!found) {  // a job runs without its caches too
+      parts_.host.tell(job_, "cache " + cache.key + ": not restored: " + found.error().what);
+      continue;
+    }
+    std::optional<CacheHit> hit = *std::move(found);
     if (!hit) {
       parts_.host.tell(job_, "cache " + cache.key + ": nothing stored yet");
       continue;
@@ -90,7 +94,10 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
     SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
     for (const std::size_t index : ready) {
       if (index == 0) {
+        const os::Deadline began = os::Clock::now();
         SW_CHECK(serve_one());
+        // Time in which init waited for an answer of this thread is not init's.
+        if (deadline != os::Deadline::max()) deadline += os::Clock::now() - began;
       } else if (const std::optional<wire::Cancel> order = control_.take()) {
         stopping_ = true;
         SW_CHECK(send(*order, {}));
