@@ -264,6 +264,10 @@ std::string enabling(unsigned bits) {
 
 }  // namespace
 
+bool CgroupRoot::starts_in_leaf() const {
+  return std::any_of(parents_.begin(), parents_.end(), [](const Parent& parent) { return parent.version == 2; });
+}
+
 std::vector<std::string> CgroupRoot::paths_for(const std::string& name) const {
   std::vector<std::string> paths;
   for (const Parent& parent : parents_) paths.push_back(parent.path + "/" + name);

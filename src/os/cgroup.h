@@ -127,6 +127,9 @@ class CgroupRoot {
 
   const CgroupSupport& support() const { return support_; }
 
+  /// v2: a process starts in a leaf of its group, so that the group is needed before the process.
+  bool starts_in_leaf() const;
+
   /// Where `create` will make the groups of that name: to be written down before they exist.
   std::vector<std::string> paths_for(const std::string& name) const;
 

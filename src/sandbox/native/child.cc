@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "os/files.h"
 #include "os/message_socket.h"
@@ -44,7 +45,6 @@ void close_all_but(std::vector<int> kept) {
 std::vector<int> descriptors_of(const ChildInput& input) {
   std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get(),
                           input.root_namespace.get()};
-  for (const os::CgroupDirectory& group : input.groups) fds.push_back(group.fd.get());
   for (const os::Fd& fd : input.mount_owner) fds.push_back(fd.get());
   return fds;
 }
@@ -78,11 +78,9 @@ Result<void> join_nat(os::RouteSocket& host, const NatAddress& nat) {
   return inside.add_default_route(nat.host);
 }
 
-Result<void> make_namespaces(const SandboxSpec& spec) {
-  int wanted = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (spec.network != model::Network::host) wanted |= CLONE_NEWNET;
+Result<void> make_namespaces(bool own_network) {
+  const int wanted = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (own_network ? CLONE_NEWNET : 0);
   if (::unshare(wanted) != 0) return fail_errno(errno, "new namespaces");
-  if (::sethostname(spec.hostname.data(), spec.hostname.size()) != 0) return fail_errno(errno, "naming the host");
   return {};
 }
 
@@ -125,56 +123,138 @@ Result<void> in_stage(const char* stage, Result<void> outcome) {
   return outcome;
 }
 
-Result<void> set_up(const ChildInput& input, const HostLayout& host, const Identity& identity) {
-  const SandboxSpec& spec = input.spec.sandbox;
-  std::optional<os::RouteSocket> outside;
-  if (spec.network == model::Network::nat) {
-    SW_TRY(outside, os::RouteSocket::open());
-  }
-  SW_CHECK(in_stage("namespaces", make_namespaces(spec)));
-  if (spec.network != model::Network::host) {
+// What is the same for every sandbox. Returns a way back to the network that the process came from.
+Result<os::RouteSocket> set_up_common(bool own_network) {
+  SW_TRY(os::RouteSocket outside, os::RouteSocket::open());
+  SW_CHECK(in_stage("namespaces", make_namespaces(own_network)));
+  if (own_network) {
     SW_CHECK(in_stage("network", raise_loopback()));
     SW_CHECK(in_stage("network", free_low_ports()));
   }
-  if (outside) SW_CHECK(in_stage("network", join_nat(*outside, input.spec.nat)));
+  return outside;
+}
+
+Result<std::vector<os::CgroupDirectory>> receive_groups(os::MessageSocket& status) {
+  SW_TRY(os::Message message, status.receive({}));  // ends with its owner
+  SW_TRY(const std::vector<GroupShape> shapes, decode_groups(message.text));
+  if (shapes.size() != message.fds.size()) return fail(ErrorKind::invalid, "the control groups lack descriptors");
+  std::vector<os::CgroupDirectory> groups;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    groups.push_back({std::move(message.fds[i]), shapes[i].version, shapes[i].controllers});
+  }
+  return groups;
+}
+
+Result<std::vector<os::CgroupDirectory>> set_up(const ChildInput& input, os::RouteSocket& outside,
+                                                os::MessageSocket& status, const HostLayout& host,
+                                                const Identity& identity) {
+  const SandboxSpec& spec = input.spec.sandbox;
+  if (::sethostname(spec.hostname.data(), spec.hostname.size()) != 0) return fail_errno(errno, "naming the host");
+  if (spec.network == model::Network::nat) SW_CHECK(in_stage("network", join_nat(outside, input.spec.nat)));
   RootNamespaces namespaces{input.sandbox_namespace.get(), {}};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
   SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces)));
-  return in_stage("identity", become_init(input.sandbox_namespace.get(), identity, input.spec.process_limit));
+  auto groups = receive_groups(status);
+  if (!groups) return wrap(groups.error(), "control group");
+  SW_CHECK(in_stage("identity", become_init(input.sandbox_namespace.get(), identity, input.spec.process_limit)));
+  return groups;
 }
 
-}  // namespace
-
-int run_child(ChildInput input, const HostLayout& host, const Identity& identity, init::EntryPoint entry) {
+void begin_process(const std::vector<int>& kept) {
   ::signal(SIGCHLD, SIG_DFL);
   ::setsid();
   ::umask(0);
-  close_all_but(descriptors_of(input));
-  const auto outcome = set_up(input, host, identity);
+  close_all_but(kept);
+}
+
+int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const HostLayout& host, Identity::Kind kind,
+                   init::EntryPoint entry) {
+  const Identity identity(kind, input.spec.slot);
   os::MessageSocket status(std::move(input.status));
+  auto groups = outside ? set_up(input, *outside, status, host, identity)
+                        : Result<std::vector<os::CgroupDirectory>>(std::unexpected(outside.error()));
   const os::CallLimit limit = os::within(kTellWithin);
-  if (!outcome) {
-    (void)status.send(encode_failure(outcome.error()), {}, limit);  // an owner that is gone needs no answer
+  if (!groups) {
+    (void)status.send(encode_failure(groups.error()), {}, limit);  // an owner that is gone needs no answer
     return 1;
   }
-  const os::Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-  if (!status.send("{}", {self.get()}, limit)) return 1;
+  {
+    const os::Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+    if (!status.send("{}", {self.get()}, limit)) return 1;
+  }
   ::umask(022);
   init::Entry handed;
   handed.leash = std::move(input.leash);
-  handed.cgroups = os::StepCgroups(std::move(input.groups));
+  handed.cgroups = os::StepCgroups(std::move(*groups));
   handed.root_namespace = std::move(input.root_namespace);
   handed.nesting = input.spec.sandbox.nested ? os::Nesting::allowed : os::Nesting::refused;
   handed.own_id = identity.init_id();
   handed.runner_id = kRunnerId;
-  handed.single_id = identity.kind() == Identity::Kind::single;
+  handed.single_id = kind == Identity::Kind::single;
   handed.workspace = input.spec.sandbox.workspace;
   input.mount_owner.clear();
   input.sandbox_namespace.reset();
   {
     const os::MessageSocket done(std::move(status));  // closes: the owner has its answer
+    if (outside) const os::RouteSocket left(std::move(*outside));
   }
   return entry(std::move(handed));
+}
+
+bool shows_owner(const Mount& mount, Identity::Kind kind) { return mount.owner && kind == Identity::Kind::root; }
+
+// The other end of send_input.
+Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
+  ChildInput input;
+  SW_TRY(input.spec, decode_setup_spec(message.text));
+  std::size_t next = 0;
+  const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
+  input.leash = take();
+  input.status = take();
+  input.sandbox_namespace = take();
+  if (kind != Identity::Kind::single) input.root_namespace = take();
+  for (const Mount& mount : input.spec.sandbox.mounts) {
+    input.mount_owner.push_back(shows_owner(mount, kind) ? take() : os::Fd());
+  }
+  return input;
+}
+
+}  // namespace
+
+bool fits_spare(const SetupSpec& spec) {
+  constexpr std::size_t kOthers = 4;
+  return spec.sandbox.network != model::Network::host && !spec.has_init_leaf &&
+         spec.sandbox.mounts.size() + kOthers <= os::MessageSocket::kMaxFds;
+}
+
+Result<void> send_input(os::MessageSocket& spare, const std::string& request, const ChildInput& input,
+                        const os::CallLimit& limit) {
+  std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get()};
+  if (input.root_namespace) fds.push_back(input.root_namespace.get());
+  for (const os::Fd& fd : input.mount_owner) {
+    if (fd) fds.push_back(fd.get());
+  }
+  return spare.send(request, fds, limit);
+}
+
+int run_child(ChildInput input, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry) {
+  begin_process(descriptors_of(input));
+  auto outside = set_up_common(input.spec.sandbox.network != model::Network::host);
+  return become_sandbox(std::move(input), std::move(outside), host, kind, entry);
+}
+
+int run_spare(os::Fd launcher, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry) {
+  begin_process({launcher.get()});
+  auto outside = set_up_common(true);
+  if (!outside) return 1;  // the launcher starts its sandbox without a spare, which tells why
+  std::optional<os::MessageSocket> orders(std::in_place, std::move(launcher));
+  if (!orders->send("ready", {}, os::within(kTellWithin))) return 0;
+  auto message = orders->receive({});
+  if (!message) return 0;  // the launcher is gone, or wants a younger one
+  orders.reset();
+  auto input = input_of(std::move(*message), kind);
+  if (!input) return 1;
+  return become_sandbox(std::move(*input), std::move(outside), host, kind, entry);
 }
 
 }  // namespace slipway::sandbox::native

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "init/entry.h"
+#include "os/message_socket.h"
 #include "sandbox/native/root.h"
 
 namespace slipway::sandbox::native {
@@ -11,13 +12,20 @@ namespace slipway::sandbox::native {
 struct ChildInput {
   SetupSpec spec;
   os::Fd leash, status;
-  std::vector<os::CgroupDirectory> groups;
   os::Fd sandbox_namespace, root_namespace;  ///< user namespaces; the latter none where only one id is mapped
   std::vector<os::Fd> mount_owner;           ///< as RootNamespaces
 };
 
 /// Runs in the first process of a new pid namespace: sets the sandbox up, tells the owner, and hands over to `entry`.
 /// Returns the exit status.
-int run_child(ChildInput input, const HostLayout& host, const Identity& identity, init::EntryPoint entry);
+int run_child(ChildInput input, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry);
+
+/// The same, begun ahead of need: makes what is the same for every sandbox with a network of its own, says "ready" on
+/// `launcher`, and waits there for its input (send_input). Ends when the launcher does.
+int run_spare(os::Fd launcher, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry);
+Result<void> send_input(os::MessageSocket& spare, const std::string& request, const ChildInput& input,
+                        const os::CallLimit& limit);
+/// Can a spare become this sandbox?
+bool fits_spare(const SetupSpec& spec);
 
 }  // namespace slipway::sandbox::native

@@ -12,14 +12,19 @@
 #include <csignal>
 #include <cstdio>
 #include <map>
+#include <optional>
 
+#include "os/files.h"
 #include "os/message_socket.h"
+#include "os/wait.h"
 #include "sandbox/native/child.h"
 #include "sandbox/native/pool.h"
 
 namespace slipway::sandbox::native {
 
 namespace {
+
+constexpr auto kSpareAfter = std::chrono::milliseconds(1);
 
 // A fork into a new pid namespace; on v2 right into init's leaf.
 pid_t fork_first_process(int init_leaf) {
@@ -43,6 +48,7 @@ class Launcher {
     if (message.fds.size() < 2) return;  // the owner is not ours; there is nobody to tell
     os::Fd status = std::move(message.fds[1]);
     if (const auto mount_point = decode_pool_request(message.text)) {
+      spare_.reset();  // its mounts are those of before
       const auto pool = mount_pool(message.fds[0].get(), *mount_point);
       os::MessageSocket answer(std::move(status));
       (void)answer.send(pool ? "{}" : encode_failure(pool.error()), pool ? std::vector<int>{pool->get()} : std::vector<int>{},
@@ -54,6 +60,17 @@ class Launcher {
     }
   }
 
+  /// A sandbox after the first is likely not the last: while nobody asks, the next one is begun. One at most.
+  bool wants_spare() const { return !spare_ && could_be_spares_ > 1; }
+  void make_spare() {
+    could_be_spares_ = 1;  // not again before another sandbox has taken this one, should it fail
+    auto pair = os::make_socket_pair();
+    if (!pair) return;
+    const pid_t child = fork_first_process(-1);
+    if (child == 0) ::_exit(run_spare(std::move(pair->second), host_, kind_, entry_));
+    if (child > 0) spare_.emplace(std::move(pair->first));
+  }
+
  private:
   struct SlotNamespaces {
     os::Fd sandbox, root_steps;
@@ -63,18 +80,28 @@ class Launcher {
     SW_TRY(SetupSpec spec, decode_setup_spec(message.text));
     const Identity identity(kind_, spec.slot);
     ChildInput input;
-    std::size_t next = 2;
     input.leash = std::move(message.fds[0]);
-    const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
-    const os::Fd init_leaf = spec.has_init_leaf ? take() : os::Fd();
-    for (const GroupShape& group : spec.groups) input.groups.push_back({take(), group.version, group.controllers});
+    const os::Fd init_leaf = spec.has_init_leaf && message.fds.size() > 2 ? std::move(message.fds[2]) : os::Fd();
     SW_CHECK(add_namespaces(spec, identity, input));
     input.spec = std::move(spec);
     input.status = os::Fd(::fcntl(status.get(), F_DUPFD_CLOEXEC, 3));
+    if (fits_spare(input.spec)) {
+      ++could_be_spares_;
+      if (give_to_spare(message.text, input)) return {};
+    }
     const pid_t child = fork_first_process(init_leaf.get());
     if (child < 0) return fail_errno(errno, "starting the sandbox's first process");
-    if (child == 0) ::_exit(run_child(std::move(input), host_, identity, entry_));
+    if (child == 0) ::_exit(run_child(std::move(input), host_, kind_, entry_));
     return {};
+  }
+
+  // False: there is none, or it is no good, and has not got the input.
+  bool give_to_spare(const std::string& request, const ChildInput& input) {
+    if (!spare_) return false;
+    const os::CallLimit limit = os::within(std::chrono::seconds(5));
+    const bool given = spare_->receive(limit) && send_input(*spare_, request, input, limit);
+    spare_.reset();
+    return given;
   }
 
   Result<void> add_namespaces(const SetupSpec& spec, const Identity& identity, ChildInput& input) {
@@ -130,6 +157,8 @@ class Launcher {
   const HostLayout host_;
   std::map<int, SlotNamespaces> slots_;
   std::map<std::string, os::Fd> owners_;  // by the map's text
+  std::optional<os::MessageSocket> spare_;
+  std::uint64_t could_be_spares_ = 0;  // sandboxes since the last one was made
 };
 
 // Rootless: the launcher becomes root of a user namespace, with the caller's subordinate ids where newuidmap gives
@@ -157,6 +186,11 @@ int run_launcher(const std::string& stage, const std::vector<std::string>& host_
   const Result<void> ready = kind ? prepare_process(stage) : Result<void>(std::unexpected(kind.error()));
   Launcher launcher(entry, kind.value_or(Identity::Kind::root), host_paths);
   for (;;) {
+    // The sandbox just started has the machine to itself for a moment: it is waited for, a spare is not.
+    if (ready && launcher.wants_spare()) {
+      const auto asked = os::wait_readable(owner.fd(), os::within(kSpareAfter));
+      if (!asked && asked.error().kind == ErrorKind::timeout) launcher.make_spare();
+    }
     auto message = owner.receive({});
     if (!message) return 0;  // the owner is gone
     if (ready) {

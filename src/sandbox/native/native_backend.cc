@@ -173,6 +173,15 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
   return {};
 }
 
+Result<void> NativeBackend::make_groups(const SandboxSpec& spec, Record& record) {
+  const Identity identity(kind_, record.slot.number);
+  auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
+                              identity.outside(identity.init_id()));
+  if (!group) return wrap(group.error(), "control group");
+  record.group = std::move(*group);
+  return {};
+}
+
 Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit) {
   SetupSpec setup;
   setup.sandbox = spec;
@@ -184,22 +193,26 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     setup.nat = nat_.next_address(record.slot.number);
     setup.nameservers = nat_.nameservers();
   }
-  const Identity identity(kind_, record.slot.number);
-  auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
-                              identity.outside(identity.init_id()));
-  if (!group) return wrap(group.error(), "control group");
-  record.group = std::move(*group);
   SW_TRY(os::SocketPair status, os::make_socket_pair());
   std::vector<int> fds = {leash, status.second.get()};
-  setup.has_init_leaf = record.group.init_leaf() >= 0;
-  if (setup.has_init_leaf) fds.push_back(record.group.init_leaf());
-  for (const os::CgroupDirectory& one : record.group.directories()) {
-    setup.groups.push_back({one.version, one.controllers});
-    fds.push_back(one.fd.get());
+  setup.has_init_leaf = groups_.starts_in_leaf();
+  if (setup.has_init_leaf) {
+    SW_CHECK(make_groups(spec, record));
+    fds.push_back(record.group.init_leaf());
   }
   SW_CHECK(launcher_.send(encode(setup), fds, limit));
   status.second.reset();
+  // Otherwise while the sandbox makes its mounts. When this fails, it finds the status socket closed, and ends.
+  if (!setup.has_init_leaf) SW_CHECK(make_groups(spec, record));
   os::MessageSocket answers(std::move(status.first));
+  std::vector<GroupShape> shapes;
+  fds.clear();
+  for (const os::CgroupDirectory& one : record.group.directories()) {
+    shapes.push_back({one.version, one.controllers});
+    fds.push_back(one.fd.get());
+  }
+  // `unavailable`: it has failed before it came to this. Its answer says why.
+  if (auto sent = answers.send(encode_groups(shapes), fds, limit); !sent && sent.error().kind != ErrorKind::unavailable) return sent;
   auto answer = answers.receive(limit);
   if (!answer && answer.error().kind == ErrorKind::unavailable) {
     return fail(ErrorKind::internal, "the sandbox's first process ended during set-up");

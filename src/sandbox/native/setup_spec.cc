@@ -62,9 +62,6 @@ SetupSpec spec_of(const json::object& object) {
     spec.nameservers.emplace_back(server.as_string());
   }
   spec.has_init_leaf = object.at("has_init_leaf").as_bool();
-  for (const json::value& group : object.at("groups").as_array()) {
-    spec.groups.push_back({group.at("version").to_number<int>(), group.at("controllers").to_number<unsigned>()});
-  }
   spec.process_limit = object.at("process_limit").to_number<std::uint64_t>();
   return spec;
 }
@@ -73,11 +70,8 @@ SetupSpec spec_of(const json::object& object) {
 
 std::string encode(const SetupSpec& spec) {
   const SandboxSpec& box = spec.sandbox;
-  json::array mounts, groups, nameservers;
+  json::array mounts, nameservers;
   for (const Mount& mount : box.mounts) mounts.push_back(to_json(mount));
-  for (const GroupShape& group : spec.groups) {
-    groups.push_back(json::object{{"version", group.version}, {"controllers", group.controllers}});
-  }
   for (const std::string& server : spec.nameservers) nameservers.emplace_back(server);
   return json::serialize(json::object{
       {"id", box.id.value},
@@ -99,7 +93,6 @@ std::string encode(const SetupSpec& spec) {
       {"nat_inside", spec.nat.inside},
       {"nameservers", std::move(nameservers)},
       {"has_init_leaf", spec.has_init_leaf},
-      {"groups", std::move(groups)},
       {"process_limit", spec.process_limit},
   });
 }
@@ -109,6 +102,27 @@ Result<SetupSpec> decode_setup_spec(std::string_view text) {
     return spec_of(json::parse(text).as_object());
   } catch (const std::exception& error) {
     return fail(ErrorKind::invalid, std::string("a set-up request is broken: ") + error.what());
+  }
+}
+
+std::string encode_groups(const std::vector<GroupShape>& groups) {
+  json::array all;
+  for (const GroupShape& group : groups) {
+    all.push_back(json::object{{"version", group.version}, {"controllers", group.controllers}});
+  }
+  return json::serialize(all);
+}
+
+Result<std::vector<GroupShape>> decode_groups(std::string_view text) {
+  try {
+    std::vector<GroupShape> groups;
+    const json::value value = json::parse(text);
+    for (const json::value& group : value.as_array()) {
+      groups.push_back({group.at("version").to_number<int>(), group.at("controllers").to_number<unsigned>()});
+    }
+    return groups;
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::invalid, std::string("a list of control groups is broken: ") + error.what());
   }
 }
 

@@ -11,8 +11,9 @@
 
 /// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
 ///
-/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2..] see `has_init_leaf` and `groups`.
-/// Answer, on the status socket: {} with a pidfd of process 1 once set-up is done, or {"error","kind"}.
+/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2] see `has_init_leaf`.
+/// On the status socket the owner sends the control groups (encode_groups) with a descriptor each: made while the
+/// sandbox sets itself up. Answer there: {} with a pidfd of process 1 once set-up is done, or {"error","kind"}.
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
@@ -38,13 +39,15 @@ struct SetupSpec {
   std::string disk_path;         ///< for `directory`: where the writable layers lie; empty and the sandbox's own
   NatAddress nat;                ///< for Network::nat
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
-  bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes before those of `groups`
-  std::vector<GroupShape> groups;
+  bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes with the request
   std::uint64_t process_limit = 0;  ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
 };
 
 std::string encode(const SetupSpec& spec);
 Result<SetupSpec> decode_setup_spec(std::string_view text);
+
+std::string encode_groups(const std::vector<GroupShape>& groups);
+Result<std::vector<GroupShape>> decode_groups(std::string_view text);
 
 /// Asks the launcher to mount a pool (pool.h). Descriptors: [0] the image, [1] the status socket; the answer carries
 /// the pool's top directory.
