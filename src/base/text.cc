@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,13 +39,17 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
   for (const std::string& candidate : candidates) {
     std::vector<std::size_t> row(candidate.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
+    std::vector<std::size_t> above, two_above;  // neighbours that are swapped are one mistake: `biuld`
     for (std::size_t i = 1; i <= word.size(); ++i) {
+      two_above = std::exchange(above, row);
       std::size_t diagonal = row[0];
       row[0] = i;
       for (std::size_t j = 1; j <= candidate.size(); ++j) {
         const std::size_t changed = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
         diagonal = row[j];
         row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+        const bool swapped = i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1];
+        if (swapped) row[j] = std::min(row[j], two_above[j - 2] + 1);
       }
     }
     if (row.back() < best_distance) {

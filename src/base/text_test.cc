@@ -46,6 +46,8 @@ TEST(Filters, LastMatchDecides) {
 
 TEST(Nearest, FindsTypingMistakesOnly) {
   EXPECT_EQ(nearest("dependson", {"depends_on", "name"}), "depends_on");
+  EXPECT_EQ(nearest("biuld", {"test", "build"}), "build");
+  EXPECT_EQ(nearest("--jbo", {"--json", "--job"}), "--job");
   EXPECT_EQ(nearest("zzz", {"depends_on", "name"}), std::nullopt);
 }
 

@@ -29,6 +29,34 @@ Result<DefinitionFile> read_one(const std::filesystem::path& path, std::string n
   return file;
 }
 
+// Puts in the place of each directory the definitions of the project that it is, or that it lies in the .slipway of.
+Result<void> open_directories(std::vector<std::string>& names, const std::filesystem::path& working_dir) {
+  std::vector<std::string> files;
+  for (std::string& name : names) {
+    const std::filesystem::path path = (working_dir / name / "").lexically_normal();
+    std::error_code problem;
+    if (!std::filesystem::is_directory(path, problem)) {
+      files.push_back(std::move(name));
+      continue;
+    }
+    const std::string text = path.string();
+    const std::size_t inner = text.rfind("/.slipway/");
+    const std::filesystem::path root = inner == std::string::npos ? path : std::filesystem::path(text.substr(0, inner + 1));
+    SW_TRY(const std::vector<std::string> found, find_definitions(root));
+    const std::size_t before = files.size();
+    for (const std::string& file : found) {
+      const std::filesystem::path whole = root / file;
+      if (!whole.string().starts_with(text)) continue;
+      files.push_back(std::filesystem::path(name).is_relative() ? whole.lexically_relative(working_dir).string() : whole.string());
+    }
+    if (files.size() == before) {
+      return fail(ErrorKind::invalid, fmt::format("{} is a directory without .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", name));
+    }
+  }
+  names = std::move(files);
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> find_definitions(const std::filesystem::path& project) {
@@ -90,8 +118,16 @@ std::string problems_text(const std::vector<DefinitionFile>& files, const Style&
 }
 
 Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
-                    const Style& style) {
-  SW_TRY(const std::vector<DefinitionFile> files, read_definitions(options.files, working_dir, project));
+                    const definition::BuildSupport& support, const Style& style) {
+  LintOptions wanted = options;
+  SW_CHECK(open_directories(wanted.files, working_dir));
+  SW_TRY(std::vector<DefinitionFile> files, read_definitions(wanted.files, working_dir, project));
+  for (DefinitionFile& file : files) {
+    if (!file.workflow) continue;
+    const std::vector<definition::Problem> more = definition::unsupported(*file.workflow, support);
+    file.problems.insert(file.problems.end(), more.begin(), more.end());
+    definition::sort_problems(file.problems);
+  }
   if (files.empty()) {
     return fail(ErrorKind::not_found, fmt::format("{} holds no .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", project.string()));
   }

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/style.h"
 #include "definition/problem.h"
+#include "definition/support.h"
 #include "model/definition.h"
 
 namespace slipway::cli {
@@ -33,9 +34,10 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
 std::string problems_text(const std::vector<DefinitionFile>& files, const Style& style);
 bool has_errors(const std::vector<DefinitionFile>& files);
 
-/// `slipway lint`.
+/// `slipway lint`. What `run` would refuse because of `support` is an error here too. A directory stands for its
+/// project's files of definitions.
 Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
-                    const Style& style);
+                    const definition::BuildSupport& support, const Style& style);
 
 /// `slipway help E012`.
 Result<std::string> help_code(const std::string& code);

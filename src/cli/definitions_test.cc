@@ -59,21 +59,43 @@ TEST_F(DefinitionsTest, LintShowsAllProblemsOfAllFiles) {
   write("a.yaml", "workflow:\n  name: a\n  jobs:\n    - {name: x, dependson: [y], run: x}\n");
   write("b.yaml", "workflow:\n  name: b\n  jbos: []\n");
   write("ignored.txt", "not yaml: [");
-  const auto answer = lint({}, directory_.path(), directory_.path(), {});
+  const auto answer = lint({}, directory_.path(), directory_.path(), {}, {});
   ASSERT_TRUE(answer) << answer.error().what;
   EXPECT_EQ(answer->exit_code, 2);
   EXPECT_NE(answer->text.find(".slipway/workflows/a.yaml:4:"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find("did you mean `depends_on`?"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find(".slipway/workflows/b.yaml:3:3"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find("✗ 2 files, "), std::string::npos) << answer->text;
-  EXPECT_TRUE(lint({}, directory_.path(), directory_.path(), {.json = true}).value().text.starts_with("{\"code\":\"E"));
+  EXPECT_TRUE(lint({}, directory_.path(), directory_.path(), {}, {.json = true}).value().text.starts_with("{\"code\":\"E"));
 }
 
 TEST_F(DefinitionsTest, LintOfGoodFilesEndsWithZero) {
   write("ci.yaml", kWorkflow);
-  EXPECT_EQ(lint({}, directory_.path(), directory_.path(), {}).value().text, "✓ 1 file, no errors\n");
-  EXPECT_EQ(lint({{".slipway/workflows/co.yaml"}}, directory_.path(), directory_.path(), {}).error().what,
+  EXPECT_EQ(lint({}, directory_.path(), directory_.path(), {}, {}).value().text, "✓ 1 file, no errors\n");
+  EXPECT_EQ(lint({{".slipway/workflows/co.yaml"}}, directory_.path(), directory_.path(), {}, {}).error().what,
             "there is no file .slipway/workflows/co.yaml, did you mean .slipway/workflows/ci.yaml?");
+}
+
+TEST_F(DefinitionsTest, LintOfADirectoryReadsTheDefinitionsBelowIt) {
+  write("ci.yaml", kWorkflow);
+  for (const char* name : {".", ".slipway", ".slipway/workflows/"}) {
+    const auto answer = lint({{name}}, directory_.path(), directory_.path(), {}, {});
+    ASSERT_TRUE(answer) << answer.error().what;
+    EXPECT_EQ(answer->text, "✓ 1 file, no errors\n") << name;
+  }
+  ASSERT_TRUE(os::make_directories(directory_.path() / "docs", 0700));
+  const auto none = lint({{"docs"}}, directory_.path(), directory_.path(), {}, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::invalid);
+}
+
+TEST_F(DefinitionsTest, LintReportsWhatRunWouldRefuse) {
+  write("ci.yaml", "workflow:\n  jobs:\n    - {name: a, image: \"debian:12\", run: make}\n");
+  const auto answer = lint({}, directory_.path(), directory_.path(), {}, {});
+  ASSERT_TRUE(answer) << answer.error().what;
+  EXPECT_EQ(answer->exit_code, 2);
+  EXPECT_NE(answer->text.find("slipway help E102"), std::string::npos) << answer->text;
+  EXPECT_EQ(lint({}, directory_.path(), directory_.path(), {.named_images = true}, {}).value().exit_code, 0);
 }
 
 TEST_F(DefinitionsTest, PlanSaysWhatRunsAndWhyNot) {

@@ -151,6 +151,27 @@ TEST_F(HistoryTest, FollowingReadsUntilTheRunHasEnded) {
   EXPECT_EQ(logs({.run = "run1", .job = "deploy", .follow = true}), "push | one\npush | two\npush | end\n");
 }
 
+TEST_F(HistoryTest, StepsOfAnAttemptThatRunsAreNamedByItsJournal) {
+  JournalOfTest journal(directory_.path() / "live.journal");
+  journal.add(journal::RecordType::attempt_started, journal::kNoStep,
+              wire::payload::AttemptStarted{.run = "run1", .job = "keep", .attempt = "a", .number = 1, .steps = {"fetch", "wait"}}, kStart);
+  journal.out(1, "hello\n", at_ms(1));
+  (void)journal.bytes();
+  AttemptEntry attempt;
+  attempt.id = AttemptId("a");
+  attempt.journal = directory_.path() / "live.journal";
+  RunEntry& run = history_.runs[0];
+  run.outcome.reset();
+  run.is_alive = true;
+  run.jobs = {{.name = "keep", .outcome = {}, .exit_code = 0, .reason = {}, .failure_allowed = false, .started = {}, .finished = {},
+               .attempts = {attempt}, .decisions = {}}};
+  EXPECT_EQ(logs({.run = "run1"}), "keep | wait | hello\n");
+  EXPECT_EQ(logs({.run = "run1", .step = "wait"}), "keep | hello\n");
+  int looks = 0;
+  history_.on_find = [&looks](HistoryOfTest& history) { history.runs[0].is_alive = ++looks < 3; };
+  EXPECT_EQ(logs({.run = "run1", .follow = true}), "keep | wait | hello\n");
+}
+
 TEST(LineFilter, LiteralsAndExpressions) {
   const auto literal = LineFilter::make("a b", LineFilter::Case::exact);
   ASSERT_TRUE(literal);

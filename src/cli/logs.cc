@@ -14,6 +14,7 @@
 #include "journal/lines.h"
 #include "journal/seal.h"
 #include "os/wait.h"
+#include "wire/journal_json.h"
 
 namespace slipway::cli {
 
@@ -27,6 +28,18 @@ bool is_of_job(const std::string& name, const std::string& wanted) {
   return wanted.empty() || name == wanted || name.starts_with(wanted + " (");
 }
 
+// While an attempt runs, only its journal tells its steps: its first record does. Empty: that is not written yet.
+std::vector<std::string> recorded_names(const std::filesystem::path& path) {
+  auto source = journal::open_source(path);
+  if (!source) return {};
+  auto reader = journal::Reader::open(std::move(*source));
+  if (!reader) return {};
+  const auto first = reader->next();
+  if (!first || first->what != journal::Next::What::record || first->record.type != journal::RecordType::attempt_started) return {};
+  auto started = wire::payload::decode<wire::payload::AttemptStarted>(first->record.payload);
+  return started ? std::move(started->steps) : std::vector<std::string>();
+}
+
 Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
   std::vector<std::string> jobs, steps;
   bool has_job = false, has_step = options.step.empty();
@@ -35,8 +48,11 @@ Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
     if (!is_of_job(job.name, options.job)) continue;
     has_job = true;
     for (const AttemptEntry& attempt : job.attempts) {
-      steps.insert(steps.end(), attempt.step_names.begin(), attempt.step_names.end());
-      has_step = has_step || std::ranges::find(attempt.step_names, options.step) != attempt.step_names.end();
+      const bool is_asked_for = !options.step.empty();
+      const std::vector<std::string> names =
+          is_asked_for && attempt.step_names.empty() ? recorded_names(attempt.journal) : attempt.step_names;
+      has_step = has_step || std::ranges::find(names, options.step) != names.end();
+      steps.insert(steps.end(), names.begin(), names.end());
     }
   }
   if (!has_job && !options.job.empty()) {
@@ -72,6 +88,7 @@ class Printer {
   struct Open {
     std::string job;
     AttemptEntry attempt;
+    std::vector<std::string> names;  // of steps, by index; empty until they are known
     std::optional<journal::LineReader> reader;
     std::uint64_t lines = 0;  // of the whole job so far
     bool done = false;
@@ -115,11 +132,13 @@ class Printer {
     auto source = journal::open_source(open.attempt.journal);
     if (!source && source.error().kind == ErrorKind::not_found) return false;  // not begun, or removed
     if (!source) return std::unexpected(std::move(source).error());
+    open.names = open.attempt.step_names.empty() ? recorded_names(open.attempt.journal) : open.attempt.step_names;
+    if (open.names.empty() && !open.attempt.outcome) return false;  // its first record is on its way
     journal::LineStart start;
     if (!options_.step.empty()) {
-      const auto found = std::ranges::find(open.attempt.step_names, options_.step);
-      if (found == open.attempt.step_names.end()) return false;
-      start.step = static_cast<std::uint16_t>(found - open.attempt.step_names.begin());
+      const auto found = std::ranges::find(open.names, options_.step);
+      if (found == open.names.end()) return false;
+      start.step = static_cast<std::uint16_t>(found - open.names.begin());
       start.first_number = std::max<std::uint64_t>(1, options_.since_line);
     }
     auto reader = journal::LineReader::open(std::move(*source), start);
@@ -142,7 +161,7 @@ class Printer {
     if (line.lost_bytes > 0) return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
     ++open.lines;
     if (!is_wanted(open, line)) return;
-    const std::string_view step = line.step < open.attempt.step_names.size() ? std::string_view(open.attempt.step_names[line.step]) : "";
+    const std::string_view step = line.step < open.names.size() ? std::string_view(open.names[line.step]) : "";
     if (options_.tail) {
       std::string text;
       append_line(text, open, step, line);
@@ -228,7 +247,7 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
-      Printer::Open open{.job = job.name, .attempt = *attempt, .reader = {}, .lines = 0, .done = false, .tail = {}};
+      Printer::Open open{.job = job.name, .attempt = *attempt, .names = {}, .reader = {}, .lines = 0, .done = false, .tail = {}};
       for (bool more = true; more;) {
         SW_TRY(more, printer.print_some(open));
       }

@@ -104,6 +104,11 @@ model::JobDefinition JobBuilder::build(Node& node, const std::string& name, cons
   job.name = name;
   job.place = values_.place(node);
   for (const auto& [key, entry] : entries_) job.places.emplace(key, values_.place(*entry.key));
+  // `depends_on/NAME`: each job in it, so that a wrong one is shown itself.
+  if (const Node* wanted = get("depends_on"); wanted != nullptr) {
+    for (const Node* item : wanted->items) job.places.emplace("depends_on/" + item->text, values_.place(*item));
+    if (wanted->kind == Node::Kind::scalar) job.places.emplace("depends_on/" + wanted->text, values_.place(*wanted));
+  }
   read_what_it_is(job);
   read_where_it_runs(job);
   read_limits(job);

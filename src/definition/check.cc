@@ -19,6 +19,11 @@ model::Place place_of(const JobDefinition& job, const std::string& key) {
   return found == job.places.end() ? job.place : found->second;
 }
 
+model::Place dependency_place(const JobDefinition& job, const std::string& wanted) {
+  const auto found = job.places.find("depends_on/" + wanted);
+  return found == job.places.end() ? place_of(job, "depends_on") : found->second;
+}
+
 std::vector<std::string> names_of(const std::vector<JobDefinition>& jobs) {
   std::vector<std::string> names;
   for (const JobDefinition& job : jobs) names.push_back(job.name);
@@ -50,9 +55,9 @@ class JobGraph {
   void check_dependencies(const JobDefinition& job) {
     for (const std::string& wanted : job.depends_on) {
       if (wanted == job.name) {
-        source_.report_at(place_of(job, "depends_on"), "E032", fmt::format("job `{}` depends on itself", job.name));
+        source_.report_at(dependency_place(job, wanted), "E032", fmt::format("job `{}` depends on itself", job.name));
       } else if (!numbers_.contains(wanted) && names_complete_) {
-        source_.report_at(place_of(job, "depends_on"), "E031",
+        source_.report_at(dependency_place(job, wanted), "E031",
                           fmt::format("job `{}` depends on `{}`, which is not there", job.name, wanted),
                           source_.suggestion(wanted, names_of_all()));
       }
@@ -113,7 +118,8 @@ class JobGraph {
     for (std::size_t i = 0; i < std::min(path.size(), kMostShown); ++i) names.push_back(jobs_[path[i]].name);
     if (path.size() > kMostShown) names.emplace_back("...");
     names.push_back(jobs_[at].name);
-    source_.report_at(place_of(jobs_[at], "depends_on"), "E032",
+    const std::string& wanted = jobs_[path.size() > 1 ? path[1] : at].name;
+    source_.report_at(dependency_place(jobs_[at], wanted), "E032",
                       fmt::format("jobs wait for each other: {}", join(names, " → ")));
   }
 

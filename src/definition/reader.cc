@@ -229,8 +229,11 @@ void check_top(Source& source, Node* root) {
     if (entry.key->text == "job") first[1] = entry.key;
   }
   if (first[0] == nullptr && first[1] == nullptr) {
+    const bool has_jobs =
+        std::ranges::any_of(root->entries, [](const Node::Entry& entry) { return entry.key->text == "jobs"; });
     source.report_at(source.place(*root), "E010", "the file has neither `workflow` nor `job` at the top",
-                     "begin with `workflow:` or `job:`");
+                     has_jobs ? "put all of it below `workflow:`, as `workflow: {jobs: [...]}`"
+                              : "begin with `workflow:` or `job:`");
   } else if (first[0] != nullptr && root->entries.size() > 1) {
     for (const Node::Entry& entry : root->entries) {
       if (entry.key == first[0] || find_key(kFileContext, entry.key->text) == nullptr) continue;

@@ -31,6 +31,23 @@ TEST(Reader, SingleJobTakesItsNameFromTheFile) {
   EXPECT_EQ(std::get<model::Script>(workflow.jobs[0].steps[0].action).text, "make");
 }
 
+TEST(Reader, AMistypedDependencyIsShownWithTheNearestJob) {
+  const std::string text =
+      "workflow:\n  jobs:\n    - {name: build, run: x}\n    - name: test\n      run: x\n      depends_on: [biuld]\n";
+  const ReadResult read = read_workflow(text, "ci.yaml");
+  ASSERT_EQ(read.problems.size(), 1U);
+  EXPECT_EQ(render(read.problems[0], text),
+            "ci.yaml:6:20: job `test` depends on `biuld`, which is not there\n"
+            "    6 |       depends_on: [biuld]\n"
+            "      |                    ^~~~~ did you mean `build`?\n");
+}
+
+TEST(Reader, JobsAtTheTopAreToldWhereTheyBelong) {
+  const ReadResult read = read_workflow("jobs:\n  - {name: a, run: x}\n", "ci.yaml");
+  ASSERT_FALSE(read.problems.empty());
+  EXPECT_EQ(read.problems[0].hint, "put all of it below `workflow:`, as `workflow: {jobs: [...]}`");
+}
+
 TEST(Reader, ErrorReadsAsTheLanguageShowsIt) {
   const std::string text = "workflow:\n  jobs:\n    - name: package\n      run: x\n      dependson: [test]\n";
   const ReadResult read = read_workflow(text, "ci.yaml");

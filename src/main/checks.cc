@@ -11,10 +11,19 @@ namespace slipway::program {
 
 namespace {
 
-// What this program can do beyond the core of the language: the rest is refused with a code and a place.
 constexpr definition::BuildSupport kSupport{};
 
+// On one line: these errors are shown without an excerpt.
+std::string image_text(const definition::Problem& problem, const std::string& image, const cli::Settings& settings) {
+  const bool from_setting = image == settings.image;
+  const std::string where = from_setting ? std::string("--image (or the setting `image`)")
+                                         : fmt::format("{}:{}:{}", problem.place.file, problem.place.line, problem.place.column);
+  return fmt::format("{}: {}; give {} (slipway help {})", where, problem.message, problem.hint, problem.code);
+}
+
 }  // namespace
+
+const definition::BuildSupport& build_support() { return kSupport; }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common) {
   std::vector<cli::DefinitionFile> files = selected.files;
@@ -52,7 +61,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
       const auto place = definition.places.find("image");
       const model::Place& where = place == definition.places.end() ? definition.place : place->second;
       if (const auto problem = definition::image_problem(spec.image, where, kSupport)) {
-        return fail(ErrorKind::invalid, definition::render(*problem, ""));
+        return fail(ErrorKind::invalid, image_text(*problem, spec.image, settings));
       }
     }
   }

@@ -3,10 +3,14 @@
 #include <vector>
 
 #include "cli/configuration.h"
+#include "definition/support.h"
 #include "main/selection.h"
 #include "sandbox/sandbox.h"
 
 namespace slipway::program {
+
+/// What this program can do beyond the core of the language: the rest is refused with a code and a place.
+const definition::BuildSupport& build_support();
 
 /// Shows what is wrong with the definitions, and what this build cannot honour, on standard error (with --json: as
 /// JSON lines on standard output). False: something is an error.

@@ -57,7 +57,7 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
 int lint(const Surroundings& around, const cli::LintOptions& options) {
   const auto tree = source::read_working_tree(around.directory, os::within(kLookUpLimit));
   if (!tree) return complain(tree.error());
-  const auto answer = cli::lint(options, around.directory, tree->root, style_of(around));
+  const auto answer = cli::lint(options, around.directory, tree->root, build_support(), style_of(around));
   if (!answer) return complain(answer.error());
   const int printed = print(answer->text);
   return printed == cli::kExitSucceeded ? answer->exit_code : printed;
