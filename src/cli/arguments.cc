@@ -184,6 +184,9 @@ Result<Arguments> read_arguments(const std::vector<std::string>& given) {
     } else if (arguments.command = find_command(name); arguments.command != nullptr) {
       words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
     } else {
+      if (name.ends_with(".yaml") || name.ends_with(".yml")) {
+        return fail(ErrorKind::invalid, fmt::format("`{}` is no command, did you mean `slipway run {}`?", name, name));
+      }
       const auto near = nearest(name, command_names());
       return fail(ErrorKind::invalid,
                   fmt::format("unknown command `{}`{}; see `slipway --help`", name,

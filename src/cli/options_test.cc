@@ -137,5 +137,11 @@ TEST(Options, ParsingIsFastEnoughForAPersonsEveryCommand) {
   EXPECT_LT(each, std::chrono::milliseconds(5));  // 0.2 ms where nothing else runs
 }
 
+TEST(Options, AFileInThePlaceOfACommandIsMeantToBeRun) {
+  const auto read = parse_arguments({"hello.yaml"});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().what, "`hello.yaml` is no command, did you mean `slipway run hello.yaml`?");
+}
+
 }  // namespace
 }  // namespace slipway::cli
