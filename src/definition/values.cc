@@ -217,7 +217,7 @@ std::vector<model::Service> Values::services_of(Node* node) {
     service.command = texts_of(fields.get("command"));
     if (Node* ready = fields.get("ready")) {
       const Fields when(*find_key(context, "ready")->shape->context, ready);
-      model::Service::Ready& made = service.ready.emplace();
+      model::Readiness& made = service.ready.emplace();
       made.tcp = integer_of(when.get("tcp"));
       made.http = text_of(when.get("http"));
       made.log = text_of(when.get("log"));

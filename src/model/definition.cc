@@ -1,5 +1,6 @@
 #include "model/definition.h"
 
+#include <algorithm>
 #include <array>
 
 namespace slipway::model {

@@ -80,18 +80,19 @@ struct ArtifactDefinition {
   Place place;
 };
 
+struct Readiness {
+  std::optional<int> tcp;
+  std::string http, log;
+  std::vector<std::string> command;
+  Duration within = std::chrono::seconds(30);
+};
+
 struct Service {
   std::string name;
   Template image;
   TemplateMap env;
   std::vector<std::string> command;
-  struct Ready {
-    std::optional<int> tcp;
-    std::string http, log;
-    std::vector<std::string> command;
-    Duration within = std::chrono::seconds(30);
-  };
-  std::optional<Ready> ready;
+  std::optional<Readiness> ready;
   Place place;
 };
 

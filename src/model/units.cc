@@ -1,5 +1,6 @@
 #include "model/units.h"
 
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
