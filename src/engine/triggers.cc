@@ -104,10 +104,23 @@ Result<void> take_timeout(const json::object& object, JobDefinition& job) {
   return {};
 }
 
+/// A directory of this machine that is an image is chosen by who writes the workflow, not by what a job prints.
+Result<void> check_image(const model::Run& run, const std::string& image) {
+  if (image == "host" || image == run.options.default_image) return {};
+  for (model::JobIndex index = 0; index < run.jobs.size(); ++index) {
+    const auto spec = model::resolve(run, index, AttemptId(), 1, model::Purpose::preview);
+    if (spec && spec->image == image) return {};
+  }
+  return fail(ErrorKind::denied, fmt::format("image `{}`: a trigger may name `host` or the image of a job of this run",
+                                             printable(image, Colour::strip)));
+}
+
 /// What the JSON says goes above what the job is already.
-Result<void> take_fields(const json::object& object, JobDefinition& job) {
-  if (const std::string image = text_at(object, {"container_image", "image"}); !image.empty())
+Result<void> take_fields(const model::Run& run, const json::object& object, JobDefinition& job) {
+  if (const std::string image = text_at(object, {"container_image", "image"}); !image.empty()) {
+    SW_CHECK(check_image(run, image));
     job.image = model::Template::of(image);
+  }
   if (const std::string directory = text_at(object, "working_dir"); !directory.empty())
     job.working_dir = model::Template::of(directory);
   SW_TRY(std::vector<std::string> depends_on, names_at(object, "depends_on"));
@@ -229,7 +242,7 @@ Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const
     SW_TRY(job, find_(name));
     job.name = name;
   }
-  SW_CHECK(take_fields(object, job));
+  SW_CHECK(take_fields(run, object, job));
   inherit(run, by, job);
   return job;
 }

@@ -42,6 +42,19 @@ TEST(Triggers, ACompleteJobInheritsAllButSecrets) {
   EXPECT_EQ(std::get<model::Script>(job.steps.at(0).action).text, "make more");
 }
 
+TEST(Triggers, ChoosesOnlyAmongTheImagesOfTheRun) {
+  for (const char* image : {"host", "/img"}) {
+    const auto asked = read(std::string(R"({"job_name":"x","run":"true","image":")") + image + "\"}");
+    ASSERT_TRUE(asked.at(0).definition) << asked[0].problem;
+    EXPECT_EQ(asked[0].definition->image->literal(), image);
+  }
+  for (const char* image : {"/", "/var/lib", "/img/.."}) {
+    const auto asked = read(std::string(R"({"job_name":"x","run":"true","container_image":")") + image + "\"}");
+    EXPECT_FALSE(asked.at(0).definition) << image;
+    EXPECT_NE(asked[0].problem.find("a trigger may name"), std::string::npos);
+  }
+}
+
 TEST(Triggers, AJobObjectAloneIsATrigger) { EXPECT_TRUE(read(R"({"job_name":"x","run":"true"})").at(0).definition); }
 
 TEST(Triggers, LooksNamesUpInTheTemplatesOfTheWorkflow) {

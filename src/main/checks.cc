@@ -21,6 +21,19 @@ std::string image_text(const definition::Problem& problem, const std::string& im
   return fmt::format("{}: {}; give {} (slipway help {})", where, problem.message, problem.hint, problem.code);
 }
 
+Result<void> check_allowed(const std::string& at, const std::string& nested_at, model::Network network, bool nested,
+                           const cli::Settings& settings) {
+  if (network == model::Network::host && !settings.allow_host_network) {
+    return fail(ErrorKind::denied,
+                at + ": `network: host` is not allowed here; the operator may set sandbox.allow_host_network");
+  }
+  if (nested && !settings.allow_nested) {
+    return fail(ErrorKind::denied,
+                nested_at + ": `nested: true` is not allowed here; the operator may set sandbox.allow_nested");
+  }
+  return {};
+}
+
 }  // namespace
 
 const definition::BuildSupport& build_support() { return kSupport; }
@@ -49,14 +62,8 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
         const model::Place& where = place == definition.places.end() ? definition.place : place->second;
         return fmt::format("{}:{}:{}: job {}", where.file, where.line, where.column, job.name);
       };
-      if (definition.network == model::Network::host && !settings.allow_host_network) {
-        return fail(ErrorKind::denied, at("network") + ": `network: host` is not allowed here; the operator may set "
-                                                       "sandbox.allow_host_network");
-      }
-      if (definition.nested && !settings.allow_nested) {
-        return fail(ErrorKind::denied,
-                    at("nested") + ": `nested: true` is not allowed here; the operator may set sandbox.allow_nested");
-      }
+      SW_CHECK(check_allowed(at("network"), at("nested"), definition.network.value_or(model::Network::nat),
+                             definition.nested, settings));
       SW_TRY(const model::JobSpec spec, model::resolve(run, index, AttemptId(), 1, model::Purpose::preview));
       const auto place = definition.places.find("image");
       const model::Place& where = place == definition.places.end() ? definition.place : place->second;
@@ -64,6 +71,15 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
         return fail(ErrorKind::invalid, image_text(*problem, spec.image, settings));
       }
     }
+  }
+  return {};
+}
+
+Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings) {
+  const std::string at = "job " + job.job;
+  SW_CHECK(check_allowed(at, at, job.network, job.nested, settings));
+  if (const auto problem = definition::image_problem(job.image, {}, kSupport)) {
+    return fail(ErrorKind::invalid, at + ": " + problem->message);
   }
   return {};
 }

@@ -19,6 +19,9 @@ bool report_problems(const Selected& selected, const cli::CommonOptions& common)
 /// What the operator must allow: `denied` names the job and the setting. Images that cannot be run here: `invalid`.
 Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings);
 
+/// The same for one attempt as it starts: jobs that a trigger or a `for_each` over outputs adds are in no plan.
+Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings);
+
 /// Says once on standard error which limits cannot be held here; with `require_limits` that is `denied`.
 Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings);
 

@@ -35,7 +35,6 @@ cli::AttemptEntry entry_of(const store::AttemptRow& row, const std::filesystem::
   cli::AttemptEntry entry;
   entry.id = row.id;
   entry.number = row.number;
-  entry.number = row.number;
   entry.started = row.started;
   entry.journal = state_dir / row.journal_path;
   if (row.report) {

@@ -19,21 +19,30 @@ wire::Cancel::Why why_of(model::StopWhy why) {
   return wire::Cancel::Why::by_user;
 }
 
-model::AttemptReport lost(const model::JobSpec& spec, std::string reason) {
+model::AttemptReport without_start(const model::JobSpec& spec, model::Outcome outcome, std::string reason) {
   model::AttemptReport report;
   report.attempt = spec.attempt;
-  report.outcome = model::Outcome::infra_failed;
+  report.outcome = outcome;
   report.reason = std::move(reason);
   report.started = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
   report.finished = report.started;
   return report;
 }
 
+model::AttemptReport lost(const model::JobSpec& spec, std::string reason) {
+  return without_start(spec, model::Outcome::infra_failed, std::move(reason));
+}
+
 }  // namespace
 
 LocalExecutor::LocalExecutor(Parts parts, std::uint32_t slots) : parts_(std::move(parts)), orders_(kMostOrders) {
   slots_.reserve(slots);
-  for (std::uint32_t i = 0; i < slots; ++i) slots_.emplace_back([this] { serve_slot(); });
+  try {
+    for (std::uint32_t i = 0; i < slots; ++i) slots_.emplace_back([this] { serve_slot(); });
+  } catch (...) {  // no more threads: those that were made must end, since slots_ joins them
+    orders_.close();
+    throw;
+  }
 }
 
 LocalExecutor::~LocalExecutor() {
@@ -73,6 +82,8 @@ void LocalExecutor::carry_out(Order order) {
   model::AttemptReport report;
   if (!order.control) {
     report = lost(order.spec, "no descriptors left to control the attempt");
+  } else if (const auto allowed = parts_.allow(order.spec); !allowed) {
+    report = without_start(order.spec, model::Outcome::rejected, allowed.error().what);
   } else {
     try {
       const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);

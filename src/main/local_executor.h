@@ -20,6 +20,9 @@ class LocalExecutor final : public engine::Executor {
   /// Makes what an attempt needs of the process, for one attempt.
   using MakeHost = std::function<std::unique_ptr<worker::AttemptHost>(engine::Reports&)>;
 
+  /// Whether the attempt may be made here at all; an error ends it as rejected.
+  using Allow = std::function<Result<void>(const model::JobSpec&)>;
+
   struct Parts {
     sandbox::SandboxBackend& sandboxes;
     worker::Artifacts& artifacts;
@@ -27,6 +30,7 @@ class LocalExecutor final : public engine::Executor {
     Log& log;
     std::filesystem::path runs_dir;
     MakeHost make_host;
+    Allow allow;
   };
 
   LocalExecutor(Parts parts, std::uint32_t slots);

@@ -104,7 +104,8 @@ class LocalEngine {
                                               cli::View& view, const SignalWatch& signals) {
     const std::uint32_t slots = slots_of(settings_);
     LocalExecutor executor({*backend_, *artifacts_, *caches_, log_, settings_.state_dir / "runs",
-                            [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); }},
+                            [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
+                            [this](const model::JobSpec& job) { return check_policy(job, settings_); }},
                            slots);
     engine::JsonTriggerReader triggers([&](const std::string& name) { return find_job(context, name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_, {slots, owner_->id()});
