@@ -47,7 +47,8 @@ int complain(const Error& error) {
 }
 
 std::uint32_t slots_of(const cli::Settings& settings) {
-  if (settings.max_parallel > 0) return static_cast<std::uint32_t>(settings.max_parallel);
+  constexpr int kMostSlots = 1024;  // a thread each
+  if (settings.max_parallel > 0) return static_cast<std::uint32_t>(std::min(settings.max_parallel, kMostSlots));
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
@@ -230,7 +231,6 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   options.with_dependencies = !what.alone;
   for (const auto& [axis, value] : what.matrix) options.only_matrix[axis] = value;
   if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
-  options.may_write_trusted_cache = what.event != model::EventKind::pull_request;
   options.keep_workspaces = settings.keep;
   options.log_head_bytes = settings.log_cap_bytes;
   options.log_tail_bytes = std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));

@@ -269,6 +269,8 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       request.workflow = planned.workflow;
       request.event = narrowing.event_for(*planned.workflow);
       request.options = narrowing.options_for(*planned.workflow);
+      // By the event as it is, wherever it was read from.
+      request.options.may_write_trusted_cache = selected.event.kind != model::EventKind::pull_request;
       request.facts = selected.facts;
       request.now = now;
       SW_TRY(planned.run, model::plan(std::move(request)));

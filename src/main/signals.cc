@@ -48,9 +48,11 @@ void SignalWatch::watch(const std::stop_token& stop) {
     if (::read(signals.get(), &info, sizeof info) != sizeof info) return;
     int none = 0;
     received_.compare_exchange_strong(none, static_cast<int>(info.ssi_signo));
-    const std::function<void(int, int)> callback = callback_.with([](const auto& current) { return current; });
-    if (callback) callback(static_cast<int>(info.ssi_signo), count);
     (count == 1 ? graceful_ : at_once_).request_stop();
+    // Called under the lock: whoever takes the callback back knows that it does not run any more.
+    callback_.with([&](const auto& current) {
+      if (current) current(static_cast<int>(info.ssi_signo), count);
+    });
   }
 }
 

@@ -49,6 +49,9 @@ Result<void> check(const SandboxSpec& spec) {
     }
     if (::stat(spec.image.c_str(), &status) != 0) return fail_errno(errno, "image " + spec.image);
     if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + spec.image + " is not a directory");
+    if (std::filesystem::path(spec.image).lexically_normal() == "/") {
+      return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
+    }
   }
   if (!is_clean_absolute(spec.workspace)) return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
   for (const Mount& mount : spec.mounts) {
