@@ -71,8 +71,8 @@ class Parser {
                                                                                        {"|", "||"},
                                                                                        {"<>", "!="}}};
     for (const auto& [other, ours] : kOthers) {
-      const bool whole_word = !is_word(other[0]) || rest.size() == other.size() || !is_word(rest[other.size()]);
-      if (rest.starts_with(other) && whole_word) {
+      if (!rest.starts_with(other)) continue;
+      if (!is_word(other[0]) || rest.size() == other.size() || !is_word(rest[other.size()])) {
         return fail_at(at_, "E022", fmt::format("unexpected `{}`", other), fmt::format("write `{}`", ours));
       }
     }

@@ -162,6 +162,12 @@ TEST(ExpressionParser, LiteralBracesAreWrittenAsAnExpression) {
   EXPECT_EQ(model::expand(std::get<model::Template>(parsed), {}).value(), "a {{ b");
 }
 
+// The text behind the place is shorter than any word it is compared with: it must not be read behind its end.
+TEST(ExpressionParser, AStrayByteAtTheEndIsNamed) {
+  EXPECT_EQ(shape_of("hash(\"x\"$)"), "unexpected `$`");
+  EXPECT_EQ(shape_of("a $"), "unexpected `$`");
+}
+
 TEST(ExpressionParser, NestingIsLimited) {
   const std::string deep = std::string(60, '(') + "true" + std::string(60, ')');
   EXPECT_EQ(shape_of(deep), "an expression may be nested 50 deep");
