@@ -41,7 +41,7 @@ LocalExecutor::LocalExecutor(Parts parts, std::uint32_t slots) : parts_(std::mov
     for (std::uint32_t i = 0; i < slots; ++i) slots_.emplace_back([this] { serve_slot(); });
   } catch (...) {  // no more threads: those that were made must end, since slots_ joins them
     orders_.close();
-    throw;
+    throw;  // tidy: allow throw (passes on what std::thread threw, which ends the process)
   }
 }
 
