@@ -85,11 +85,15 @@ Result<Recovered> recover(os::Fd journal, os::Fd ring) {
   Recovered recovered{std::move(resumed.writer), resumed.cut_bytes, resumed.finished, {}};
   if (recovered.finished) return recovered;
   if (ring) {
-    auto tail = TailRing::open(std::move(ring));
-    if (!tail && tail.error().kind != ErrorKind::not_found) return std::unexpected(tail.error());
-    if (tail) {
-      SW_CHECK(tail->take({}, [&](const TailRing::Piece& piece) { return append_piece(recovered.writer, piece); }));
+    // A ring that is damaged gives what it still has: the journal gets its end all the same.
+    Result<void> appended;
+    if (auto tail = TailRing::open(std::move(ring))) {
+      (void)tail->take({}, [&](const TailRing::Piece& piece) {
+        appended = append_piece(recovered.writer, piece);
+        return appended;
+      });
     }
+    SW_CHECK(appended);
   }
   for (const StepCount& step : recovered.writer.lines().steps()) {
     if (step.running) recovered.open_steps.push_back(step.step);

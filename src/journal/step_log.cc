@@ -1,6 +1,7 @@
 #include "journal/step_log.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace slipway::journal {
 namespace {
@@ -93,13 +94,15 @@ Result<void> StepLog::step_end(std::uint16_t step, Time now) {
   State& state = found->second;
   if (state.lost != state.what_was_said.lost) SW_CHECK(say(step, state, now));
   if (state.held > 0 && ring_ != nullptr) {
-    state.held = 0;
+    std::uint64_t left = std::exchange(state.held, 0);
     state.what_was_said.held = 0;
     const auto taken = ring_->take(step, [&](const TailRing::Piece& piece) -> Result<void> {
       const std::size_t bytes = piece.record.payload.size();
+      left -= std::min<std::uint64_t>(left, bytes);
       if (!writer_.has_room(bytes, now) || !append(state, piece.record)) state.lost += bytes;
       return {};
     });
+    if (!taken) state.lost += left;  // a damaged ring
     if (state.lost != state.what_was_said.lost) SW_CHECK(say(step, state, now));
     SW_CHECK(taken);
   }
