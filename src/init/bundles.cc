@@ -16,6 +16,7 @@ namespace slipway::init {
 namespace {
 
 constexpr std::size_t kMaxRefusedShown = 20;
+constexpr const char* kNoTime = "the job ran out of time before it was packed";
 
 std::string_view word_of(wire::BundleKind kind) { return kind == wire::BundleKind::cache ? "cache" : "artifact"; }
 
@@ -128,8 +129,14 @@ void Bundles::end_if_done() {
 }
 
 void Bundles::abort() {
+  if (!tasks_.empty()) {
+    const BundleTask under_way = std::move(tasks_.front());
+    tasks_.pop_front();
+    for (const BundleTask& task : std::exchange(tasks_, {})) tell(task, kNoTime);
+    // The first one's answer tells of it, unless the owner has not been heard yet.
+    if (current_.pid <= 0) tell(under_way, kNoTime);
+  }
   aborted_ = true;
-  tasks_.clear();
   if (current_.pid > 0 && children_.is_expected(current_.pid)) ::kill(current_.pid, SIGKILL);
 }
 
@@ -186,11 +193,13 @@ void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<
              });
 }
 
+void Bundles::tell(const BundleTask& task, const std::string& why) {
+  records_.notice(task.step, std::string(word_of(task.kind)) + "_not_stored",
+                  fmt::format("{} `{}` was not stored: {}", word_of(task.kind), task.name, why));
+}
+
 void Bundles::give_up(const BundleTask& task, const std::string& why) {
-  if (!why.empty()) {
-    records_.notice(task.step, std::string(word_of(task.kind)) + "_not_stored",
-                    fmt::format("{} `{}` was not stored: {}", word_of(task.kind), task.name, why));
-  }
+  if (!why.empty()) tell(task, why);
   if (!tasks_.empty()) tasks_.pop_front();
   next_task();
 }

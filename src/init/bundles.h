@@ -54,7 +54,7 @@ class Bundles {
   };
   void unpack(const Identity& identity, std::deque<Input> inputs, std::function<void(Result<void>)> then);
 
-  /// Ends what is under way: it answers with an error.
+  /// Ends what is under way: it answers with an error. Artifacts that wait for their turn are told of.
   void abort();
   const std::vector<std::string>& stored() const { return stored_; }
 
@@ -72,6 +72,7 @@ class Bundles {
   void pack(const Identity& identity, std::uint64_t bundle, os::Fd out);
   void close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report);
   void next_task();
+  void tell(const BundleTask& task, const std::string& why);
   void give_up(const BundleTask& task, const std::string& why);
 
   Poller& poller_;

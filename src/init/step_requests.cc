@@ -1,5 +1,7 @@
 #include "init/step_requests.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxVariables = 1000;
 constexpr std::uint64_t kMaxVariableBytes = 512U << 10U;
 constexpr std::uint64_t kMaxTriggerBytes = 8U << 20U;
+constexpr std::uint64_t kMaxTriggers = 1000;
 constexpr std::size_t kMaxAnnotations = 10'000;
 constexpr std::size_t kMaxArtifacts = 100;
 constexpr std::size_t kMaxSecrets = 10'000;
@@ -57,6 +60,9 @@ void StepRequests::handle(std::uint16_t step, control::Request request, const Co
 }
 
 Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable variable) {
+  if (records_.masked(variable.name) != variable.name) {
+    return fail(ErrorKind::invalid, "the name of an output or variable holds a secret");
+  }
   const bool is_output = variable.kind == wire::payload::OutputVariable::Kind::output;
   std::map<std::string, std::string>& known = is_output ? outputs_ : vars_;
   const auto before = known.find(variable.name);
@@ -86,6 +92,9 @@ Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
   if (trigger_bytes_ + json.size() > kMaxTriggerBytes) {
     return fail(ErrorKind::exhausted, fmt::format("the triggers of a job may hold {} bytes", kMaxTriggerBytes));
   }
+  if (triggers_ >= kMaxTriggers) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may trigger at most {} jobs", kMaxTriggers));
+  }
   trigger_bytes_ += json.size();
   ++triggers_;
   records_.append(RecordType::trigger, step, wire::payload::Trigger{records_.masked(json)});
@@ -108,6 +117,9 @@ Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Arti
   if (artifacts_.size() >= kMaxArtifacts) {
     return fail(ErrorKind::exhausted, fmt::format("a job may ask for at most {} artifacts", kMaxArtifacts));
   }
+  if (records_.masked(artifact.name) != artifact.name) {
+    return fail(ErrorKind::invalid, "the name of an artifact holds a secret");
+  }
   artifacts_.push_back({artifact.name, artifact.paths, step});
   return {};
 }
@@ -124,8 +136,23 @@ control::Answer StepRequests::mask(std::uint16_t step, const std::string& value)
   }
   ++secrets_;
   records_.append(RecordType::secret_registered, step, wire::payload::SecretRegistered{});
+  mask_again(step);
   begin_scan(step, value);
   return {true, R"({"masked":true})", {}, {}};
+}
+
+/// What was set before the secret was known is passed on at the end of the job: masked by then.
+void StepRequests::mask_again(std::uint16_t step) {
+  for (std::map<std::string, std::string>* known : {&outputs_, &vars_}) {
+    for (auto& [name, value] : *known) {
+      std::string masked = records_.masked(value);
+      if (masked == value) continue;
+      records_.notice(step, "secret_in_output", fmt::format("`{}` holds a secret: it is passed on masked", name));
+      variable_bytes_ -= std::min<std::uint64_t>(value.size(), variable_bytes_);
+      variable_bytes_ += masked.size();
+      value = std::move(masked);
+    }
+  }
 }
 
 void StepRequests::begin_scan(std::uint16_t step, std::string_view value) {

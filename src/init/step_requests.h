@@ -45,6 +45,7 @@ class StepRequests {
   Result<void> annotate(std::uint16_t step, const wire::payload::Annotation& annotation);
   Result<void> keep_artifact(std::uint16_t step, const wire::control::Artifact& artifact);
   void ask_owner(const wire::control::AskOwner& ask, const ControlServer::Respond& respond);
+  void mask_again(std::uint16_t step);
   void begin_scan(std::uint16_t step, std::string_view value);
 
   struct Scan {
