@@ -119,7 +119,9 @@ class LocalEngine {
   // Runs, sandboxes and journals of processes that were killed. Nothing of a live one is touched.
   Result<void> clear_after_the_dead() {
     SW_TRY(const std::vector<store::AttemptRow> ended, store::recover(*store_, settings_.state_dir, wall_now()));
-    SW_CHECK(backend_->sweep(os::within(kSweepLimit)));
+    if (const auto swept = backend_->sweep(os::within(kSweepLimit)); !swept) {  // the next start tries again
+      log_.write(LogLevel::warn, "sandboxes_not_swept", {{"error", swept.error().what}});
+    }
     for (const store::AttemptRow& attempt : ended) {
       model::JobSpec job;
       job.run = attempt.run;

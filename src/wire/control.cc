@@ -55,6 +55,7 @@ Request annotate_of(const Fields& fields) {
 Request artifact_of(const Fields& fields) {
   Artifact artifact{fields.required_text("name"), fields.texts("paths")};
   check_name(fields, "name", artifact.name);
+  check_size(fields, "name", artifact.name, kMaxArtifactName);
   if (artifact.paths.empty() || artifact.paths.size() > kMaxPaths) {
     fields.refuse("paths", fmt::format("a list of 1 to {} paths", kMaxPaths));
   }

@@ -28,7 +28,8 @@ namespace slipway::wire::control {
 
 inline constexpr std::size_t kMaxRequest = 1U << 20U;
 inline constexpr std::size_t kMaxAnswer = 16U << 20U;
-inline constexpr std::size_t kMaxName = 256;           ///< of outputs, variables, artifacts, groups
+inline constexpr std::size_t kMaxArtifactName = 128;   ///< a file name to its readers
+inline constexpr std::size_t kMaxName = 256;           ///< of outputs, variables, groups
 inline constexpr std::size_t kMaxValue = 256U << 10U;  ///< of one output or variable
 inline constexpr std::size_t kMaxSecret = 64U << 10U;
 inline constexpr std::size_t kMaxPaths = 1000;

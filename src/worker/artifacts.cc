@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "os/files.h"
+#include "wire/control.h"
 #include "worker/fields.h"
 
 namespace slipway::worker {
@@ -21,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxName = 128;
+constexpr std::size_t kMaxName = wire::control::kMaxArtifactName;
 constexpr std::size_t kMaxRecord = 64 * 1024;
 constexpr std::size_t kMaxArtifacts = 100'000;  // a run
 constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "os/subprocess.h"
 
@@ -158,8 +159,7 @@ Result<void> Nat::prepare(const os::CallLimit& limit) {
 }
 
 Result<void> Nat::install(const os::CallLimit& limit) {
-  SW_TRY(const os::Fd changing, os::open_file(directory_ / "nat.lock", O_RDWR | O_CREAT, 0600));
-  if (::flock(changing.get(), LOCK_EX) != 0) return fail_errno(errno, "locking nat.lock");  // held for milliseconds
+  SW_TRY(const os::FileLock changing, os::FileLock::acquire(directory_ / "nat.lock", os::LockMode::exclusive, limit));
   SW_TRY(users_, os::open_file(directory_ / "nat.users", O_RDWR | O_CREAT, 0600));
   if (::flock(users_.get(), LOCK_SH) != 0) return fail_errno(errno, "locking nat.users");
   nameservers_ = find_nameservers();
@@ -186,8 +186,8 @@ Nat::~Nat() {
 
 void Nat::take_back() {
   const os::CallLimit limit = os::within(std::chrono::seconds(5));
-  const auto changing = os::open_file(directory_ / "nat.lock", O_RDWR | O_CREAT, 0600);
-  if (!changing || ::flock(changing->get(), LOCK_EX) != 0) return;
+  const auto changing = os::FileLock::acquire(directory_ / "nat.lock", os::LockMode::exclusive, limit);
+  if (!changing) return;
   if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;  // another slipway still uses the rules
   (void)run_tool({"nft", "delete", "table", "inet", "slipway"}, -1, limit);  // rules for links that are gone harm nobody
   in_docker_chain("-D", limit);

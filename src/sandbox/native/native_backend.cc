@@ -297,7 +297,10 @@ Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
     if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
     auto taken = SandboxDirectory::take_over(sandboxes(), id);
     if (!taken) continue;  // another sweeper was faster
-    SW_CHECK(taken->destroy());
+    if (const auto destroyed = taken->destroy(); !destroyed) {  // it must not keep the others, nor new ones
+      log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", destroyed.error().what}});
+      continue;
+    }
     log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
   }
   return {};
