@@ -25,6 +25,8 @@ using journal::RecordType;
 constexpr auto kProgressEvery = 20ms;
 constexpr auto kSyncEvery = 1s;
 constexpr auto kSyncWithin = 10ms;  // of a step's end; a job that has ended by then needs neither thread nor second sync
+constexpr auto kLeftovers = 1s;           // the grace of what the steps left running
+constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
 constexpr auto kGatherLimit = 1h;     // for a job without a timeout
 constexpr auto kGatherAtOnce = 10s;   // for one that was stopped without grace
 constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
@@ -225,6 +227,8 @@ void Job::on_owner_lost() {
 }
 
 void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace) {
+  // The steps are done in time: what they left running changes nothing of that.
+  if (phase_ == Phase::ending_children && outcome == model::Outcome::timed_out) return;
   if (!forced_) forced_ = Forced{outcome, reason};
   const os::Deadline kill_at = os::Clock::now() + grace;
   switch (phase_) {
@@ -274,8 +278,7 @@ void Job::end_children() {
   if (!children_->any()) return gather();
   children_->signal_all(SIGTERM);
   children_->signal_all(SIGCONT);               // what is stopped cannot end politely
-  const bool in_a_hurry = forced_.has_value();  // its grace is used up by the steps
-  const auto grace = in_a_hurry ? std::min(orders_.job.grace, Duration(500ms)) : orders_.job.grace;
+  const auto grace = std::min(orders_.job.grace, forced_ ? Duration(kForcedLeftovers) : Duration(kLeftovers));
   kill_ = poller_.at(os::Clock::now() + grace, [this] { kill_children(); });
 }
 

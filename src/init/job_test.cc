@@ -239,6 +239,16 @@ TEST(Job, AJobPastItsTimeoutIsTimedOutAndItsAlwaysStepStillRuns) {
   EXPECT_EQ(outcome.output(1), "cleaned\n");
 }
 
+TEST(Job, WhatAFinishedJobLeftRunningNeitherHoldsItNorTurnsItRed) {
+  TestJob job;
+  job.spec.timeout = 500ms;
+  job.spec.grace = 60s;
+  job.add("sh -c \"trap '' TERM; echo ready > ../ready; while :; do sleep 0.02; done\" & while [ ! -s ../ready ]; do sleep 0.01; done");
+  const auto began = os::Clock::now();
+  EXPECT_EQ(job.run().report.outcome, model::Outcome::succeeded);
+  EXPECT_LT(os::Clock::now() - began, 20s);
+}
+
 TEST(Job, CancellationIsPoliteThenFirm) {
   TestJob job;
   job.add("trap 'echo term' TERM; echo ready; while :; do sleep 0.02; done");
