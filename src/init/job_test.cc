@@ -241,7 +241,7 @@ TEST(Job, AJobPastItsTimeoutIsTimedOutAndItsAlwaysStepStillRuns) {
 
 TEST(Job, WhatAFinishedJobLeftRunningNeitherHoldsItNorTurnsItRed) {
   TestJob job;
-  job.spec.timeout = 500ms;
+  job.spec.timeout = 900ms;
   job.spec.grace = 60s;
   job.add("sh -c \"trap '' TERM; echo ready > ../ready; while :; do sleep 0.02; done\" & while [ ! -s ../ready ]; do sleep 0.01; done");
   const auto began = os::Clock::now();
