@@ -110,7 +110,9 @@ int main(int argc, char** argv) {
   StderrLog log(LogLevel::warn);
   {
     const auto backend =
-        must(sandbox::native::NativeBackend::open({.state_dir = place / "state", .runtime_dir = place / "runtime", .init_program = argv[1]}, log), "backend");
+        must(sandbox::native::NativeBackend::open(
+                 {.state_dir = place / "state", .runtime_dir = place / "runtime", .init_program = argv[1]}, log),
+             "backend");
     const bool has_nat = backend->capabilities().network_nat;
     struct Shape {
       const char* name;
@@ -126,7 +128,8 @@ int main(int argc, char** argv) {
         std::vector<double> ours, baseline;
         for (int round = -3; round < rounds / (gap == 0ms ? 1 : 4); ++round) {  // three to warm up
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (an idle machine is what is measured)
-          const double mine = seconds([&] { one_sandbox(*backend, shape.network, shape.disk_bytes, place / "journals"); });
+          const double mine =
+              seconds([&] { one_sandbox(*backend, shape.network, shape.disk_bytes, place / "journals"); });
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (as above)
           const double theirs = seconds(one_bwrap);
           if (round < 0) continue;
@@ -136,8 +139,8 @@ int main(int argc, char** argv) {
         fmt::print(
             "{{\"what\":\"sandbox of true, {}, "
             "{}\",\"ours\":[{:.6f}],\"baseline_name\":\"bwrap\",\"baseline\":[{:.6f}],\"reach\":\"{}\"}}\n",
-            shape.name, gap == 0ms ? "back to back" : "50 ms gaps",
-            fmt::join(ours, ","), fmt::join(baseline, ","), shape.reach);
+            shape.name, gap == 0ms ? "back to back" : "50 ms gaps", fmt::join(ours, ","), fmt::join(baseline, ","),
+            shape.reach);
         std::fflush(stdout);
       }
     }

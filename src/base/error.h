@@ -52,17 +52,17 @@ std::unexpected<Error> wrap(Error error, std::string_view doing);
 #define SW_CONCAT(a, b) SW_CONCAT_INNER(a, b)
 
 /// `SW_TRY(const auto x, f());` declares x from f()'s value, or returns f()'s error.
-#define SW_TRY(declaration, ...)                                          \
-  auto SW_CONCAT(sw_try_, __LINE__) = (__VA_ARGS__);                      \
-  if (!SW_CONCAT(sw_try_, __LINE__)) [[unlikely]]                         \
+#define SW_TRY(declaration, ...)                                             \
+  auto SW_CONCAT(sw_try_, __LINE__) = (__VA_ARGS__);                         \
+  if (!SW_CONCAT(sw_try_, __LINE__)) [[unlikely]]                            \
     return std::unexpected(std::move(SW_CONCAT(sw_try_, __LINE__)).error()); \
   declaration = std::move(*SW_CONCAT(sw_try_, __LINE__))
 
 /// `SW_CHECK(f());` returns f()'s error, if any.
-#define SW_CHECK(...)                                                                      \
-  do {                                                                                     \
-    if (auto sw_check = (__VA_ARGS__); !sw_check) [[unlikely]]                             \
-      return std::unexpected(std::move(sw_check).error());                                 \
+#define SW_CHECK(...)                                          \
+  do {                                                         \
+    if (auto sw_check = (__VA_ARGS__); !sw_check) [[unlikely]] \
+      return std::unexpected(std::move(sw_check).error());     \
   } while (false)
 
 /// A bug if false. On in release builds.

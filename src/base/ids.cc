@@ -14,7 +14,8 @@ std::string new_id() {
   // Milliseconds, forced to grow, so that ids made in one process sort by creation even within a millisecond.
   static std::atomic<std::uint64_t> last{0};
   const auto now = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
   std::uint64_t seen = last.load();
   std::uint64_t mine = 0;
   do {

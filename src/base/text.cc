@@ -188,10 +188,17 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   std::size_t length = 0;
   std::uint32_t point = 0;
   if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) { length = 2; point = lead & 0x1FU; }
-  else if (lead >= 0xE0 && lead <= 0xEF) { length = 3; point = lead & 0x0FU; }
-  else if (lead >= 0xF0 && lead <= 0xF4) { length = 4; point = lead & 0x07U; }
-  else return 0;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2;
+    point = lead & 0x1FU;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    point = lead & 0x0FU;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    point = lead & 0x07U;
+  } else
+    return 0;
   if (at + length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(at + i) & 0xC0U) != 0x80U) return 0;

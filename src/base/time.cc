@@ -17,8 +17,8 @@ std::string to_rfc3339(Time time) {
   const std::time_t when = static_cast<std::time_t>(seconds);
   std::tm parts{};
   ::gmtime_r(&when, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                     parts.tm_hour, parts.tm_min, parts.tm_sec, rest / 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, rest / 1000);
 }
 
 std::string to_short_text(Duration duration) {

@@ -39,7 +39,8 @@ void add_row(CLI::App& app, const OptionRow& row, std::deque<Slot>& slots) {
   // A flag takes one word each time it is written; only the last of an `Arity::one` counts.
   if (!many_words) slot.option->expected(1)->allow_extra_args(false);
   if (row.arity == Arity::many && !many_words) slot.option->take_all();
-  if (row.arity == Arity::one && !row.is_positional()) slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (row.arity == Arity::one && !row.is_positional())
+    slot.option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   if (row.required) slot.option->required();
 }
 
@@ -69,8 +70,9 @@ std::unexpected<Error> unknown_word(const std::string& word, const CommandRow* c
   }
   const std::string name = word.substr(0, word.find('='));
   const auto near = nearest(name, flag_names(command));
-  return fail(ErrorKind::invalid, fmt::format("unknown option `{}`{}; {}", name,
-                                              near ? fmt::format(", did you mean `{}`?", *near) : "", see_help(command)));
+  return fail(ErrorKind::invalid,
+              fmt::format("unknown option `{}`{}; {}", name, near ? fmt::format(", did you mean `{}`?", *near) : "",
+                          see_help(command)));
 }
 
 Result<void> check_choice(const OptionRow& row, const std::string& value) {
@@ -79,9 +81,8 @@ Result<void> check_choice(const OptionRow& row, const std::string& value) {
   for (const std::string_view choice : split(row.choices, '|')) choices.emplace_back(choice);
   if (std::ranges::find(choices, value) != choices.end()) return {};
   const auto near = nearest(value, choices);
-  return fail(ErrorKind::invalid,
-              fmt::format("{}: `{}` is not one of {}{}", row.key(), value, fmt::join(choices, ", "),
-                          near ? fmt::format("; did you mean `{}`?", *near) : ""));
+  return fail(ErrorKind::invalid, fmt::format("{}: `{}` is not one of {}{}", row.key(), value, fmt::join(choices, ", "),
+                                              near ? fmt::format("; did you mean `{}`?", *near) : ""));
 }
 
 Result<void> parse_into(Arguments& arguments, std::vector<std::string> words) {
@@ -100,7 +101,8 @@ Result<void> parse_into(Arguments& arguments, std::vector<std::string> words) {
   add(common_options());
   // `--help` must not be kept from answering by an argument that is missing.
   const auto end_of_options = std::ranges::find(words, "--");
-  const bool wants_help = std::any_of(words.begin(), end_of_options, [](const std::string& word) { return word == "--help" || word == "-h"; });
+  const bool wants_help = std::any_of(words.begin(), end_of_options,
+                                      [](const std::string& word) { return word == "--help" || word == "-h"; });
   if (wants_help) {
     arguments.values["--help"] = {};
     return {};
@@ -188,9 +190,8 @@ Result<Arguments> read_arguments(const std::vector<std::string>& given) {
         return fail(ErrorKind::invalid, fmt::format("`{}` is no command, did you mean `slipway run {}`?", name, name));
       }
       const auto near = nearest(name, command_names());
-      return fail(ErrorKind::invalid,
-                  fmt::format("unknown command `{}`{}; see `slipway --help`", name,
-                              near ? fmt::format(", did you mean `{}`?", *near) : ""));
+      return fail(ErrorKind::invalid, fmt::format("unknown command `{}`{}; see `slipway --help`", name,
+                                                  near ? fmt::format(", did you mean `{}`?", *near) : ""));
     }
   }
   SW_CHECK(parse_into(arguments, std::move(words)));

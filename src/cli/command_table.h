@@ -32,7 +32,7 @@ struct OptionRow {
 struct CommandRow {
   std::string_view name;  ///< `run`, `runs ls`
   std::string_view doc;
-  std::string_view examples;  ///< lines; empty: none
+  std::string_view examples;                        ///< lines; empty: none
   std::vector<std::span<const OptionRow>> options;  ///< own ones first
 };
 

@@ -69,11 +69,14 @@ std::string bash_case(const CommandRow* command) {
     flags += std::string(flags.empty() ? "" : " ") + std::string(row->key());
     if (!row->short_name().empty()) flags += fmt::format(" {}", row->short_name());
     if (row->arity == Arity::flag) continue;
-    const std::string names = row->short_name().empty() ? std::string(row->key()) : fmt::format("{}|{}", row->short_name(), row->key());
+    const std::string names =
+        row->short_name().empty() ? std::string(row->key()) : fmt::format("{}|{}", row->short_name(), row->key());
     values += fmt::format("        {}) {}; return ;;\n", names, bash_action(*row));
   }
-  std::string text = fmt::format("    '{}')\n      case \"$prev\" in\n{}      esac\n", command == nullptr ? "" : command->name, values);
-  text += fmt::format("      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", flags);
+  std::string text = fmt::format("    '{}')\n      case \"$prev\" in\n{}      esac\n",
+                                 command == nullptr ? "" : command->name, values);
+  text +=
+      fmt::format("      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", flags);
   if (!positional.empty()) text += fmt::format("      {}\n", positional);
   return text + "      ;;\n";
 }
@@ -87,15 +90,20 @@ std::string bash_script() {
       "    word=\"${COMP_WORDS[i]}\"\n";
   std::string skips;
   for (const OptionRow& row : common_options()) {
-    if (row.arity != Arity::flag) skips += fmt::format("{}{}{}", skips.empty() ? "" : "|", row.short_name().empty() ? "" : fmt::format("{}|", row.short_name()), row.key());
+    if (row.arity != Arity::flag)
+      skips += fmt::format("{}{}{}", skips.empty() ? "" : "|",
+                           row.short_name().empty() ? "" : fmt::format("{}|", row.short_name()), row.key());
   }
   text += fmt::format("    case \"$word\" in {}) ((i++)); continue ;; -*) continue ;; esac\n", skips);
   text +=
       "    if [[ -z $command ]]; then command=\"$word\"\n"
       "    elif [[ $command == runs ]]; then command=\"runs $word\"; fi\n"
       "  done\n";
-  text += fmt::format("  if [[ -z $command && $cur != -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", join(first_words(), " "));
-  text += fmt::format("  if [[ $command == runs ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", join(subcommands_of("runs"), " "));
+  text +=
+      fmt::format("  if [[ -z $command && $cur != -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
+                  join(first_words(), " "));
+  text += fmt::format("  if [[ $command == runs ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
+                      join(subcommands_of("runs"), " "));
   text += "  case \"$command\" in\n" + bash_case(nullptr);
   for (const CommandRow& row : command_rows()) text += bash_case(&row);
   return text + "  esac\n}\ncomplete -F _slipway slipway\n";
@@ -106,9 +114,12 @@ std::string bash_script() {
 std::string zsh_text(std::string_view text) {
   std::string quoted;
   for (const char c : text) {
-    if (c == '\'') quoted += "'\\''";
-    else if (c == '[' || c == ']' || c == ':') quoted += std::string("\\") + c;
-    else quoted += c;
+    if (c == '\'')
+      quoted += "'\\''";
+    else if (c == '[' || c == ']' || c == ':')
+      quoted += std::string("\\") + c;
+    else
+      quoted += c;
   }
   return quoted;
 }
@@ -129,13 +140,16 @@ std::string zsh_arguments(const CommandRow* command) {
   std::string text = "_arguments -s";
   for (const OptionRow* row : rows_of(command)) {
     if (row->is_positional()) {
-      text += fmt::format(" \\\n        '{}:{}:{}'", row->arity == Arity::many ? "*" : "", zsh_text(row->value), zsh_action(*row));
+      text += fmt::format(" \\\n        '{}:{}:{}'", row->arity == Arity::many ? "*" : "", zsh_text(row->value),
+                          zsh_action(*row));
       continue;
     }
-    const std::string value = row->arity == Arity::flag ? "" : fmt::format(":{}:{}", zsh_text(row->value), zsh_action(*row));
+    const std::string value =
+        row->arity == Arity::flag ? "" : fmt::format(":{}:{}", zsh_text(row->value), zsh_action(*row));
     for (const std::string_view name : {row->short_name(), row->key()}) {
       if (name.empty()) continue;
-      text += fmt::format(" \\\n        '{}{}[{}]{}'", row->arity == Arity::many ? "*" : "", name, zsh_text(row->doc), value);
+      text += fmt::format(" \\\n        '{}{}[{}]{}'", row->arity == Arity::many ? "*" : "", name, zsh_text(row->doc),
+                          value);
     }
   }
   return text;
@@ -158,8 +172,8 @@ std::string zsh_script() {
   text += "    )\n    _describe command commands\n    return\n  fi\n  case \"$command\" in\n";
   for (const CommandRow& row : command_rows()) {
     const bool has_group = row.name.find(' ') != std::string_view::npos;
-    text += fmt::format("    '{}')\n      shift {} words; (( CURRENT -= {} ))\n      {} ;;\n", row.name, has_group ? 2 : 1, has_group ? 2 : 1,
-                        zsh_arguments(&row));
+    text += fmt::format("    '{}')\n      shift {} words; (( CURRENT -= {} ))\n      {} ;;\n", row.name,
+                        has_group ? 2 : 1, has_group ? 2 : 1, zsh_arguments(&row));
   }
   return text + fmt::format("    *)\n      {} ;;\n  esac\n}}\ncompdef _slipway slipway\n", zsh_arguments(nullptr));
 }
@@ -194,7 +208,8 @@ std::string fish_options(const std::string& condition, const OptionRow& row) {
     return fmt::format("complete -c slipway{}{}\n", when, row.completes == Completes::file ? " -F" : value);
   }
   const std::string brief = row.short_name().empty() ? "" : fmt::format(" -s {}", row.short_name().substr(1));
-  return fmt::format("complete -c slipway{}{} -l {}{} -d {}\n", when, brief, row.key().substr(2), value, fish_quoted(row.doc));
+  return fmt::format("complete -c slipway{}{} -l {}{} -d {}\n", when, brief, row.key().substr(2), value,
+                     fish_quoted(row.doc));
 }
 
 std::string fish_script() {
@@ -206,7 +221,8 @@ std::string fish_script() {
   }
   for (const OptionRow& row : root_options()) text += fish_options("__fish_use_subcommand", row);
   for (const OptionRow& row : common_options()) text += fish_options("", row);
-  const std::string in_runs = fmt::format("__fish_seen_subcommand_from runs; and not __fish_seen_subcommand_from {}", join(subcommands_of("runs"), " "));
+  const std::string in_runs = fmt::format("__fish_seen_subcommand_from runs; and not __fish_seen_subcommand_from {}",
+                                          join(subcommands_of("runs"), " "));
   for (const CommandRow& row : command_rows()) {
     std::string condition = fmt::format("__fish_seen_subcommand_from {}", row.name);
     if (row.name.starts_with("runs ")) {

@@ -21,7 +21,8 @@ TEST_P(CompletionTest, KnowsEveryCommandAndFlag) {
     for (const auto& group : row.options) {
       for (const OptionRow& option : group) {
         if (option.is_positional()) continue;
-        EXPECT_TRUE(knows(is_fish ? "-l " + std::string(option.key().substr(2)) : std::string(option.key()))) << option.key();
+        EXPECT_TRUE(knows(is_fish ? "-l " + std::string(option.key().substr(2)) : std::string(option.key())))
+            << option.key();
       }
     }
   }

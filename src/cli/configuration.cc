@@ -3,8 +3,8 @@
 #include <cctype>
 #include <charconv>
 
-#include <boost/json.hpp>
 #include <yaml-cpp/yaml.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "os/files.h"
@@ -49,7 +49,8 @@ Result<void> check_item(const SettingRow& row, const std::string& text) {
     }
     case SettingType::real: {
       double number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
       if (error == std::errc() && end == text.data() + text.size() && number > 0 && number < 1e6) return {};
       return fail(ErrorKind::invalid, fmt::format("`{}` is not a positive number", text));
     }
@@ -77,7 +78,8 @@ Result<Setting> checked(const SettingRow& row, std::vector<std::string> items, s
 // Reads one file; collects every problem instead of stopping at the first.
 class FileReader {
  public:
-  FileReader(std::string name, bool is_project, std::map<std::string, Setting>& values, std::vector<std::string>& problems)
+  FileReader(std::string name, bool is_project, std::map<std::string, Setting>& values,
+             std::vector<std::string>& problems)
       : name_(std::move(name)), is_project_(is_project), values_(values), problems_(problems) {}
 
   bool saw_denied() const { return saw_denied_; }
@@ -119,7 +121,8 @@ class FileReader {
 
   void read_entry(const std::string& key, const YAML::Mark& mark, const YAML::Node& value) {
     const auto rows = setting_rows();
-    const bool is_group = std::ranges::any_of(rows, [&](const SettingRow& row) { return row.key.starts_with(key + "."); });
+    const bool is_group =
+        std::ranges::any_of(rows, [&](const SettingRow& row) { return row.key.starts_with(key + "."); });
     if (is_group && value.IsMap()) return read_map(value, key + ".");
     if (is_group) return add(value.Mark(), fmt::format("`{}` is a mapping of settings", key));
     const SettingRow* row = find_row(key);
@@ -127,7 +130,8 @@ class FileReader {
       std::vector<std::string> keys;
       for (const SettingRow& known : rows) keys.emplace_back(known.key);
       const auto near = nearest(key, keys);
-      return add(mark, fmt::format("unknown setting `{}`{}", key, near ? fmt::format(", did you mean `{}`?", *near) : ""));
+      return add(mark,
+                 fmt::format("unknown setting `{}`{}", key, near ? fmt::format(", did you mean `{}`?", *near) : ""));
     }
     if (is_project_ && row->by == SettableBy::operator_only) {
       saw_denied_ = true;
@@ -146,7 +150,8 @@ class FileReader {
     } else if (row.type != SettingType::list && value.IsScalar()) {
       items.push_back(value.Scalar());
     } else {
-      return add(value.Mark(), fmt::format("`{}` is {}", row.key, row.type == SettingType::list ? "a list" : "one value"));
+      return add(value.Mark(),
+                 fmt::format("`{}` is {}", row.key, row.type == SettingType::list ? "a list" : "one value"));
     }
     auto setting = checked(row, std::move(items), place(mark));
     if (!setting) return add(value.Mark(), fmt::format("`{}`: {}", row.key, setting.error().what));
@@ -182,7 +187,8 @@ void read_environment(const std::map<std::string, std::string>& environment, std
       std::vector<std::string> candidates;
       for (const auto& [candidate, row] : names) candidates.push_back(candidate);
       const auto near = nearest(name, candidates);
-      problems.push_back(fmt::format("${}: no such setting{}", name, near ? fmt::format(", did you mean ${}?", *near) : ""));
+      problems.push_back(
+          fmt::format("${}: no such setting{}", name, near ? fmt::format(", did you mean ${}?", *near) : ""));
       continue;
     }
     if (auto set = read_one_text(*known->second, value, "$" + name, values); !set) problems.push_back(set.error().what);
@@ -208,7 +214,9 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   settings.require_limits = is_on("require_limits");
   settings.keep = is_on("keep");
   const std::string colour = text("color");
-  settings.colour = colour == "always" ? ColourChoice::always : colour == "never" ? ColourChoice::never : ColourChoice::automatic;
+  settings.colour = colour == "always"  ? ColourChoice::always
+                    : colour == "never" ? ColourChoice::never
+                                        : ColourChoice::automatic;
   settings.host_paths = values.at("sandbox.host_paths").items;
   settings.allow_host_network = is_on("sandbox.allow_host_network");
   settings.allow_nested = is_on("sandbox.allow_nested");
@@ -234,8 +242,10 @@ Result<Configuration> Configuration::load(const Sources& sources) {
   std::map<std::string, Setting>& values = configuration.values_;
   for (const SettingRow& row : setting_rows()) {
     Setting setting{.items = {}, .origin = "built in"};
-    if (row.type == SettingType::list) setting.items = words_of(row.built_in, ' ');
-    else if (!row.built_in.empty()) setting.items = {std::string(row.built_in)};
+    if (row.type == SettingType::list)
+      setting.items = words_of(row.built_in, ' ');
+    else if (!row.built_in.empty())
+      setting.items = {std::string(row.built_in)};
     values.emplace(row.key, std::move(setting));
   }
   values.at("state_dir").items = {sources.default_state_dir.string()};
@@ -273,7 +283,8 @@ std::string Configuration::to_text() const {
   std::string text;
   for (const SettingRow& row : setting_rows()) {
     const Setting& setting = values_.at(std::string(row.key));
-    std::string value = row.type == SettingType::list ? fmt::format("[{}]", join(setting.items, ", ")) : join(setting.items, "");
+    std::string value =
+        row.type == SettingType::list ? fmt::format("[{}]", join(setting.items, ", ")) : join(setting.items, "");
     if (value.empty()) value = "null";
     text += fmt::format("{}: {}  # {}\n", row.key, value, setting.origin);
   }
@@ -286,12 +297,18 @@ std::string Configuration::to_json() const {
     const Setting& setting = values_.at(std::string(row.key));
     boost::json::value value;
     const std::string text = setting.items.empty() ? std::string() : setting.items.front();
-    if (row.type == SettingType::list) value = boost::json::array(setting.items.begin(), setting.items.end());
-    else if (setting.items.empty()) value = nullptr;
-    else if (row.type == SettingType::flag) value = text == "true";
-    else if (row.type == SettingType::number) value = std::strtoull(text.c_str(), nullptr, 10);
-    else if (row.type == SettingType::real) value = std::strtod(text.c_str(), nullptr);
-    else value = text;
+    if (row.type == SettingType::list)
+      value = boost::json::array(setting.items.begin(), setting.items.end());
+    else if (setting.items.empty())
+      value = nullptr;
+    else if (row.type == SettingType::flag)
+      value = text == "true";
+    else if (row.type == SettingType::number)
+      value = std::strtoull(text.c_str(), nullptr, 10);
+    else if (row.type == SettingType::real)
+      value = std::strtod(text.c_str(), nullptr);
+    else
+      value = text;
     all[row.key] = boost::json::object{{"value", std::move(value)}, {"origin", setting.origin}};
   }
   return boost::json::serialize(all) + "\n";

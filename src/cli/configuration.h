@@ -55,8 +55,8 @@ struct Settings {
   bool allow_host_network = false, allow_nested = false;
   std::optional<std::uint64_t> memory_bytes, disk_bytes, pids;
   std::optional<double> cpus;
-  std::uint64_t pool_bytes = 0;   ///< size of the preallocated btrfs pool
-  std::size_t history_runs = 0;   ///< runs kept; the oldest go first
+  std::uint64_t pool_bytes = 0;  ///< size of the preallocated btrfs pool
+  std::size_t history_runs = 0;  ///< runs kept; the oldest go first
 };
 
 class Configuration {
@@ -72,7 +72,8 @@ class Configuration {
   };
 
   /// Files that do not exist are no error; all that is wrong in those that do is reported at once, each with
-  /// `file:line:column` and the nearest key. Errors: `invalid`; `denied`: a project's file sets what only the operator may.
+  /// `file:line:column` and the nearest key. Errors: `invalid`; `denied`: a project's file sets what only the operator
+  /// may.
   static Result<Configuration> load(const Sources& sources);
 
   const Settings& settings() const { return settings_; }

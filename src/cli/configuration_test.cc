@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include "os/files.h"
 
@@ -71,17 +71,17 @@ TEST_F(ConfigurationTest, AProjectMayNotWidenWhatItsJobsMayDo) {
 }
 
 TEST_F(ConfigurationTest, AllProblemsOfAFileAreReportedWithTheirPlaces) {
-  write("user.yaml", "max_paralel: 3\nlog_cap: 64\nbackend: nativ\nsandbox:\n  host_paths: /usr\nkeep: yes\nkeep: true\n");
+  write("user.yaml",
+        "max_paralel: 3\nlog_cap: 64\nbackend: nativ\nsandbox:\n  host_paths: /usr\nkeep: yes\nkeep: true\n");
   const auto loaded = Configuration::load(sources_);
   ASSERT_FALSE(loaded);
   const std::string file = (directory_ / "user.yaml").string();
-  EXPECT_EQ(loaded.error().what,
-            file + ":1:1: unknown setting `max_paralel`, did you mean `max_parallel`?\n" +
-            file + ":2:10: `log_cap`: `64` has no unit; write it like `64MiB`\n" +
-            file + ":3:10: `backend`: `nativ` is not one of native, fake; did you mean `native`?\n" +
-            file + ":5:15: `sandbox.host_paths` is a list\n" +
-            file + ":6:7: `keep`: `yes` is neither true nor false\n" +
-            file + ":7:1: `keep` is set twice");
+  EXPECT_EQ(loaded.error().what, file + ":1:1: unknown setting `max_paralel`, did you mean `max_parallel`?\n" + file +
+                                     ":2:10: `log_cap`: `64` has no unit; write it like `64MiB`\n" + file +
+                                     ":3:10: `backend`: `nativ` is not one of native, fake; did you mean `native`?\n" +
+                                     file + ":5:15: `sandbox.host_paths` is a list\n" + file +
+                                     ":6:7: `keep`: `yes` is neither true nor false\n" + file +
+                                     ":7:1: `keep` is set twice");
 }
 
 TEST_F(ConfigurationTest, BrokenYamlAndUnknownVariablesAreErrors) {
@@ -90,8 +90,9 @@ TEST_F(ConfigurationTest, BrokenYamlAndUnknownVariablesAreErrors) {
   const auto loaded = Configuration::load(sources_);
   ASSERT_FALSE(loaded);
   EXPECT_NE(loaded.error().what.find("user.yaml:2:1: "), std::string::npos) << loaded.error().what;
-  EXPECT_NE(loaded.error().what.find("$SLIPWAY_CONFIG_BACKENDD: no such setting, did you mean $SLIPWAY_CONFIG_BACKEND?"),
-            std::string::npos);
+  EXPECT_NE(
+      loaded.error().what.find("$SLIPWAY_CONFIG_BACKENDD: no such setting, did you mean $SLIPWAY_CONFIG_BACKEND?"),
+      std::string::npos);
 }
 
 TEST_F(ConfigurationTest, PrintsEveryValueWithItsOrigin) {

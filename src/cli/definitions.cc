@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kMaxFiles = 1'000;
 
 // `.slipway/workflows/ci.yaml` rather than a long absolute path, where that is what it is.
-std::string shown_name(const std::filesystem::path& path, const std::filesystem::path& given, const std::filesystem::path& project) {
+std::string shown_name(const std::filesystem::path& path, const std::filesystem::path& given,
+                       const std::filesystem::path& project) {
   if (given.is_relative()) return given.string();
   const std::filesystem::path relative = path.lexically_relative(project);
   return relative.empty() || relative.string().starts_with("..") ? path.string() : relative.string();
@@ -24,7 +25,8 @@ Result<DefinitionFile> read_one(const std::filesystem::path& path, std::string n
   auto text = os::read_file(path, definition::kMaxFileBytes);
   if (!text) return std::unexpected(std::move(text).error());
   definition::ReadResult result = definition::read_workflow(*text, name);
-  DefinitionFile file{.name = std::move(name), .text = std::move(*text), .workflow = nullptr, .problems = std::move(result.problems)};
+  DefinitionFile file{
+      .name = std::move(name), .text = std::move(*text), .workflow = nullptr, .problems = std::move(result.problems)};
   if (result.workflow) file.workflow = std::make_shared<const model::Workflow>(std::move(*result.workflow));
   return file;
 }
@@ -41,16 +43,19 @@ Result<void> open_directories(std::vector<std::string>& names, const std::filesy
     }
     const std::string text = path.string();
     const std::size_t inner = text.rfind("/.slipway/");
-    const std::filesystem::path root = inner == std::string::npos ? path : std::filesystem::path(text.substr(0, inner + 1));
+    const std::filesystem::path root =
+        inner == std::string::npos ? path : std::filesystem::path(text.substr(0, inner + 1));
     SW_TRY(const std::vector<std::string> found, find_definitions(root));
     const std::size_t before = files.size();
     for (const std::string& file : found) {
       const std::filesystem::path whole = root / file;
       if (!whole.string().starts_with(text)) continue;
-      files.push_back(std::filesystem::path(name).is_relative() ? whole.lexically_relative(working_dir).string() : whole.string());
+      files.push_back(std::filesystem::path(name).is_relative() ? whole.lexically_relative(working_dir).string()
+                                                                : whole.string());
     }
     if (files.size() == before) {
-      return fail(ErrorKind::invalid, fmt::format("{} is a directory without .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", name));
+      return fail(ErrorKind::invalid,
+                  fmt::format("{} is a directory without .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", name));
     }
   }
   names = std::move(files);
@@ -63,11 +68,13 @@ Result<std::vector<std::string>> find_definitions(const std::filesystem::path& p
   std::vector<std::string> found;
   for (const char* directory : {".slipway/workflows", ".slipway/jobs"}) {
     std::error_code problem;
-    for (std::filesystem::directory_iterator entry(project / directory, problem), end; !problem && entry != end; entry.increment(problem)) {
+    for (std::filesystem::directory_iterator entry(project / directory, problem), end; !problem && entry != end;
+         entry.increment(problem)) {
       const std::string path = std::filesystem::path(directory) / entry->path().filename();
       if (!definition::is_definition_file(path)) continue;
       found.push_back(path);
-      if (found.size() > kMaxFiles) return fail(ErrorKind::exhausted, fmt::format("more than {} files of definitions", kMaxFiles));
+      if (found.size() > kMaxFiles)
+        return fail(ErrorKind::exhausted, fmt::format("more than {} files of definitions", kMaxFiles));
     }
     if (problem && problem != std::errc::no_such_file_or_directory) {
       return fail_errno(problem.value(), fmt::format("reading {}", (project / directory).string()));
@@ -77,7 +84,8 @@ Result<std::vector<std::string>> find_definitions(const std::filesystem::path& p
   return found;
 }
 
-Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files, const std::filesystem::path& working_dir,
+Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files,
+                                                     const std::filesystem::path& working_dir,
                                                      const std::filesystem::path& project) {
   SW_TRY(const std::vector<std::string> known, find_definitions(project));
   std::vector<DefinitionFile> read;
@@ -86,7 +94,8 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
     auto file = read_one(path, shown_name(path, name, project));
     if (!file && file.error().kind == ErrorKind::not_found) {
       const auto near = nearest(name, known);
-      return fail(ErrorKind::not_found, fmt::format("there is no file {}{}", name, near ? fmt::format(", did you mean {}?", *near) : ""));
+      return fail(ErrorKind::not_found,
+                  fmt::format("there is no file {}{}", name, near ? fmt::format(", did you mean {}?", *near) : ""));
     }
     if (!file) return std::unexpected(std::move(file).error());
     read.push_back(std::move(*file));
@@ -117,8 +126,8 @@ std::string problems_text(const std::vector<DefinitionFile>& files, const Style&
   return text;
 }
 
-Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
-                    const definition::BuildSupport& support, const Style& style) {
+Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir,
+                    const std::filesystem::path& project, const definition::BuildSupport& support, const Style& style) {
   LintOptions wanted = options;
   SW_CHECK(open_directories(wanted.files, working_dir));
   SW_TRY(std::vector<DefinitionFile> files, read_definitions(wanted.files, working_dir, project));
@@ -129,17 +138,20 @@ Result<Answer> lint(const LintOptions& options, const std::filesystem::path& wor
     definition::sort_problems(file.problems);
   }
   if (files.empty()) {
-    return fail(ErrorKind::not_found, fmt::format("{} holds no .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", project.string()));
+    return fail(ErrorKind::not_found,
+                fmt::format("{} holds no .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", project.string()));
   }
   Answer answer{.text = problems_text(files, style), .exit_code = has_errors(files) ? kExitUsage : kExitSucceeded};
   if (style.json) return answer;
   std::size_t errors = 0;
   for (const DefinitionFile& file : files) {
-    errors += static_cast<std::size_t>(std::ranges::count(file.problems, definition::Severity::error, &definition::Problem::severity));
+    errors += static_cast<std::size_t>(
+        std::ranges::count(file.problems, definition::Severity::error, &definition::Problem::severity));
   }
   if (!answer.text.empty()) answer.text += '\n';
-  answer.text += fmt::format("{} {} file{}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour), files.size(),
-                             files.size() == 1 ? "" : "s", errors == 0 ? "no errors" : fmt::format("{} error{}", errors, errors == 1 ? "" : "s"));
+  answer.text += fmt::format("{} {} file{}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour),
+                             files.size(), files.size() == 1 ? "" : "s",
+                             errors == 0 ? "no errors" : fmt::format("{} error{}", errors, errors == 1 ? "" : "s"));
   return answer;
 }
 

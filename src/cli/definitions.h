@@ -27,7 +27,8 @@ Result<std::vector<std::string>> find_definitions(const std::filesystem::path& p
 
 /// Reads `files` (relative ones from `working_dir`; all of the project when empty). What is wrong inside of them is in
 /// the answer; an error is a file that cannot be read: `not_found` with the nearest, `exhausted` over the size limit.
-Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files, const std::filesystem::path& working_dir,
+Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files,
+                                                     const std::filesystem::path& working_dir,
                                                      const std::filesystem::path& project);
 
 /// All problems of all files as people read them, with excerpts; or one JSON object a line.
@@ -36,8 +37,8 @@ bool has_errors(const std::vector<DefinitionFile>& files);
 
 /// `slipway lint`. What `run` would refuse because of `support` is an error here too. A directory stands for its
 /// project's files of definitions.
-Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir, const std::filesystem::path& project,
-                    const definition::BuildSupport& support, const Style& style);
+Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir,
+                    const std::filesystem::path& project, const definition::BuildSupport& support, const Style& style);
 
 /// `slipway help E012`.
 Result<std::string> help_code(const std::string& code);

@@ -41,9 +41,15 @@ class DefinitionsTest : public testing::Test {
     model::Event event;
     event.kind = model::EventKind::push;
     event.branch = branch;
-    Planned planned{.workflow = files->at(0).workflow, .start = model::decide(*files->at(0).workflow, event), .run = {}};
+    Planned planned{
+        .workflow = files->at(0).workflow, .start = model::decide(*files->at(0).workflow, event), .run = {}};
     if (planned.start.starts) {
-      auto run = model::plan({.id = RunId("r"), .workflow = planned.workflow, .event = event, .options = {}, .facts = nullptr, .now = kStart});
+      auto run = model::plan({.id = RunId("r"),
+                              .workflow = planned.workflow,
+                              .event = event,
+                              .options = {},
+                              .facts = nullptr,
+                              .now = kStart});
       EXPECT_TRUE(run) << run.error().what;
       planned.run = std::move(*run);
     }
@@ -66,7 +72,8 @@ TEST_F(DefinitionsTest, LintShowsAllProblemsOfAllFiles) {
   EXPECT_NE(answer->text.find("did you mean `depends_on`?"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find(".slipway/workflows/b.yaml:3:3"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find("✗ 2 files, "), std::string::npos) << answer->text;
-  EXPECT_TRUE(lint({}, directory_.path(), directory_.path(), {}, {.json = true}).value().text.starts_with("{\"code\":\"E"));
+  EXPECT_TRUE(
+      lint({}, directory_.path(), directory_.path(), {}, {.json = true}).value().text.starts_with("{\"code\":\"E"));
 }
 
 TEST_F(DefinitionsTest, LintOfGoodFilesEndsWithZero) {
@@ -100,23 +107,27 @@ TEST_F(DefinitionsTest, LintReportsWhatRunWouldRefuse) {
 
 TEST_F(DefinitionsTest, PlanSaysWhatRunsAndWhyNot) {
   const std::string text = show_plan(plan("main"), {}, {}).value();
-  for (const char* part : {"✓ ci (.slipway/workflows/ci.yaml) starts\n", "✓ test (gcc)", "✓ test (clang)", "↷ deploy ", "skipped: branch == \"release\" -> false", "report        decided when "}) {
+  for (const char* part : {"✓ ci (.slipway/workflows/ci.yaml) starts\n", "✓ test (gcc)", "✓ test (clang)", "↷ deploy ",
+                           "skipped: branch == \"release\" -> false", "report        decided when "}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
-  EXPECT_NE(show_plan(plan("dev"), {}, {}).value().find("↷ ci (.slipway/workflows/ci.yaml) does not start\n"), std::string::npos);
+  EXPECT_NE(show_plan(plan("dev"), {}, {}).value().find("↷ ci (.slipway/workflows/ci.yaml) does not start\n"),
+            std::string::npos);
 }
 
 TEST_F(DefinitionsTest, ResolvedPlanShowsDefaultsWithTheirOrigin) {
   const std::string text = show_plan(plan("main"), {.what = {}, .resolved = true}, {}).value();
-  for (const char* part : {"  - name: \"test (gcc)\"\n", "    definition: test\n", "    timeout: 20m  # ", "      CC: gcc\n", "    network: nat  # ",
-                           "      - name: build\n        run: |\n          make\n          make check\n"}) {
+  for (const char* part :
+       {"  - name: \"test (gcc)\"\n", "    definition: test\n", "    timeout: 20m  # ", "      CC: gcc\n",
+        "    network: nat  # ", "      - name: build\n        run: |\n          make\n          make check\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
 }
 
 TEST_F(DefinitionsTest, ExplainNamesConditionAndDependencies) {
   const std::string text = explain_planned(plan("main"), "deploy", {}).value();
-  for (const char* part : {"↷ deploy: skipped\n", "it is decided when test has ended", "condition: branch == \"release\""}) {
+  for (const char* part :
+       {"↷ deploy: skipped\n", "it is decided when test has ended", "condition: branch == \"release\""}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   EXPECT_EQ(explain_planned(plan("main"), "deplo", {}).error().what, "there is no job `deplo`, did you mean `deploy`?");
@@ -124,7 +135,8 @@ TEST_F(DefinitionsTest, ExplainNamesConditionAndDependencies) {
 }
 
 TEST_F(DefinitionsTest, GraphsInAllFormats) {
-  EXPECT_EQ(show_graph(plan("main"), Format::text), "ci\n  test x2\n    deploy <- test\n      report <- deploy, test\n");
+  EXPECT_EQ(show_graph(plan("main"), Format::text),
+            "ci\n  test x2\n    deploy <- test\n      report <- deploy, test\n");
   const std::string dot = show_graph(plan("main"), Format::dot);
   EXPECT_NE(dot.find("    w0_0 -> w0_1;\n"), std::string::npos) << dot;
   const std::string json = show_graph(plan("main"), Format::json);
@@ -134,7 +146,8 @@ TEST_F(DefinitionsTest, GraphsInAllFormats) {
 
 TEST(Yaml, ScalarsStayWhatTheyAre) {
   EXPECT_EQ(yaml_scalar("plain-1.2", 2), "plain-1.2");
-  for (const char* quoted : {"true", "1", "", "a: b", "- x", "on"}) EXPECT_EQ(yaml_scalar(quoted, 2).front(), '"') << quoted;
+  for (const char* quoted : {"true", "1", "", "a: b", "- x", "on"})
+    EXPECT_EQ(yaml_scalar(quoted, 2).front(), '"') << quoted;
   EXPECT_EQ(yaml_scalar("a\nb\n", 2), "|\n  a\n  b");
   EXPECT_EQ(yaml_scalar("a\n\nb", 2), "|-\n  a\n\n  b");
   EXPECT_EQ(yaml_scalar(" a\nb", 2), "\" a\\nb\"");

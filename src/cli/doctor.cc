@@ -35,7 +35,8 @@ std::string doctor_text(const std::vector<Check>& checks, bool colour) {
     text += fmt::format("{} {:<28} {}\n", symbol(mark_of(check.health), colour), printable(check.name, Colour::strip),
                         printable(check.detail, Colour::strip));
     if (check.fix.empty()) continue;
-    for (const std::string_view line : split(check.fix, '\n')) text += fmt::format("    {}\n", printable(line, Colour::strip));
+    for (const std::string_view line : split(check.fix, '\n'))
+      text += fmt::format("    {}\n", printable(line, Colour::strip));
   }
   switch (worst_of(checks)) {
     case Health::good: return text + "\nEverything that Slipway can use is there.\n";
@@ -50,7 +51,10 @@ std::string doctor_json(const std::vector<Check>& checks) {
   JsonWriter json(text);
   json.begin_object().field("health", health_name(worst_of(checks))).begin_array("checks");
   for (const Check& check : checks) {
-    json.begin_object().field("name", check.name).field("health", health_name(check.health)).field("detail", check.detail);
+    json.begin_object()
+        .field("name", check.name)
+        .field("health", health_name(check.health))
+        .field("detail", check.detail);
     json.field("fix", check.fix).end_object();
   }
   json.end_array().end_object();

@@ -9,7 +9,7 @@ enum class Health { good, degraded, broken };
 
 /// One thing that main looked at.
 struct Check {
-  std::string name;    ///< `user namespaces`
+  std::string name;  ///< `user namespaces`
   Health health = Health::good;
   std::string detail;  ///< what was found
   std::string fix;     ///< what to do; empty when good

@@ -14,13 +14,31 @@ constexpr std::uint64_t kMaxBytes = 256U << 20U;
 constexpr std::size_t kLongestShown = 300;
 
 // In lower case. What compilers, test runners and shells say when something is wrong.
-constexpr std::string_view kPatterns[] = {
-    "error:", "error[", " error ", "fatal", "failed", "failure", "fail:", "assert", "panic", "exception", "traceback",
-    "undefined reference", "segmentation fault", "not ok ", "no such file", "permission denied", "not found", "***",
-    "aborted", "core dumped", "cannot ", "unable to "};
+constexpr std::string_view kPatterns[] = {"error:",
+                                          "error[",
+                                          " error ",
+                                          "fatal",
+                                          "failed",
+                                          "failure",
+                                          "fail:",
+                                          "assert",
+                                          "panic",
+                                          "exception",
+                                          "traceback",
+                                          "undefined reference",
+                                          "segmentation fault",
+                                          "not ok ",
+                                          "no such file",
+                                          "permission denied",
+                                          "not found",
+                                          "***",
+                                          "aborted",
+                                          "core dumped",
+                                          "cannot ",
+                                          "unable to "};
 // ... and what they say when nothing is.
-constexpr std::string_view kHarmless[] = {"0 failed", "0 errors", "no errors", "0 failures", "fail: 0", "fail:  0", "error: 0", "failed: 0",
-                                          "failures: 0", "tests passed, 0"};
+constexpr std::string_view kHarmless[] = {"0 failed", "0 errors", "no errors", "0 failures",  "fail: 0",
+                                          "fail:  0", "error: 0", "failed: 0", "failures: 0", "tests passed, 0"};
 
 std::string shown(std::string_view line) {
   std::string text;
@@ -38,7 +56,8 @@ bool looks_like_error(std::string_view line) {
   thread_local std::string lower;  // no allocation a line
   line = line.substr(0, 1000);
   lower.resize(line.size());
-  std::ranges::transform(line, lower.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::ranges::transform(line, lower.begin(),
+                         [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   const auto within = [&](std::string_view part) { return has(lower, part); };
   return std::ranges::any_of(kPatterns, within) && std::ranges::none_of(kHarmless, within);
 }

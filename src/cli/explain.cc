@@ -10,12 +10,14 @@ namespace {
 std::string shown(std::string_view text) { return printable(text, Colour::strip); }
 
 void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
-  for (const model::TraceEntry& entry : trace) text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
+  for (const model::TraceEntry& entry : trace)
+    text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
 }
 
 void trace_array(JsonWriter& json, std::string_view key, const model::Trace& trace) {
   json.begin_array(key);
-  for (const model::TraceEntry& entry : trace) json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
+  for (const model::TraceEntry& entry : trace)
+    json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
   json.end_array();
 }
 
@@ -64,11 +66,12 @@ std::string explain_later(const Planned& planned, const model::Group& group, con
     json.end_array().begin_array("decisions").end_array().end_object();
     return text + "\n";
   }
-  text = fmt::format("{} {}{}{}: one for each item of a list that is known later\n", symbol(Mark::pending, style.colour),
-                     bold(style.colour), shown(group.name), reset(style.colour));
+  text = fmt::format("{} {}{}{}: one for each item of a list that is known later\n",
+                     symbol(Mark::pending, style.colour), bold(style.colour), shown(group.name), reset(style.colour));
   text += fmt::format("  workflow {} starts\n", shown(planned.workflow->name));
   append_trace(text, planned.start.because, "    ");
-  text += fmt::format("  it is decided when {} ended\n", shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
+  text += fmt::format("  it is decided when {} ended\n",
+                      shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
   return text + fmt::format("  condition: {}\n", condition ? shown(condition->text) : "none said: all_success");
 }
 
@@ -77,12 +80,15 @@ std::string explain_text(const Planned& planned, model::JobIndex index, const St
   const model::Job& job = run.jobs[index];
   const Prospect prospect = prospect_of(run, index);
   const Mark mark = !prospect.runs ? Mark::pending : *prospect.runs ? Mark::succeeded : Mark::skipped;
-  std::string text = fmt::format("{} {}{}{}: {}\n", symbol(mark, style.colour), bold(style.colour), shown(job.name), reset(style.colour),
-                                 prospect.text);
+  std::string text = fmt::format("{} {}{}{}: {}\n", symbol(mark, style.colour), bold(style.colour), shown(job.name),
+                                 reset(style.colour), prospect.text);
   text += fmt::format("  workflow {} starts\n", shown(planned.workflow->name));
   append_trace(text, planned.start.because, "    ");
   const std::vector<std::string> dependencies = dependencies_of(run, job);
-  text += dependencies.empty() ? "  it depends on nothing\n" : fmt::format("  it is decided when {} ended\n", shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
+  text += dependencies.empty()
+              ? "  it depends on nothing\n"
+              : fmt::format("  it is decided when {} ended\n",
+                            shown(join(dependencies, ", ")) + (dependencies.size() == 1 ? " has" : " have"));
   const auto& condition = run.groups[job.group].definition->condition;
   text += fmt::format("  condition: {}\n", condition ? shown(condition->text) : "none said: all_success");
   append_trace(text, prospect.trace, "    ");
@@ -104,7 +110,8 @@ Result<std::string> explain_planned(const std::vector<Planned>& planned, const s
       for (const model::JobDefinition& definition : one.workflow->jobs) {
         names.push_back(definition.name);
         if (definition.name != job || style.json) continue;
-        text += fmt::format("{} {}: workflow {} does not start\n", symbol(Mark::skipped, style.colour), shown(job), shown(one.workflow->name));
+        text += fmt::format("{} {}: workflow {} does not start\n", symbol(Mark::skipped, style.colour), shown(job),
+                            shown(one.workflow->name));
         append_trace(text, one.start.because, "    ");
       }
       continue;
@@ -115,7 +122,8 @@ Result<std::string> explain_planned(const std::vector<Planned>& planned, const s
       names.push_back(instance.name);
       names.push_back(group);
       if (instance.name != job && group != job) continue;
-      text += style.json ? explain_json(one, static_cast<model::JobIndex>(i)) : explain_text(one, static_cast<model::JobIndex>(i), style);
+      text += style.json ? explain_json(one, static_cast<model::JobIndex>(i))
+                         : explain_text(one, static_cast<model::JobIndex>(i), style);
     }
   }
   for (const Planned& one : planned) {
@@ -128,7 +136,8 @@ Result<std::string> explain_planned(const std::vector<Planned>& planned, const s
   }
   if (!text.empty()) return text;
   const auto near = nearest(job, names);
-  return fail(ErrorKind::not_found, fmt::format("there is no job `{}`{}", job, near ? fmt::format(", did you mean `{}`?", *near) : ""));
+  return fail(ErrorKind::not_found,
+              fmt::format("there is no job `{}`{}", job, near ? fmt::format(", did you mean `{}`?", *near) : ""));
 }
 
 }  // namespace slipway::cli

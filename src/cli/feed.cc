@@ -70,8 +70,13 @@ void Feed::finish(const model::AttemptFinished& notice) {
   const auto found = attempts_.find(notice.report.attempt);
   if (found == attempts_.end()) {
     // It never began: no sandbox, no journal.
-    const AttemptView view{.run = notice.run, .job = notice.job, .label = label_of(notice.run, notice.job),
-                           .attempt = notice.report.attempt, .number = 1, .steps = {}, .journal_path = {}};
+    const AttemptView view{.run = notice.run,
+                           .job = notice.job,
+                           .label = label_of(notice.run, notice.job),
+                           .attempt = notice.report.attempt,
+                           .number = 1,
+                           .steps = {},
+                           .journal_path = {}};
     audience_.attempt_finished(view, notice);
     return;
   }
@@ -158,18 +163,17 @@ void Feed::accept(Watched& attempt, const journal::Record& record) {
         audience_.annotated(attempt.view, record.step, annotation, record.time);
       });
     case journal::RecordType::artifact:
-      return with(std::type_identity<payload::Artifact>(), [&](const payload::Artifact& artifact) {
-        audience_.stored(attempt.view, artifact, record.time);
-      });
+      return with(std::type_identity<payload::Artifact>(),
+                  [&](const payload::Artifact& artifact) { audience_.stored(attempt.view, artifact, record.time); });
     case journal::RecordType::notice:
-      return with(std::type_identity<payload::Notice>(), [&](const payload::Notice& notice) {
-        audience_.noticed(attempt.view, notice, record.time);
-      });
+      return with(std::type_identity<payload::Notice>(),
+                  [&](const payload::Notice& notice) { audience_.noticed(attempt.view, notice, record.time); });
     case journal::RecordType::truncation:
-      if (const auto truncation = journal::parse_truncation(record.payload)) attempt.steps[record.step].lost = truncation->lost;
+      if (const auto truncation = journal::parse_truncation(record.payload))
+        attempt.steps[record.step].lost = truncation->lost;
       return;
     case journal::RecordType::attempt_started:
-    case journal::RecordType::trigger:          // the engine tells what became of it
+    case journal::RecordType::trigger:  // the engine tells what became of it
     case journal::RecordType::output_variable:
     case journal::RecordType::secret_registered:
     case journal::RecordType::resource_sample:
@@ -183,8 +187,12 @@ void Feed::accept_output(Watched& attempt, const journal::Record& record) {
   const auto stream = record.type == journal::RecordType::output_stdout ? journal::Stream::out : journal::Stream::err;
   StepLines& lines = attempt.steps[record.step];
   lines.last = record.time;
-  OutputLine line{.step = record.step, .stream = stream, .number = 0, .time = record.time,
-                  .from_source = (record.flags & journal::kFromSource) != 0, .text = {}};
+  OutputLine line{.step = record.step,
+                  .stream = stream,
+                  .number = 0,
+                  .time = record.time,
+                  .from_source = (record.flags & journal::kFromSource) != 0,
+                  .text = {}};
   lines.splitters[static_cast<std::size_t>(stream)].add(record.payload, [&](std::string_view text) {
     line.number = ++lines.lines;
     line.text = text;
@@ -198,7 +206,8 @@ void Feed::finish_lines(Watched& attempt, std::uint16_t step, Time at) {
   StepLines& lines = found->second;
   for (const auto stream : {journal::Stream::out, journal::Stream::err}) {
     lines.splitters[static_cast<std::size_t>(stream)].finish([&](std::string_view text) {
-      audience_.output(attempt.view, {.step = step, .stream = stream, .number = ++lines.lines, .time = lines.last, .text = text});
+      audience_.output(attempt.view,
+                       {.step = step, .stream = stream, .number = ++lines.lines, .time = lines.last, .text = text});
     });
   }
   if (lines.lost > 0) audience_.output_lost(attempt.view, step, lines.lost, at);

@@ -63,7 +63,8 @@ void append_dot(std::string& text, const Planned& planned, std::size_t cluster) 
     text += "];\n";
   }
   for (std::size_t i = 0; i < run.groups.size(); ++i) {
-    for (const model::GroupIndex from : run.groups[i].depends_on) text += fmt::format("    {} -> {};\n", node(from), node(i));
+    for (const model::GroupIndex from : run.groups[i].depends_on)
+      text += fmt::format("    {} -> {};\n", node(from), node(i));
   }
   text += "  }\n";
 }
@@ -71,7 +72,10 @@ void append_dot(std::string& text, const Planned& planned, std::size_t cluster) 
 void append_json(JsonWriter& json, const Planned& planned) {
   const model::Run& run = *planned.run;
   const std::vector<std::size_t> levels = levels_of(run);
-  json.begin_object().field("workflow", planned.workflow->name).field("file", planned.workflow->file).begin_array("jobs");
+  json.begin_object()
+      .field("workflow", planned.workflow->name)
+      .field("file", planned.workflow->file)
+      .begin_array("jobs");
   for (std::size_t i = 0; i < run.groups.size(); ++i) {
     json.begin_object().field("name", run.groups[i].name).field("level", static_cast<std::uint64_t>(levels[i]));
     json.begin_array("depends_on");
@@ -93,9 +97,12 @@ std::string show_graph(const std::vector<Planned>& planned, Format format) {
   if (format == Format::json) json.begin_object().begin_array("workflows");
   for (const Planned& one : planned) {
     if (!one.run) continue;
-    if (format == Format::dot) append_dot(text, one, cluster++);
-    else if (format == Format::json) append_json(json, one);
-    else text += graph_text(one);
+    if (format == Format::dot)
+      append_dot(text, one, cluster++);
+    else if (format == Format::json)
+      append_json(json, one);
+    else
+      text += graph_text(one);
   }
   if (format == Format::dot) text += "}\n";
   if (format == Format::json) json.end_array().end_object();

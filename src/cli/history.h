@@ -21,7 +21,7 @@ struct AttemptEntry {
   Time started{}, finished{};
   std::vector<model::StepResult> steps;
   std::vector<std::string> step_names;  ///< by index of the journal's records, also those that never ran
-  std::filesystem::path journal;  ///< absolute; sealed or not
+  std::filesystem::path journal;        ///< absolute; sealed or not
 };
 
 struct ArtifactEntry {
@@ -57,7 +57,7 @@ struct RunEntry {
   std::string reason;
   Time started{}, finished{};
   std::size_t jobs_total = 0, jobs_failed = 0;
-  std::vector<JobEntry> jobs;  ///< empty in a listing
+  std::vector<JobEntry> jobs;            ///< empty in a listing
   std::vector<DecisionEntry> decisions;  ///< about the run as a whole
   std::vector<ArtifactEntry> artifacts;
 };
@@ -74,7 +74,8 @@ class RunHistory {
   /// The run with its journals and artifacts. `conflict`: it is running.
   virtual Result<void> remove(const RunId& run) = 0;
   /// Unpacks one artifact into `directory`, which is created. `not_found`.
-  virtual Result<void> get_artifact(const RunId& run, const std::string& name, const std::filesystem::path& directory) = 0;
+  virtual Result<void> get_artifact(const RunId& run, const std::string& name,
+                                    const std::filesystem::path& directory) = 0;
 };
 
 }  // namespace slipway::cli

@@ -1,6 +1,6 @@
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include "cli/history_test_support.h"
 #include "cli/line_filter.h"
@@ -42,11 +42,23 @@ RunEntry stored_run(const std::filesystem::path& directory) {
   run.finished = at_ms(1421);
   run.jobs_total = 2;
   run.jobs_failed = 1;
-  JobEntry test{.name = "test (gcc, 17)", .outcome = model::Outcome::failed, .exit_code = 2, .reason = "step unit failed",
-                .failure_allowed = false, .started = at_ms(1), .finished = at_ms(1420), .attempts = {failed_attempt(directory / "att1.journal")},
+  JobEntry test{.name = "test (gcc, 17)",
+                .outcome = model::Outcome::failed,
+                .exit_code = 2,
+                .reason = "step unit failed",
+                .failure_allowed = false,
+                .started = at_ms(1),
+                .finished = at_ms(1420),
+                .attempts = {failed_attempt(directory / "att1.journal")},
                 .decisions = {}};
-  JobEntry deploy{.name = "deploy", .outcome = model::Outcome::skipped, .exit_code = 0, .reason = "test did not succeed", .failure_allowed = false,
-                  .started = {}, .finished = {}, .attempts = {},
+  JobEntry deploy{.name = "deploy",
+                  .outcome = model::Outcome::skipped,
+                  .exit_code = 0,
+                  .reason = "test did not succeed",
+                  .failure_allowed = false,
+                  .started = {},
+                  .finished = {},
+                  .attempts = {},
                   .decisions = {{.what = "skip", .trace = {{"all_success", "false (test (gcc, 17) failed)"}}}}};
   run.jobs = {std::move(test), std::move(deploy)};
   run.artifacts = {{.name = "logs", .job = "test (gcc, 17)", .bytes = 2048, .files = 2}};
@@ -63,10 +75,13 @@ class HistoryTest : public testing::Test {
   std::string logs(const LogsOptions& options, bool json = false) {
     const Written written;
     Sink sink(written.fd());
-    const auto shown = show_logs(options, history_, sink, {.json = json, .colour = false}, os::within(std::chrono::seconds(20)));
+    const auto shown =
+        show_logs(options, history_, sink, {.json = json, .colour = false}, os::within(std::chrono::seconds(20)));
     return shown ? written.text() : "error: " + shown.error().what;
   }
-  RunsStyle style(bool json = false) const { return {.json = json, .colour = false, .now = at_ms(1421) + std::chrono::minutes(3)}; }
+  RunsStyle style(bool json = false) const {
+    return {.json = json, .colour = false, .now = at_ms(1421) + std::chrono::minutes(3)};
+  }
 
   TestDirectory directory_;
   HistoryOfTest history_;
@@ -78,7 +93,8 @@ TEST_F(HistoryTest, LogsPrefixWhatWasNotSaid) {
             "test (gcc, 17) | build | compiling b\ntest (gcc, 17) | build | 100%\n"
             "test (gcc, 17) | unit | ok 1\ntest (gcc, 17) | unit | a.c:3: error: lost \"it\"\n"
             "test (gcc, 17) | unit | ok 2\ntest (gcc, 17) | unit | no newline\n");
-  EXPECT_EQ(logs({.run = "run1", .job = "test (gcc, 17)", .step = "unit"}), "ok 1\na.c:3: error: lost \"it\"\nok 2\nno newline\n");
+  EXPECT_EQ(logs({.run = "run1", .job = "test (gcc, 17)", .step = "unit"}),
+            "ok 1\na.c:3: error: lost \"it\"\nok 2\nno newline\n");
   EXPECT_EQ(logs({.run = "run1", .job = "test (gcc, 17)", .failed_only = true}),
             "unit | ok 1\nunit | a.c:3: error: lost \"it\"\nunit | ok 2\nunit | no newline\n");
 }
@@ -154,7 +170,9 @@ TEST_F(HistoryTest, FollowingReadsUntilTheRunHasEnded) {
 TEST_F(HistoryTest, StepsOfAnAttemptThatRunsAreNamedByItsJournal) {
   JournalOfTest journal(directory_.path() / "live.journal");
   journal.add(journal::RecordType::attempt_started, journal::kNoStep,
-              wire::payload::AttemptStarted{.run = "run1", .job = "keep", .attempt = "a", .number = 1, .steps = {"fetch", "wait"}}, kStart);
+              wire::payload::AttemptStarted{
+                  .run = "run1", .job = "keep", .attempt = "a", .number = 1, .steps = {"fetch", "wait"}},
+              kStart);
   journal.out(1, "hello\n", at_ms(1));
   (void)journal.bytes();
   AttemptEntry attempt;
@@ -163,8 +181,15 @@ TEST_F(HistoryTest, StepsOfAnAttemptThatRunsAreNamedByItsJournal) {
   RunEntry& run = history_.runs[0];
   run.outcome.reset();
   run.is_alive = true;
-  run.jobs = {{.name = "keep", .outcome = {}, .exit_code = 0, .reason = {}, .failure_allowed = false, .started = {}, .finished = {},
-               .attempts = {attempt}, .decisions = {}}};
+  run.jobs = {{.name = "keep",
+               .outcome = {},
+               .exit_code = 0,
+               .reason = {},
+               .failure_allowed = false,
+               .started = {},
+               .finished = {},
+               .attempts = {attempt},
+               .decisions = {}}};
   EXPECT_EQ(logs({.run = "run1"}), "keep | wait | hello\n");
   EXPECT_EQ(logs({.run = "run1", .step = "wait"}), "keep | hello\n");
   int looks = 0;
@@ -185,8 +210,10 @@ TEST(LineFilter, LiteralsAndExpressions) {
 
 TEST_F(HistoryTest, RunsAreListedAndFiltered) {
   EXPECT_EQ(list_runs({}, history_, style()).value(),
-            "✗ run1  #12    ci               push         main             failed          1.4 s  3m01s ago      1 of 2 jobs failed\n");
-  EXPECT_EQ(list_runs({.limit = 20, .workflow = "other", .outcome = {}}, history_, style()).value(), "No runs yet. `slipway run` starts one.\n");
+            "✗ run1  #12    ci               push         main             failed          1.4 s  3m01s ago      1 of "
+            "2 jobs failed\n");
+  EXPECT_EQ(list_runs({.limit = 20, .workflow = "other", .outcome = {}}, history_, style()).value(),
+            "No runs yet. `slipway run` starts one.\n");
   const auto json = boost::json::parse(list_runs({}, history_, style(true)).value()).as_object();
   EXPECT_EQ(json.at("run").as_string(), "run1");
   EXPECT_EQ(json.at("duration_ms").as_int64(), 1421);
@@ -194,9 +221,11 @@ TEST_F(HistoryTest, RunsAreListedAndFiltered) {
 
 TEST_F(HistoryTest, ARunIsShownWithStepsFiguresAndDecisions) {
   const std::string text = view_run({"latest"}, history_, style()).value();
-  for (const char* part : {"✗ ci failed in 1.4 s", "run run1 (#12), push on main", "✗ test (gcc, 17)  failed in 1.4 s: step unit failed",
-                           "✓ build                       1.2 s  cpu 800 ms, memory 3.0 MiB", "exit 2",
-                           "↷ deploy  skipped: test did not succeed", "all_success -> false (test (gcc, 17) failed)", "logs ", "2.0 KiB"}) {
+  for (const char* part :
+       {"✗ ci failed in 1.4 s", "run run1 (#12), push on main", "✗ test (gcc, 17)  failed in 1.4 s: step unit failed",
+        "✓ build                       1.2 s  cpu 800 ms, memory 3.0 MiB", "exit 2",
+        "↷ deploy  skipped: test did not succeed", "all_success -> false (test (gcc, 17) failed)", "logs ",
+        "2.0 KiB"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   const auto json = boost::json::parse(view_run({"run1"}, history_, style(true)).value()).as_object();
@@ -206,24 +235,32 @@ TEST_F(HistoryTest, ARunIsShownWithStepsFiguresAndDecisions) {
 
 TEST_F(HistoryTest, RemovalAsksUnlessToldNotTo) {
   Prompt nobody = Prompt::open(Prompt::Mode::never);
-  EXPECT_FALSE(remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = false}, history_, nobody, style()));
+  EXPECT_FALSE(
+      remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = false}, history_, nobody, style()));
   EXPECT_TRUE(history_.removed.empty());
-  EXPECT_EQ(remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = true}, history_, nobody, style()).value(), "Removed 1 run.\n");
+  EXPECT_EQ(
+      remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = true}, history_, nobody, style()).value(),
+      "Removed 1 run.\n");
   EXPECT_EQ(history_.removed, std::vector<std::string>{"run1"});
-  EXPECT_EQ(remove_runs({.runs = {}, .older_than = std::chrono::hours(1), .all = false, .yes = true}, history_, nobody, style()).value(),
+  EXPECT_EQ(remove_runs({.runs = {}, .older_than = std::chrono::hours(1), .all = false, .yes = true}, history_, nobody,
+                        style())
+                .value(),
             "Nothing to remove.\n");
   history_.runs[0].outcome.reset();
   history_.runs[0].is_alive = true;
-  EXPECT_EQ(remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = true}, history_, nobody, style()).value(),
-            "run1 is running: left alone\nNothing to remove.\n");
+  EXPECT_EQ(
+      remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = true}, history_, nobody, style()).value(),
+      "run1 is running: left alone\nNothing to remove.\n");
 }
 
 TEST_F(HistoryTest, ArtifactsAreListedAndUnpacked) {
-  EXPECT_EQ(run_artifacts({"latest", "", ""}, history_, "/w", style()).value(), "logs                        2.0 KiB  2 files, of test (gcc, 17)\n");
+  EXPECT_EQ(run_artifacts({"latest", "", ""}, history_, "/w", style()).value(),
+            "logs                        2.0 KiB  2 files, of test (gcc, 17)\n");
   EXPECT_EQ(run_artifacts({"latest", "logs", ""}, history_, "/w", style()).value(), "/w/logs\n");
   EXPECT_EQ(run_artifacts({"latest", "logs", "out"}, history_, "/w", style()).value(), "/w/out\n");
   EXPECT_EQ(history_.unpacked, (std::vector<std::string>{"run1:logs:/w/logs", "run1:logs:/w/out"}));
-  EXPECT_EQ(run_artifacts({"latest", "log", ""}, history_, "/w", style()).error().what, "run run1 has no artifact `log`, did you mean `logs`?");
+  EXPECT_EQ(run_artifacts({"latest", "log", ""}, history_, "/w", style()).error().what,
+            "run run1 has no artifact `log`, did you mean `logs`?");
 }
 
 TEST_F(HistoryTest, StoredDecisionsAreExplained) {

@@ -32,7 +32,8 @@ class HistoryOfTest final : public RunHistory {
     removed.push_back(run.value);
     return {};
   }
-  Result<void> get_artifact(const RunId& run, const std::string& name, const std::filesystem::path& directory) override {
+  Result<void> get_artifact(const RunId& run, const std::string& name,
+                            const std::filesystem::path& directory) override {
     unpacked.push_back(run.value + ":" + name + ":" + directory.string());
     return {};
   }

@@ -66,7 +66,8 @@ void JsonView::attempt_started(const AttemptView& attempt, Time at) {
   event.json.end_array();
 }
 
-void JsonView::step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started, Time at) {
+void JsonView::step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
+                            Time at) {
   Event event(sink_, "step_started");
   add_step(event.json, attempt, step);
   event.json.field("try", started.attempt).field("command", started.command).field("at", at);
@@ -98,7 +99,8 @@ void JsonView::output_lost(const AttemptView& attempt, std::uint16_t step, std::
   event.json.field("bytes", bytes).field("at", at);
 }
 
-void JsonView::step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished, Time at) {
+void JsonView::step_finished(const AttemptView& attempt, std::uint16_t step,
+                             const wire::payload::StepFinished& finished, Time at) {
   Event event(sink_, "step_finished");
   const model::StepResult& result = finished.result;
   add_step(event.json, attempt, step);
@@ -112,7 +114,8 @@ void JsonView::step_finished(const AttemptView& attempt, std::uint16_t step, con
   event.json.field("at", at);
 }
 
-void JsonView::annotated(const AttemptView& attempt, std::uint16_t step, const wire::payload::Annotation& annotation, Time at) {
+void JsonView::annotated(const AttemptView& attempt, std::uint16_t step, const wire::payload::Annotation& annotation,
+                         Time at) {
   Event event(sink_, "annotation");
   add_step(event.json, attempt, step);
   event.json.field("level", wire::payload::to_string(annotation.level)).field("title", annotation.title);
@@ -150,7 +153,9 @@ void JsonView::attempt_finished(const AttemptView& attempt, const model::Attempt
     if (steps.size() > 1) steps += ',';
     JsonWriter json(steps);
     json.begin_object().field("name", step.name).field("outcome", model::to_string(step.outcome));
-    json.field("exit_code", step.exit_code).field("duration_ms", milliseconds(step.finished - step.started)).end_object();
+    json.field("exit_code", step.exit_code)
+        .field("duration_ms", milliseconds(step.finished - step.started))
+        .end_object();
   }
   runs_[finished.run].steps[finished.job] = steps + "]";
   if (output_of_ == &attempt) output_of_ = nullptr;  // its address may come again
@@ -173,7 +178,9 @@ void JsonView::job_finished(const model::JobFinished& finished, const std::strin
   run.jobs.push_back(std::move(job));
 
   Event event(sink_, "job_finished");
-  event.json.field("run", finished.run.value).field("job", finished.job).field("outcome", model::to_string(finished.outcome));
+  event.json.field("run", finished.run.value)
+      .field("job", finished.job)
+      .field("outcome", model::to_string(finished.outcome));
   event.json.field("exit_code", finished.exit_code).field("reason", finished.reason);
   event.json.field("failure_allowed", finished.failure_allowed).field("started_at", finished.started);
   event.json.field("duration_ms", milliseconds(finished.finished - finished.started));

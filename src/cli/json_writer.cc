@@ -19,7 +19,8 @@ std::size_t plain_prefix(std::string_view text) {
     unsigned special = 0;
     for (std::size_t i = 0; i < kBlock; ++i) {
       const auto byte = static_cast<unsigned char>(text[at + i]);
-      special |= static_cast<unsigned>(byte - 0x20U > 0x5EU) | static_cast<unsigned>(byte == '"') | static_cast<unsigned>(byte == '\\');
+      special |= static_cast<unsigned>(byte - 0x20U > 0x5EU) | static_cast<unsigned>(byte == '"') |
+                 static_cast<unsigned>(byte == '\\');
     }
     if (special != 0) break;
     at += kBlock;
@@ -33,9 +34,12 @@ std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
   std::size_t length = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  else if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  else if (lead >= 0xF0 && lead <= 0xF4) length = 4;
+  if (lead >= 0xC2 && lead <= 0xDF)
+    length = 2;
+  else if (lead >= 0xE0 && lead <= 0xEF)
+    length = 3;
+  else if (lead >= 0xF0 && lead <= 0xF4)
+    length = 4;
   if (length == 0 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xC0U) != 0x80U) return 0;
@@ -72,8 +76,10 @@ void append_json_text(std::string& out, std::string_view text) {
       continue;
     }
     const std::size_t length = sequence_length(text);
-    if (length == 0) out += "\xEF\xBF\xBD";
-    else out.append(text.substr(0, length));
+    if (length == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      out.append(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
   }
   out += '"';

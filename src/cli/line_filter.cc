@@ -29,7 +29,8 @@ Result<LineFilter> LineFilter::make(const std::string& pattern, Case letters) {
   const int flags = REG_EXTENDED | REG_NOSUB | (letters == Case::ignore ? REG_ICASE : 0);
   if (const int problem = ::regcomp(&filter.expression_->compiled, pattern.c_str(), flags); problem != 0) {
     std::string text(200, '\0');
-    text.resize(std::min(text.size(), ::regerror(problem, &filter.expression_->compiled, text.data(), text.size())) - 1);
+    text.resize(std::min(text.size(), ::regerror(problem, &filter.expression_->compiled, text.data(), text.size())) -
+                1);
     return fail(ErrorKind::invalid, fmt::format("--grep: {}", text));
   }
   filter.expression_->is_compiled = true;
@@ -37,7 +38,8 @@ Result<LineFilter> LineFilter::make(const std::string& pattern, Case letters) {
 }
 
 bool LineFilter::matches(std::string_view line) const {
-  if (!expression_) return literal_.empty() || ::memmem(line.data(), line.size(), literal_.data(), literal_.size()) != nullptr;
+  if (!expression_)
+    return literal_.empty() || ::memmem(line.data(), line.size(), literal_.data(), literal_.size()) != nullptr;
   // REG_STARTEND: the text needs no NUL behind it, so that no line is copied.
   regmatch_t range{.rm_so = 0, .rm_eo = static_cast<regoff_t>(line.size())};
   return ::regexec(&expression_->compiled, line.data(), 0, &range, REG_STARTEND) == 0;

@@ -17,7 +17,8 @@ class LineSplitter {
   void add(std::string_view bytes, F&& line) {
     while (!bytes.empty()) {
       const void* found = std::memchr(bytes.data(), '\n', bytes.size());
-      const std::size_t end = found == nullptr ? bytes.size() : static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
+      const std::size_t end =
+          found == nullptr ? bytes.size() : static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
       const bool ends = found != nullptr;
       take(bytes.substr(0, end), ends, line);
       bytes.remove_prefix(ends ? end + 1 : end);

@@ -7,8 +7,8 @@ namespace slipway::cli {
 namespace {
 
 constexpr std::size_t kTailLines = 6;
-constexpr std::size_t kFailedLines = 60;      // of a failed step's log
-constexpr std::size_t kFinalRows = 40;        // more jobs than these are only counted in the end
+constexpr std::size_t kFailedLines = 60;  // of a failed step's log
+constexpr std::size_t kFinalRows = 40;    // more jobs than these are only counted in the end
 constexpr std::size_t kWidestLabel = 48;
 constexpr Duration kStayWithLog = std::chrono::seconds(1);
 
@@ -62,7 +62,8 @@ void LiveView::run_started(const model::RunStarted& started) {
   summary_.run_started(started);
   if (title_.empty()) {
     begun_ = started.at;
-    title_ = printable(fmt::format("{}  {}{}{}", started.workflow, started.event, started.branch.empty() ? "" : " on ", started.branch),
+    title_ = printable(fmt::format("{}  {}{}{}", started.workflow, started.event, started.branch.empty() ? "" : " on ",
+                                   started.branch),
                        Colour::strip);
   }
   for (const std::string& job : started.jobs) row_of(started.run, job);
@@ -83,7 +84,8 @@ void LiveView::attempt_started(const AttemptView& attempt, Time at) {
   active.label = row.label;
 }
 
-void LiveView::step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started, Time /*at*/) {
+void LiveView::step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
+                            Time /*at*/) {
   Row& row = row_of(attempt.run, attempt.job);
   const std::string of = attempt.steps.size() > 1 ? fmt::format(" ({}/{})", step + 1, attempt.steps.size()) : "";
   row.doing = printable(started.name, Colour::strip) + of;
@@ -114,19 +116,22 @@ void LiveView::output_lost(const AttemptView& attempt, std::uint16_t step, std::
   active_[{attempt.run, attempt.job}].steps[step].lost = bytes;
 }
 
-void LiveView::step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished, Time /*at*/) {
+void LiveView::step_finished(const AttemptView& attempt, std::uint16_t step,
+                             const wire::payload::StepFinished& finished, Time /*at*/) {
   StepShown& shown = active_[{attempt.run, attempt.job}].steps[step];
   const model::StepResult& result = finished.result;
   shown.name = printable(result.name, Colour::strip);
   shown.mark = finished.failure_allowed ? Mark::allowed_failure : mark_of(result.outcome);
   shown.ending = outcome_text(result.outcome);
   if (const std::string exit = exit_text(result.exit_code); !exit.empty()) shown.ending += fmt::format(" ({})", exit);
-  if (result.finished > result.started) shown.ending += fmt::format(" in {}", to_short_text(result.finished - result.started));
+  if (result.finished > result.started)
+    shown.ending += fmt::format(" in {}", to_short_text(result.finished - result.started));
   if (!finished.reason.empty()) shown.ending += ": " + printable(finished.reason, Colour::strip);
   if (result.outcome == model::Outcome::succeeded) shown.ring.clear();
 }
 
-void LiveView::annotated(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::Annotation& annotation, Time /*at*/) {
+void LiveView::annotated(const AttemptView& attempt, std::uint16_t /*step*/,
+                         const wire::payload::Annotation& annotation, Time /*at*/) {
   summary_.annotated(attempt, annotation);
 }
 
@@ -156,18 +161,20 @@ void LiveView::attempt_finished(const AttemptView& attempt, const model::Attempt
   if (!finished.will_retry) return;
   row.mark = Mark::pending;
   row.doing = printable(fmt::format("{}{}{}; will try again", outcome_text(finished.report.outcome),
-                                    finished.report.reason.empty() ? "" : ": ", finished.report.reason), Colour::strip);
+                                    finished.report.reason.empty() ? "" : ": ", finished.report.reason),
+                        Colour::strip);
 }
 
 void LiveView::print_failed_log(const RunId& run, const std::string& job, Active& active) {
   print(fmt::format("{} {}{}{}", symbol(Mark::failed, colour_), bold(colour_), active.label, reset(colour_)));
   for (const auto& [index, step] : active.steps) {
-    print(fmt::format("  {} {} {}{}{}", symbol(step.mark, colour_), step.name, dim(colour_), step.ending, reset(colour_)));
+    print(fmt::format("  {} {} {}{}{}", symbol(step.mark, colour_), step.name, dim(colour_), step.ending,
+                      reset(colour_)));
     if (step.mark == Mark::succeeded || step.mark == Mark::skipped) continue;
     const auto lines = step.ring.last(kFailedLines);
     if (step.ring.total() > lines.size() || step.lost > 0) {
-      print(fmt::format("    {}... {} earlier lines: {} logs {} {}{}", dim(colour_), step.ring.total() - lines.size(), program_,
-                        run.value, shell_quoted(job), reset(colour_)));
+      print(fmt::format("    {}... {} earlier lines: {} logs {} {}{}", dim(colour_), step.ring.total() - lines.size(),
+                        program_, run.value, shell_quoted(job), reset(colour_)));
     }
     for (const std::string_view line : lines) {
       std::string text = "    ";
@@ -192,7 +199,9 @@ void LiveView::job_finished(const model::JobFinished& finished, const std::strin
 void LiveView::triggered(const model::Triggered& triggered) { summary_.triggered(triggered); }
 void LiveView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
 void LiveView::said(std::string_view text) { print(printable(text, Colour::strip)); }
-void LiveView::told(const Remark& remark) { print(printable(fmt::format("{}: {}", remark.job, remark.text), Colour::strip)); }
+void LiveView::told(const Remark& remark) {
+  print(printable(fmt::format("{}: {}", remark.job, remark.text), Colour::strip));
+}
 
 void LiveView::pause(Time now) {
   if (drawn_at_ == Time{}) drawn_at_ = now;  // what is over within a tenth of a second is never drawn

@@ -48,11 +48,14 @@ class LiveView final : public Audience {
   void run_started(const model::RunStarted& started) override;
   void jobs_added(const model::JobsAdded& added) override;
   void attempt_started(const AttemptView& attempt, Time at) override;
-  void step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started, Time at) override;
+  void step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
+                    Time at) override;
   void output(const AttemptView& attempt, const OutputLine& line) override;
   void output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time at) override;
-  void step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished, Time at) override;
-  void annotated(const AttemptView& attempt, std::uint16_t step, const wire::payload::Annotation& annotation, Time at) override;
+  void step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished,
+                     Time at) override;
+  void annotated(const AttemptView& attempt, std::uint16_t step, const wire::payload::Annotation& annotation,
+                 Time at) override;
   void stored(const AttemptView& attempt, const wire::payload::Artifact& artifact, Time at) override;
   void noticed(const AttemptView& attempt, const wire::payload::Notice& notice, Time at) override;
   void journal_damaged(const AttemptView& attempt, const std::string& what) override;
@@ -106,12 +109,12 @@ class LiveView final : public Audience {
   std::vector<Row> rows_;
   std::map<JobKey, std::size_t> row_by_job_;
   std::map<JobKey, Active> active_;
-  Active* shown_ = nullptr;        // whose tail is shown
+  Active* shown_ = nullptr;  // whose tail is shown
   Time shown_since_{};
   std::string title_;
   Time begun_{};
-  std::string permanent_;               // to be printed above the area
-  std::vector<std::size_t> drawn_;      // widths of the area's lines
+  std::string permanent_;           // to be printed above the area
+  std::vector<std::size_t> drawn_;  // widths of the area's lines
   Time drawn_at_{};
   bool cursor_hidden_ = false;
 };

@@ -20,8 +20,8 @@ namespace slipway::cli {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{200};      // when nothing tells of new attempts
-constexpr std::size_t kAtOnce = 50'000;              // lines of one attempt before others have their turn
+constexpr std::chrono::milliseconds kPoll{200};  // when nothing tells of new attempts
+constexpr std::size_t kAtOnce = 50'000;          // lines of one attempt before others have their turn
 constexpr std::uint64_t kMostTail = 100'000;
 
 bool is_of_job(const std::string& name, const std::string& wanted) {
@@ -35,7 +35,9 @@ std::vector<std::string> recorded_names(const std::filesystem::path& path) {
   auto reader = journal::Reader::open(std::move(*source));
   if (!reader) return {};
   const auto first = reader->next();
-  if (!first || first->what != journal::Next::What::record || first->record.type != journal::RecordType::attempt_started) return {};
+  if (!first || first->what != journal::Next::What::record ||
+      first->record.type != journal::RecordType::attempt_started)
+    return {};
   auto started = wire::payload::decode<wire::payload::AttemptStarted>(first->record.payload);
   return started ? std::move(started->steps) : std::vector<std::string>();
 }
@@ -68,7 +70,8 @@ Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
   return {};
 }
 
-// The attempts of a job that are to be shown: all when following, since a later one may come; else the last, or the one asked for.
+// The attempts of a job that are to be shown: all when following, since a later one may come; else the last, or the one
+// asked for.
 std::vector<const AttemptEntry*> attempts_of(const JobEntry& job, const LogsOptions& options) {
   std::vector<const AttemptEntry*> shown;
   for (const AttemptEntry& attempt : job.attempts) {
@@ -158,7 +161,8 @@ class Printer {
   }
 
   void print(Open& open, const journal::Line& line) {
-    if (line.lost_bytes > 0) return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
+    if (line.lost_bytes > 0)
+      return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
     ++open.lines;
     if (!is_wanted(open, line)) return;
     const std::string_view step = line.step < open.names.size() ? std::string_view(open.names[line.step]) : "";
@@ -180,7 +184,8 @@ class Printer {
 
   void remark(const Open& open, const std::string& text) {
     if (style_.json || !options_.grep.empty() || options_.tail) return;
-    emit(fmt::format("{}... {}: {}{}\n", dim(style_.colour), printable(open.job, Colour::strip), text, reset(style_.colour)));
+    emit(fmt::format("{}... {}: {}{}\n", dim(style_.colour), printable(open.job, Colour::strip), text,
+                     reset(style_.colour)));
   }
 
   void append_line(std::string& out, const Open& open, std::string_view step, const journal::Line& line) const {
@@ -205,8 +210,14 @@ class Printer {
 
   void append_json(std::string& out, const Open& open, std::string_view step, const journal::Line& line) const {
     JsonWriter json(out);
-    json.begin_object().field("type", "output").field("run", run_).field("job", open.job).field("attempt", open.attempt.number);
-    json.field("step", step).field("stream", line.stream == journal::Stream::out ? "stdout" : "stderr").field("line", line.number);
+    json.begin_object()
+        .field("type", "output")
+        .field("run", run_)
+        .field("job", open.job)
+        .field("attempt", open.attempt.number);
+    json.field("step", step)
+        .field("stream", line.stream == journal::Stream::out ? "stdout" : "stderr")
+        .field("line", line.number);
     json.field("at", line.time);
     if (line.from_source) json.field("origin", "source");
     json.field("text", line.text).end_object();
@@ -235,7 +246,8 @@ class Waiter {
     if (!watch_) watch_ = os::Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     const auto ready = os::wait_readable(watch_.get(), slice);
     std::array<char, 4096> events;
-    while (watch_ && ::read(watch_.get(), events.data(), events.size()) > 0) {}
+    while (watch_ && ::read(watch_.get(), events.data(), events.size()) > 0) {
+    }
     return ready || ready.error().kind == ErrorKind::timeout ? os::Clock::now() < limit.deadline : false;
   }
 
@@ -247,7 +259,8 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
-      Printer::Open open{.job = job.name, .attempt = *attempt, .names = {}, .reader = {}, .lines = 0, .done = false, .tail = {}};
+      Printer::Open open{
+          .job = job.name, .attempt = *attempt, .names = {}, .reader = {}, .lines = 0, .done = false, .tail = {}};
       for (bool more = true; more;) {
         SW_TRY(more, printer.print_some(open));
       }
@@ -257,7 +270,8 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
   return {};
 }
 
-Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& history, Printer& printer, Sink& sink, const os::CallLimit& limit) {
+Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& history, Printer& printer, Sink& sink,
+                    const os::CallLimit& limit) {
   std::map<AttemptId, Printer::Open> open;
   Waiter waiter;
   for (;;) {
@@ -290,9 +304,12 @@ Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& histor
 
 }  // namespace
 
-Result<void> show_logs(const LogsOptions& options, RunHistory& history, Sink& sink, const LogsStyle& style, const os::CallLimit& limit) {
-  if (options.tail && *options.tail > kMostTail) return fail(ErrorKind::invalid, fmt::format("--tail: at most {}", kMostTail));
-  SW_TRY(LineFilter filter, LineFilter::make(options.grep, options.ignore_case ? LineFilter::Case::ignore : LineFilter::Case::exact));
+Result<void> show_logs(const LogsOptions& options, RunHistory& history, Sink& sink, const LogsStyle& style,
+                       const os::CallLimit& limit) {
+  if (options.tail && *options.tail > kMostTail)
+    return fail(ErrorKind::invalid, fmt::format("--tail: at most {}", kMostTail));
+  SW_TRY(LineFilter filter,
+         LineFilter::make(options.grep, options.ignore_case ? LineFilter::Case::ignore : LineFilter::Case::exact));
   SW_TRY(RunEntry run, history.find(options.run));
   SW_CHECK(check_names(options, run));
   Printer printer(options, std::move(filter), sink, style, run.id.value);

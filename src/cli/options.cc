@@ -77,7 +77,8 @@ Result<Command> run_of(const Arguments& arguments) {
   for (const std::string& name : options.secrets) {
     // A value on the command line would be in every process listing and in the shell's history.
     if (name.find('=') != std::string::npos) {
-      return fail(ErrorKind::invalid, "--secret takes a name only; put the value in the environment or in --secret-file");
+      return fail(ErrorKind::invalid,
+                  "--secret takes a name only; put the value in the environment or in --secret-file");
     }
     if (name.empty()) return fail(ErrorKind::invalid, "--secret: the name is empty");
   }
@@ -110,8 +111,8 @@ Result<Command> runs_list_of(const Arguments& arguments) {
 }
 
 Result<Command> runs_remove_of(const Arguments& arguments) {
-  RunsRemoveOptions options{.runs = arguments.all("RUN"), .older_than = {}, .all = arguments.has("--all"),
-                            .yes = arguments.has("--yes")};
+  RunsRemoveOptions options{
+      .runs = arguments.all("RUN"), .older_than = {}, .all = arguments.has("--all"), .yes = arguments.has("--yes")};
   if (arguments.has("--older-than")) {
     SW_TRY(options.older_than, parse_duration(arguments.one("--older-than")));
   }

@@ -104,8 +104,8 @@ struct RunsArtifactsOptions {
 };
 struct LogsOptions {
   std::string run;
-  std::string job;   ///< empty: all jobs
-  std::string step;  ///< name; empty: all steps
+  std::string job;             ///< empty: all jobs
+  std::string step;            ///< name; empty: all steps
   std::optional<int> attempt;  ///< empty: the last
   std::string grep;            ///< extended regular expression; empty: all lines
   bool ignore_case = false;
@@ -121,9 +121,9 @@ struct ShowText {
   std::string text;
 };
 
-using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions, SchemaOptions,
-                             CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions, RunsViewOptions,
-                             RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions>;
+using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions,
+                             SchemaOptions, CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions,
+                             RunsViewOptions, RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions>;
 
 struct Invocation {
   CommonOptions common;

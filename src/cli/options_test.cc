@@ -32,9 +32,10 @@ std::string problem(const Words& words) {
 }
 
 TEST(Options, RunTakesAllItsFlags) {
-  const auto run = parsed<RunOptions>({"run", "ci.yaml", "--job", "a", "--job", "b", "--no-deps", "--event", "tag", "-e", "A=1",
-                                       "--env", "B=x=y", "--secret", "KEY", "--input", "t=prod", "--matrix", "cc=gcc", "--commit",
-                                       "HEAD~1", "--base", "main", "-n", "--secret-file", "s.env"});
+  const auto run = parsed<RunOptions>(
+      {"run",    "ci.yaml",  "--job",  "a",      "--job",    "b",   "--no-deps",     "--event", "tag",
+       "-e",     "A=1",      "--env",  "B=x=y",  "--secret", "KEY", "--input",       "t=prod",  "--matrix",
+       "cc=gcc", "--commit", "HEAD~1", "--base", "main",     "-n",  "--secret-file", "s.env"});
   EXPECT_EQ(run.what.file, "ci.yaml");
   EXPECT_EQ(run.what.jobs, (Words{"a", "b"}));
   EXPECT_TRUE(run.what.alone);
@@ -49,7 +50,8 @@ TEST(Options, RunTakesAllItsFlags) {
 }
 
 TEST(Options, FlagsOfSettingsCarryTheirNames) {
-  const auto invocation = parse_arguments({"--color=never", "run", "-j", "4", "--keep", "--state-dir", "/s", "--json", "-q"});
+  const auto invocation =
+      parse_arguments({"--color=never", "run", "-j", "4", "--keep", "--state-dir", "/s", "--json", "-q"});
   ASSERT_TRUE(invocation) << invocation.error().what;
   std::map<std::string, std::string> settings;
   for (const SettingFlag& flag : invocation->common.settings) settings[flag.key] = flag.flag + "=" + flag.value;
@@ -74,7 +76,8 @@ TEST(Options, MistypedCommandsAndFlagsNameTheNearest) {
             "unknown option `--max-paralel`, did you mean `--max-parallel`?; see `slipway run --help`");
   EXPECT_EQ(problem({"run", "--event", "pushh"}),
             "--event: `pushh` is not one of push, pull_request, tag, manual, schedule, api; did you mean `push`?");
-  EXPECT_EQ(problem({"runs", "lss"}), "unknown command `runs lss`, did you mean `runs ls`?; there are: ls, view, rm, artifacts");
+  EXPECT_EQ(problem({"runs", "lss"}),
+            "unknown command `runs lss`, did you mean `runs ls`?; there are: ls, view, rm, artifacts");
   EXPECT_EQ(problem({"explain"}), "JOB is missing; see `slipway explain --help`");
   EXPECT_EQ(problem({"run", "a", "b"}), "unexpected argument `b`; see `slipway run --help`");
 }
@@ -99,7 +102,8 @@ TEST(Options, RunsAndLogs) {
   EXPECT_EQ(parsed<RunsViewOptions>({"runs", "view"}).run, "latest");
   EXPECT_EQ(parsed<RunsRemoveOptions>({"runs", "rm", "a", "b", "-y"}).runs, (Words{"a", "b"}));
   EXPECT_EQ(parsed<RunsArtifactsOptions>({"runs", "artifacts", "latest", "dist", "-o", "out"}).output, "out");
-  const auto logs = parsed<LogsOptions>({"logs", "01h", "test (gcc, 17)", "--step", "unit", "--grep", "-x", "-f", "-t"});
+  const auto logs =
+      parsed<LogsOptions>({"logs", "01h", "test (gcc, 17)", "--step", "unit", "--grep", "-x", "-f", "-t"});
   EXPECT_EQ(logs.run, "01h");
   EXPECT_EQ(logs.job, "test (gcc, 17)");
   EXPECT_EQ(logs.grep, "-x");
@@ -110,7 +114,8 @@ TEST(Options, RunsAndLogs) {
 TEST(Options, HelpAndVersionAnswerAtOnce) {
   EXPECT_TRUE(parsed<ShowText>({"--version"}).text.starts_with("slipway "));
   EXPECT_NE(parsed<ShowText>({}).text.find("usage: slipway COMMAND"), std::string::npos);
-  EXPECT_NE(parsed<ShowText>({"explain", "--help"}).text.find("usage: slipway explain [OPTIONS] JOB"), std::string::npos);
+  EXPECT_NE(parsed<ShowText>({"explain", "--help"}).text.find("usage: slipway explain [OPTIONS] JOB"),
+            std::string::npos);
   EXPECT_NE(parsed<ShowText>({"help", "runs", "rm"}).text.find("--older-than AGE"), std::string::npos);
   EXPECT_EQ(parsed<HelpCodeOptions>({"help", "E012"}).code, "E012");
   parsed<PrintConfigOptions>({"--print-config"});

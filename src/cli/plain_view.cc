@@ -35,21 +35,23 @@ void PlainView::run_started(const model::RunStarted& started) {
   summary_.run_started(started);
   std::string where = started.branch;
   if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", started.sha.substr(0, 10));
-  line("", "", fmt::format("run {} of {} ({}{}{}): {} job{}", started.run.value, started.workflow, started.event,
-                           where.empty() ? "" : ", ", where, started.jobs.size(), started.jobs.size() == 1 ? "" : "s"));
+  line("", "",
+       fmt::format("run {} of {} ({}{}{}): {} job{}", started.run.value, started.workflow, started.event,
+                   where.empty() ? "" : ", ", where, started.jobs.size(), started.jobs.size() == 1 ? "" : "s"));
 }
 
 void PlainView::jobs_added(const model::JobsAdded& added) {
-  line("", "", fmt::format("{} more job{} ({}): {}", added.jobs.size(), added.jobs.size() == 1 ? "" : "s", added.because,
-                           join(added.jobs, ", ")));
+  line("", "",
+       fmt::format("{} more job{} ({}): {}", added.jobs.size(), added.jobs.size() == 1 ? "" : "s", added.because,
+                   join(added.jobs, ", ")));
 }
 
 void PlainView::attempt_started(const AttemptView& attempt, Time /*at*/) {
   if (attempt.number > 1) line(attempt.label, ">", fmt::format("try {}", attempt.number));
 }
 
-void PlainView::step_started(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::StepStarted& started,
-                             Time /*at*/) {
+void PlainView::step_started(const AttemptView& attempt, std::uint16_t /*step*/,
+                             const wire::payload::StepStarted& started, Time /*at*/) {
   const std::string again = started.attempt > 1 ? fmt::format(" (try {})", started.attempt) : "";
   line(attempt.label, ">", fmt::format("{}{}: {}", started.name, again, started.command));
 }
@@ -74,16 +76,19 @@ void PlainView::output(const AttemptView& attempt, const OutputLine& output_line
 }
 
 void PlainView::output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time /*at*/) {
-  line(attempt.label, "!", fmt::format("{} of output of step {} were cut by the log cap", size_text(bytes), attempt.step_name(step)));
+  line(attempt.label, "!",
+       fmt::format("{} of output of step {} were cut by the log cap", size_text(bytes), attempt.step_name(step)));
 }
 
-void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::StepFinished& finished,
-                              Time /*at*/) {
+void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/,
+                              const wire::payload::StepFinished& finished, Time /*at*/) {
   const model::StepResult& result = finished.result;
   if (result.outcome == model::Outcome::skipped) {
-    return line(attempt.label, "<", fmt::format("{} skipped{}{}", result.name, finished.reason.empty() ? "" : ": ", finished.reason));
+    return line(attempt.label, "<",
+                fmt::format("{} skipped{}{}", result.name, finished.reason.empty() ? "" : ": ", finished.reason));
   }
-  std::string text = fmt::format("{} {}", result.name, result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
+  std::string text = fmt::format("{} {}", result.name,
+                                 result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
   if (const std::string exit = exit_text(result.exit_code); !exit.empty()) text += fmt::format(" ({})", exit);
   text += fmt::format(" in {}", to_short_text(result.finished - result.started));
   if (!finished.reason.empty()) text += ": " + finished.reason;
@@ -92,8 +97,8 @@ void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/
   line(attempt.label, "<", text);
 }
 
-void PlainView::annotated(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::Annotation& annotation,
-                          Time /*at*/) {
+void PlainView::annotated(const AttemptView& attempt, std::uint16_t /*step*/,
+                          const wire::payload::Annotation& annotation, Time /*at*/) {
   summary_.annotated(attempt, annotation);
   line(attempt.label, "!", annotation_text(annotation));
 }
@@ -115,14 +120,16 @@ void PlainView::journal_damaged(const AttemptView& attempt, const std::string& w
 void PlainView::attempt_finished(const AttemptView& attempt, const model::AttemptFinished& finished) {
   summary_.attempt_finished(attempt, finished);
   if (!finished.will_retry) return;
-  line(attempt.label, "<", fmt::format("try {} {}{}{}; trying again", attempt.number, outcome_text(finished.report.outcome),
-                                       finished.report.reason.empty() ? "" : ": ", finished.report.reason));
+  line(attempt.label, "<",
+       fmt::format("try {} {}{}{}; trying again", attempt.number, outcome_text(finished.report.outcome),
+                   finished.report.reason.empty() ? "" : ": ", finished.report.reason));
 }
 
 void PlainView::job_finished(const model::JobFinished& finished, const std::string& label) {
   summary_.job_finished(finished, label);
   std::string text = outcome_text(finished.outcome);
-  if (finished.finished > finished.started) text += fmt::format(" in {}", to_short_text(finished.finished - finished.started));
+  if (finished.finished > finished.started)
+    text += fmt::format(" in {}", to_short_text(finished.finished - finished.started));
   if (!finished.reason.empty()) text += ": " + finished.reason;
   if (finished.failure_allowed) text += " (allowed)";
   line(label, "<", text);
@@ -130,7 +137,8 @@ void PlainView::job_finished(const model::JobFinished& finished, const std::stri
 
 void PlainView::triggered(const model::Triggered& triggered) {
   summary_.triggered(triggered);
-  line(triggered.by_job, "!", fmt::format("asks for job {}{}", triggered.job, triggered.accepted ? ", which joins this run" : ""));
+  line(triggered.by_job, "!",
+       fmt::format("asks for job {}{}", triggered.job, triggered.accepted ? ", which joins this run" : ""));
 }
 
 void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
@@ -140,7 +148,8 @@ void PlainView::pause(Time /*now*/) { sink_.flush(); }
 
 void PlainView::end(const std::vector<std::string>& closing_lines) {
   sink_.flush();
-  sink_.buffer() += summary_.text(lines_ == Lines::all ? Summary::Detail::all : Summary::Detail::failures, closing_lines);
+  sink_.buffer() +=
+      summary_.text(lines_ == Lines::all ? Summary::Detail::all : Summary::Detail::failures, closing_lines);
   sink_.flush();
 }
 

@@ -1,9 +1,9 @@
+#include "model/plan.h"
 #include "base/text.h"
 #include "cli/json_writer.h"
 #include "cli/planned.h"
 #include "cli/resolved.h"
 #include "cli/terminal_text.h"
-#include "model/plan.h"
 #include "wire/job_spec_json.h"
 
 namespace slipway::cli {
@@ -13,7 +13,8 @@ namespace {
 std::string shown(std::string_view text) { return printable(text, Colour::strip); }
 
 void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
-  for (const model::TraceEntry& entry : trace) text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
+  for (const model::TraceEntry& entry : trace)
+    text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
 }
 
 void append_jobs(std::string& text, const model::Run& run, const Style& style) {
@@ -26,7 +27,8 @@ void append_jobs(std::string& text, const model::Run& run, const Style& style) {
     std::string name = shown(job.name);
     name.append(std::min(width, std::size_t{40}) - std::min({width, display_width(name), std::size_t{40}}), ' ');
     text += fmt::format("  {} {}  {}", symbol(mark, style.colour), name, shown(prospect.text));
-    if (!job.reason.empty()) text += fmt::format(": {}", shown(job.reason));
+    if (!job.reason.empty())
+      text += fmt::format(": {}", shown(job.reason));
     else if (mark == Mark::skipped && !prospect.trace.empty()) {
       text += fmt::format(": {} -> {}", shown(prospect.trace.back().text), shown(prospect.trace.back().outcome));
     }
@@ -34,8 +36,8 @@ void append_jobs(std::string& text, const model::Run& run, const Style& style) {
   }
   for (const model::Group& group : run.groups) {
     if (group.expands_later && group.jobs.empty()) {
-      text += fmt::format("  {} {}  one for each item, known once {} has ended\n", symbol(Mark::pending, style.colour), shown(group.name),
-                          group.depends_on.empty() ? "the run" : "what it depends on");
+      text += fmt::format("  {} {}  one for each item, known once {} has ended\n", symbol(Mark::pending, style.colour),
+                          shown(group.name), group.depends_on.empty() ? "the run" : "what it depends on");
     }
   }
 }
@@ -52,9 +54,11 @@ void plan_json(JsonWriter& json, const Planned& planned) {
     const Prospect prospect = prospect_of(*planned.run, static_cast<model::JobIndex>(i));
     json.begin_object().field("name", job.name).field("definition", planned.run->groups[job.group].name);
     json.raw("runs", prospect.runs ? (*prospect.runs ? "true" : "false") : "null").begin_array("because");
-    for (const model::TraceEntry& entry : prospect.trace) json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
+    for (const model::TraceEntry& entry : prospect.trace)
+      json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
     json.end_array().begin_array("depends_on");
-    for (const model::GroupIndex group : planned.run->groups[job.group].depends_on) json.item(planned.run->groups[group].name);
+    for (const model::GroupIndex group : planned.run->groups[job.group].depends_on)
+      json.item(planned.run->groups[group].name);
     json.end_array().end_object();
   }
   json.end_array().end_object();
@@ -69,8 +73,10 @@ Result<std::string> show_resolved(const std::vector<Planned>& planned, const Sty
       const auto index = static_cast<model::JobIndex>(i);
       auto spec = model::resolve(*one.run, index, AttemptId(), 1, model::Purpose::preview);
       if (!spec) return wrap(std::move(spec).error(), "job " + one.run->jobs[i].name);
-      if (style.json) text += (text.size() > 1 ? ",\n" : "") + wire::to_json(*spec);
-      else text += resolved_yaml(*spec, *one.run->groups[one.run->jobs[i].group].definition);
+      if (style.json)
+        text += (text.size() > 1 ? ",\n" : "") + wire::to_json(*spec);
+      else
+        text += resolved_yaml(*spec, *one.run->groups[one.run->jobs[i].group].definition);
     }
   }
   return text + (style.json ? "]\n" : "");
@@ -82,8 +88,10 @@ Prospect prospect_of(const model::Run& run, model::JobIndex index) {
   const model::Job& job = run.jobs[index];
   const model::Group& group = run.groups[job.group];
   Prospect prospect;
-  if (job.state == model::JobState::finished) prospect.runs = false;
-  else prospect.runs = model::foreseen(run, index, prospect.trace);
+  if (job.state == model::JobState::finished)
+    prospect.runs = false;
+  else
+    prospect.runs = model::foreseen(run, index, prospect.trace);
   const bool has_condition = group.definition->condition != nullptr;
   if (!prospect.runs && !has_condition && group.depends_on.empty()) prospect.runs = true;
   if (prospect.runs) {
@@ -92,8 +100,9 @@ Prospect prospect_of(const model::Run& run, model::JobIndex index) {
   }
   std::vector<std::string> names;
   for (const model::GroupIndex dependency : group.depends_on) names.push_back(run.groups[dependency].name);
-  prospect.text = fmt::format("{} when {} {} {}", has_condition ? "decided" : "runs", names.empty() ? "it" : join(names, ", "),
-                              names.size() > 1 ? "have" : "has", has_condition ? "ended" : "succeeded");
+  prospect.text =
+      fmt::format("{} when {} {} {}", has_condition ? "decided" : "runs", names.empty() ? "it" : join(names, ", "),
+                  names.size() > 1 ? "have" : "has", has_condition ? "ended" : "succeeded");
   return prospect;
 }
 
@@ -108,8 +117,9 @@ Result<std::string> show_plan(const std::vector<Planned>& planned, const PlanOpt
     return text + "\n";
   }
   for (const Planned& one : planned) {
-    text += fmt::format("{} {}{}{} ({}) {}\n", symbol(one.run ? Mark::succeeded : Mark::skipped, style.colour), bold(style.colour),
-                        shown(one.workflow->name), reset(style.colour), shown(one.workflow->file), one.run ? "starts" : "does not start");
+    text += fmt::format("{} {}{}{} ({}) {}\n", symbol(one.run ? Mark::succeeded : Mark::skipped, style.colour),
+                        bold(style.colour), shown(one.workflow->name), reset(style.colour), shown(one.workflow->file),
+                        one.run ? "starts" : "does not start");
     append_trace(text, one.start.because, "    ");
     if (one.run) append_jobs(text, *one.run, style);
   }

@@ -16,8 +16,8 @@ namespace slipway::cli {
 /// One workflow and what the event makes of it.
 struct Planned {
   std::shared_ptr<const model::Workflow> workflow;
-  model::TriggerDecision start;      ///< of `on`; where the user named the file it starts in any case
-  std::optional<model::Run> run;     ///< none: it does not start
+  model::TriggerDecision start;   ///< of `on`; where the user named the file it starts in any case
+  std::optional<model::Run> run;  ///< none: it does not start
 };
 
 /// What can be said of a job before anything ran.

@@ -14,7 +14,8 @@ bool is_plain(const std::string& text) {
   if (text.empty() || kFirst.find(text.front()) == std::string_view::npos) return false;
   if (text.find_first_not_of(kRest) != std::string::npos) return false;
   std::string lower = text;
-  std::ranges::transform(lower, lower.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
   return std::ranges::find(kWords, lower) == std::end(kWords);
 }
@@ -22,14 +23,14 @@ bool is_plain(const std::string& text) {
 // A block cannot show every text: control characters, or a first line that begins with a blank, need quotes.
 bool fits_block(const std::string& text) {
   if (text.find('\n') == std::string::npos || text.front() == ' ' || text.front() == '\n') return false;
-  return std::ranges::all_of(text, [](char c) { return c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20; });
+  return std::ranges::all_of(text,
+                             [](char c) { return c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20; });
 }
 
 // The largest unit that is exact: `5m` as people write it, not `300s`.
 std::string duration_text(Duration duration) {
-  constexpr std::pair<Duration, std::string_view> kUnits[] = {{std::chrono::hours(1), "h"},
-                                                              {std::chrono::minutes(1), "m"},
-                                                              {std::chrono::seconds(1), "s"}};
+  constexpr std::pair<Duration, std::string_view> kUnits[] = {
+      {std::chrono::hours(1), "h"}, {std::chrono::minutes(1), "m"}, {std::chrono::seconds(1), "s"}};
   for (const auto& [unit, name] : kUnits) {
     if (duration >= unit && duration % unit == Duration(0)) return fmt::format("{}{}", duration / unit, name);
   }
@@ -40,8 +41,10 @@ std::string list_text(const std::vector<std::string>& items) {
   std::vector<std::string> quoted;
   for (const std::string& item : items) {
     std::string text;
-    if (is_plain(item)) text = item;
-    else append_json_text(text, item);
+    if (is_plain(item))
+      text = item;
+    else
+      append_json_text(text, item);
     quoted.push_back(std::move(text));
   }
   return fmt::format("[{}]", join(quoted, ", "));
@@ -84,7 +87,8 @@ class Mapping {
   void raw(const std::string& key, const std::string& value) {
     begin(key);
     out_ += ' ' + value;
-    const auto origin = origins_ == nullptr ? std::map<std::string, std::string>::const_iterator() : origins_->find(key);
+    const auto origin =
+        origins_ == nullptr ? std::map<std::string, std::string>::const_iterator() : origins_->find(key);
     if (origins_ != nullptr && origin != origins_->end() && value.find('\n') == std::string::npos) {
       out_ += fmt::format("  # {}", printable(origin->second, Colour::strip));
     }
@@ -102,15 +106,16 @@ class Mapping {
     if (values.empty()) return;
     begin(key);
     out_ += '\n';
-    for (const auto& [name, value] : values) out_ += fmt::format("{:{}}{}: {}\n", "", indent_ + 2, yaml_scalar(name, 0), yaml_scalar(value, indent_ + 4));
+    for (const auto& [name, value] : values)
+      out_ += fmt::format("{:{}}{}: {}\n", "", indent_ + 2, yaml_scalar(name, 0), yaml_scalar(value, indent_ + 4));
   }
   void secrets(const std::vector<model::SecretUse>& uses) {
     if (uses.empty()) return;
     begin("secrets");
     out_ += '\n';
     for (const model::SecretUse& use : uses) {
-      out_ += fmt::format("{:{}}- {{name: {}, {}: {}}}\n", "", indent_ + 2, yaml_scalar(use.name, 0), use.file.empty() ? "env" : "file",
-                          list_item(use.file.empty() ? use.env : use.file));
+      out_ += fmt::format("{:{}}- {{name: {}, {}: {}}}\n", "", indent_ + 2, yaml_scalar(use.name, 0),
+                          use.file.empty() ? "env" : "file", list_item(use.file.empty() ? use.env : use.file));
     }
   }
   void begin(const std::string& key) {
@@ -170,8 +175,9 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
     map.begin("cache");
     out += '\n';
     for (const model::CacheSpec& cache : job.cache) {
-      out += fmt::format("      - {{key: {}, restore: {}, paths: {}}}\n", list_text({cache.key}).substr(1, list_text({cache.key}).size() - 2),
-                         list_text(cache.restore), list_text(cache.paths));
+      out += fmt::format("      - {{key: {}, restore: {}, paths: {}}}\n",
+                         list_text({cache.key}).substr(1, list_text({cache.key}).size() - 2), list_text(cache.restore),
+                         list_text(cache.paths));
     }
   }
   if (!job.artifacts.empty()) {
@@ -179,8 +185,9 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
     out += '\n';
     for (const model::ArtifactSpec& artifact : job.artifacts) {
       const std::string name = list_text({artifact.name});
-      out += fmt::format("      - {{name: {}, paths: {}, when: {}{}}}\n", name.substr(1, name.size() - 2), list_text(artifact.paths),
-                         when_text(artifact.when), artifact.expires ? ", expires: " + duration_text(*artifact.expires) : "");
+      out += fmt::format("      - {{name: {}, paths: {}, when: {}{}}}\n", name.substr(1, name.size() - 2),
+                         list_text(artifact.paths), when_text(artifact.when),
+                         artifact.expires ? ", expires: " + duration_text(*artifact.expires) : "");
     }
   }
   std::vector<std::string> uses;

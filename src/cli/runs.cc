@@ -26,7 +26,8 @@ std::string outcome_of_run(const RunEntry& run) {
 
 std::string age_text(Time now, Time then) {
   const auto age = std::max(now - then, Duration(0));
-  if (age >= std::chrono::hours(48)) return fmt::format("{} days ago", std::chrono::duration_cast<std::chrono::hours>(age).count() / 24);
+  if (age >= std::chrono::hours(48))
+    return fmt::format("{} days ago", std::chrono::duration_cast<std::chrono::hours>(age).count() / 24);
   return to_short_text(std::chrono::duration_cast<std::chrono::seconds>(age)) + " ago";
 }
 
@@ -35,8 +36,10 @@ std::int64_t milliseconds(Time from, Time to) {
 }
 
 void outcome_field(JsonWriter& json, const std::optional<model::Outcome>& outcome) {
-  if (outcome) json.field("outcome", model::to_string(*outcome));
-  else json.raw("outcome", "null");
+  if (outcome)
+    json.field("outcome", model::to_string(*outcome));
+  else
+    json.raw("outcome", "null");
 }
 
 void run_fields(JsonWriter& json, const RunEntry& run) {
@@ -63,9 +66,14 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
   json.begin_object().field("number", attempt.number);
   outcome_field(json, attempt.outcome);
   json.field("exit_code", attempt.exit_code).field("reason", attempt.reason).field("started_at", attempt.started);
-  json.field("duration_ms", milliseconds(attempt.started, attempt.finished)).field("journal", attempt.journal.string()).begin_array("steps");
+  json.field("duration_ms", milliseconds(attempt.started, attempt.finished))
+      .field("journal", attempt.journal.string())
+      .begin_array("steps");
   for (const model::StepResult& step : attempt.steps) {
-    json.begin_object().field("name", step.name).field("outcome", model::to_string(step.outcome)).field("exit_code", step.exit_code);
+    json.begin_object()
+        .field("name", step.name)
+        .field("outcome", model::to_string(step.outcome))
+        .field("exit_code", step.exit_code);
     json.field("duration_ms", milliseconds(step.started, step.finished)).field("cpu_ms", step.cpu_micros / 1000);
     json.field("memory_peak_bytes", step.memory_peak_bytes).field("io_read_bytes", step.io_read_bytes);
     json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries).end_object();
@@ -83,7 +91,9 @@ std::string run_json(const RunEntry& run) {
     json.begin_object().field("name", job.name);
     outcome_field(json, job.outcome);
     json.field("exit_code", job.exit_code).field("reason", job.reason).field("failure_allowed", job.failure_allowed);
-    json.field("started_at", job.started).field("duration_ms", milliseconds(job.started, job.finished)).begin_array("attempts");
+    json.field("started_at", job.started)
+        .field("duration_ms", milliseconds(job.started, job.finished))
+        .begin_array("attempts");
     for (const AttemptEntry& attempt : job.attempts) attempt_object(json, attempt);
     json.end_array();
     decision_array(json, job.decisions);
@@ -91,7 +101,11 @@ std::string run_json(const RunEntry& run) {
   }
   json.end_array().begin_array("artifacts");
   for (const ArtifactEntry& artifact : run.artifacts) {
-    json.begin_object().field("name", artifact.name).field("job", artifact.job).field("files", artifact.files).field("bytes", artifact.bytes);
+    json.begin_object()
+        .field("name", artifact.name)
+        .field("job", artifact.job)
+        .field("files", artifact.files)
+        .field("bytes", artifact.bytes);
     json.end_object();
   }
   json.end_array();
@@ -105,7 +119,8 @@ std::string figures_of(const model::StepResult& step) {
   if (step.cpu_micros > 0) parts.push_back(fmt::format("cpu {}", to_short_text(Duration(step.cpu_micros))));
   if (step.memory_peak_bytes > 0) parts.push_back(fmt::format("memory {}", size_text(step.memory_peak_bytes)));
   if (step.io_read_bytes + step.io_written_bytes > 0) {
-    parts.push_back(fmt::format("read {}, written {}", size_text(step.io_read_bytes), size_text(step.io_written_bytes)));
+    parts.push_back(
+        fmt::format("read {}, written {}", size_text(step.io_read_bytes), size_text(step.io_written_bytes)));
   }
   if (step.tries > 1) parts.push_back(fmt::format("{} tries", step.tries));
   return join(parts, ", ");
@@ -123,7 +138,8 @@ void append_decisions(std::string& text, const std::vector<DecisionEntry>& decis
 
 void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, bool colour) {
   if (one_of_several) {
-    text += fmt::format("    try {}: {}{}{}\n", attempt.number, attempt.outcome ? outcome_text(*attempt.outcome) : "running",
+    text += fmt::format("    try {}: {}{}{}\n", attempt.number,
+                        attempt.outcome ? outcome_text(*attempt.outcome) : "running",
                         attempt.reason.empty() ? "" : ": ", shown(attempt.reason));
   }
   for (const model::StepResult& step : attempt.steps) {
@@ -137,8 +153,8 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
 
 std::string run_text(const RunEntry& run, const RunsStyle& style) {
   const bool colour = style.colour;
-  std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of_run(run), colour), bold(colour), shown(run.workflow), reset(colour),
-                                 outcome_of_run(run));
+  std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of_run(run), colour), bold(colour), shown(run.workflow),
+                                 reset(colour), outcome_of_run(run));
   if (run.finished > run.started) text += fmt::format(" in {}", to_short_text(run.finished - run.started));
   if (!run.reason.empty()) text += fmt::format(": {}", shown(run.reason));
   text += fmt::format("\n  run {} (#{}), {}", run.id.value, run.number, shown(run.event));
@@ -147,9 +163,13 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   text += fmt::format(", started {} ({})\n", to_rfc3339(run.started), age_text(style.now, run.started));
   append_decisions(text, run.decisions, "  ");
   for (const JobEntry& job : run.jobs) {
-    const Mark mark = !job.outcome ? Mark::running : job.failure_allowed ? Mark::allowed_failure : mark_of(*job.outcome);
+    const Mark mark = !job.outcome          ? Mark::running
+                      : job.failure_allowed ? Mark::allowed_failure
+                                            : mark_of(*job.outcome);
     text += fmt::format("\n  {} {}{}{}  {}", symbol(mark, colour), bold(colour), shown(job.name), reset(colour),
-                        job.outcome ? outcome_text(*job.outcome) : job.attempts.empty() ? "waiting" : "running");
+                        job.outcome            ? outcome_text(*job.outcome)
+                        : job.attempts.empty() ? "waiting"
+                                               : "running");
     if (job.finished > job.started) text += fmt::format(" in {}", to_short_text(job.finished - job.started));
     if (!job.reason.empty()) text += fmt::format(": {}", shown(job.reason));
     text += '\n';
@@ -158,7 +178,8 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
   for (const ArtifactEntry& artifact : run.artifacts) {
-    text += fmt::format("    {:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes), artifact.files, shown(artifact.job));
+    text += fmt::format("    {:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes),
+                        artifact.files, shown(artifact.job));
   }
   return text + fmt::format("\n  slipway logs {}\n", run.id.value);
 }
@@ -182,11 +203,14 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
       text += '\n';
       continue;
     }
-    const std::string jobs = run.jobs_failed > 0 ? fmt::format("{} of {} jobs failed", run.jobs_failed, run.jobs_total)
-                                                 : fmt::format("{} job{}", run.jobs_total, run.jobs_total == 1 ? "" : "s");
-    text += fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n", symbol(mark_of_run(run), style.colour), run.id.value,
-                        run.number, shown(run.workflow), shown(run.event), shown(run.branch), outcome_of_run(run),
-                        run.finished > run.started ? to_short_text(run.finished - run.started) : "", age_text(style.now, run.started), jobs);
+    const std::string jobs = run.jobs_failed > 0
+                                 ? fmt::format("{} of {} jobs failed", run.jobs_failed, run.jobs_total)
+                                 : fmt::format("{} job{}", run.jobs_total, run.jobs_total == 1 ? "" : "s");
+    text += fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n",
+                        symbol(mark_of_run(run), style.colour), run.id.value, run.number, shown(run.workflow),
+                        shown(run.event), shown(run.branch), outcome_of_run(run),
+                        run.finished > run.started ? to_short_text(run.finished - run.started) : "",
+                        age_text(style.now, run.started), jobs);
   }
   if (text.empty() && !style.json) text = "No runs yet. `slipway run` starts one.\n";
   return text;
@@ -197,12 +221,15 @@ Result<std::string> view_run(const RunsViewOptions& options, RunHistory& history
   return style.json ? run_json(run) : run_text(run, style);
 }
 
-Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& history, Prompt& prompt, const RunsStyle& style) {
+Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& history, Prompt& prompt,
+                                const RunsStyle& style) {
   std::vector<RunEntry> runs;
   std::string text;
   const auto take = [&](RunEntry run) {
-    if (!run.outcome && run.is_alive) text += fmt::format("{} is running: left alone\n", run.id.value);
-    else runs.push_back(std::move(run));
+    if (!run.outcome && run.is_alive)
+      text += fmt::format("{} is running: left alone\n", run.id.value);
+    else
+      runs.push_back(std::move(run));
   };
   for (const std::string& name : options.runs) {
     SW_TRY(RunEntry run, history.find(name));
@@ -217,15 +244,18 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
   }
   if (runs.empty()) return text + "Nothing to remove.\n";
   if (!options.yes) {
-    const auto agreed = prompt.confirm(fmt::format("Remove {} run{} with logs and artifacts?", runs.size(), runs.size() == 1 ? "" : "s"));
-    if (!agreed && agreed.error().kind == ErrorKind::invalid) return fail(ErrorKind::invalid, "removing runs: nobody can be asked; say --yes");
+    const auto agreed = prompt.confirm(
+        fmt::format("Remove {} run{} with logs and artifacts?", runs.size(), runs.size() == 1 ? "" : "s"));
+    if (!agreed && agreed.error().kind == ErrorKind::invalid)
+      return fail(ErrorKind::invalid, "removing runs: nobody can be asked; say --yes");
     if (!agreed) return std::unexpected(agreed.error());
     if (!*agreed) return fail(ErrorKind::cancelled, "nothing was removed");
   }
   std::size_t removed = 0;
   for (const RunEntry& run : runs) {
     if (auto done = history.remove(run.id); !done) {
-      if (done.error().kind != ErrorKind::conflict) return wrap(std::move(done).error(), "removing run " + run.id.value);
+      if (done.error().kind != ErrorKind::conflict)
+        return wrap(std::move(done).error(), "removing run " + run.id.value);
       text += fmt::format("{} is running: left alone\n", run.id.value);
       continue;
     }
@@ -234,8 +264,8 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
   return text + fmt::format("Removed {} run{}.\n", removed, removed == 1 ? "" : "s");
 }
 
-Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistory& history, const std::filesystem::path& working_dir,
-                                  const RunsStyle& style) {
+Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistory& history,
+                                  const std::filesystem::path& working_dir, const RunsStyle& style) {
   SW_TRY(const RunEntry run, history.find(options.run));
   std::string text;
   if (options.name.empty()) {
@@ -246,7 +276,8 @@ Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistor
         json.field("bytes", artifact.bytes).end_object();
         text += '\n';
       } else {
-        text += fmt::format("{:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes), artifact.files, shown(artifact.job));
+        text += fmt::format("{:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes),
+                            artifact.files, shown(artifact.job));
       }
     }
     if (text.empty() && !style.json) text = fmt::format("Run {} stored no artifacts.\n", run.id.value);
@@ -262,7 +293,8 @@ Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistor
   // The name came out of a job: as a directory it is one path part or nothing.
   const bool is_plain_name = options.name.find('/') == std::string::npos && options.name != "." && options.name != "..";
   if (options.output.empty() && !is_plain_name) return fail(ErrorKind::invalid, "say where to: -o DIR");
-  const std::filesystem::path target = working_dir / (options.output.empty() ? std::filesystem::path(options.name) : options.output);
+  const std::filesystem::path target =
+      working_dir / (options.output.empty() ? std::filesystem::path(options.name) : options.output);
   SW_CHECK(history.get_artifact(run.id, options.name, target));
   return fmt::format("{}\n", target.string());
 }
@@ -285,8 +317,9 @@ Result<std::string> explain_stored(const ExplainOptions& options, RunHistory& hi
       continue;
     }
     const Mark mark = !job.outcome ? Mark::running : mark_of(*job.outcome);
-    text += fmt::format("{} {}  {}{}{}\n", symbol(mark, style.colour), shown(job.name), job.outcome ? outcome_text(*job.outcome) : "running",
-                        job.reason.empty() ? "" : ": ", shown(job.reason));
+    text += fmt::format("{} {}  {}{}{}\n", symbol(mark, style.colour), shown(job.name),
+                        job.outcome ? outcome_text(*job.outcome) : "running", job.reason.empty() ? "" : ": ",
+                        shown(job.reason));
     append_decisions(text, job.decisions, "  ");
   }
   if (!text.empty()) return text;

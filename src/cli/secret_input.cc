@@ -35,7 +35,8 @@ class Dotenv {
       }
       SW_TRY(wire::SecretValue value, read_one());
       values.push_back(std::move(value));
-      if (values.size() > kMaxSecrets) return fail(ErrorKind::exhausted, fmt::format("more than {} secrets", kMaxSecrets));
+      if (values.size() > kMaxSecrets)
+        return fail(ErrorKind::exhausted, fmt::format("more than {} secrets", kMaxSecrets));
     }
     return values;
   }
@@ -79,9 +80,12 @@ class Dotenv {
       if (quote == '"' && c == '\\' && rest_.size() > 1) {
         rest_.remove_prefix(1);
         c = rest_.front();
-        if (c == 'n') c = '\n';
-        else if (c == 't') c = '\t';
-        else if (c == 'r') c = '\r';
+        if (c == 'n')
+          c = '\n';
+        else if (c == 't')
+          c = '\t';
+        else if (c == 'r')
+          c = '\r';
       }
       value.push_back(c);
       rest_.remove_prefix(1);
@@ -118,8 +122,10 @@ Result<std::vector<wire::SecretValue>> parse_json(std::string_view text) {
 
 void set(std::vector<wire::SecretValue>& values, wire::SecretValue value) {
   const auto known = std::ranges::find(values, value.name, &wire::SecretValue::name);
-  if (known == values.end()) values.push_back(std::move(value));
-  else *known = std::move(value);
+  if (known == values.end())
+    values.push_back(std::move(value));
+  else
+    *known = std::move(value);
 }
 
 }  // namespace
@@ -133,7 +139,7 @@ Result<SecretsGiven> read_secrets(const std::vector<std::string>& names, const s
   SecretsGiven given;
   if (!file.empty()) {
     SW_TRY(const os::Fd fd, os::open_file(file, O_RDONLY));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0077U) != 0) {
       given.warnings.push_back(fmt::format("{} can be read by others: chmod 600 {}", file.string(), file.string()));
     }
@@ -143,15 +149,18 @@ Result<SecretsGiven> read_secrets(const std::vector<std::string>& names, const s
     for (wire::SecretValue& value : *values) set(given.values, std::move(value));
   }
   for (const std::string& name : names) {
-    if (!is_name(name)) return fail(ErrorKind::invalid, fmt::format("--secret: `{}` is not letters, digits and `_`", name));
+    if (!is_name(name))
+      return fail(ErrorKind::invalid, fmt::format("--secret: `{}` is not letters, digits and `_`", name));
     if (const auto found = environment.find(name); found != environment.end()) {
       set(given.values, {name, found->second});
       continue;
     }
     auto value = prompt.secret(fmt::format("{}: ", name));
     if (!value && value.error().kind == ErrorKind::invalid) {
-      return fail(ErrorKind::invalid,
-                  fmt::format("secret {} is not in the environment, and nobody can be asked: set it, or use --secret-file", name));
+      return fail(
+          ErrorKind::invalid,
+          fmt::format("secret {} is not in the environment, and nobody can be asked: set it, or use --secret-file",
+                      name));
     }
     if (!value) return std::unexpected(std::move(value).error());
     set(given.values, {name, std::move(*value)});

@@ -27,8 +27,12 @@ std::map<std::string, std::string> parsed(std::string_view text) {
 TEST(Secrets, DotenvFiles) {
   EXPECT_EQ(parsed("# comment\nA=1\n\n export B = two words \nC='as $it is\\n'\nD=\"line\\nnext \\\"q\\\"\" # why\n"
                    "E='-----BEGIN\nabc\n-----END'\nF="),
-            (std::map<std::string, std::string>{{"A", "1"}, {"B", "two words"}, {"C", "as $it is\\n"}, {"D", "line\nnext \"q\""},
-                                                {"E", "-----BEGIN\nabc\n-----END"}, {"F", ""}}));
+            (std::map<std::string, std::string>{{"A", "1"},
+                                                {"B", "two words"},
+                                                {"C", "as $it is\\n"},
+                                                {"D", "line\nnext \"q\""},
+                                                {"E", "-----BEGIN\nabc\n-----END"},
+                                                {"F", ""}}));
 }
 
 TEST(Secrets, JsonFiles) {
@@ -64,7 +68,8 @@ TEST(Secrets, WithoutATerminalAMissingOneIsAnErrorThatSaysWhatToDo) {
   Prompt nobody = Prompt::open(Prompt::Mode::never);
   const auto given = read_secrets({"KEY"}, "", {}, nobody);
   ASSERT_FALSE(given);
-  EXPECT_EQ(given.error().what, "secret KEY is not in the environment, and nobody can be asked: set it, or use --secret-file");
+  EXPECT_EQ(given.error().what,
+            "secret KEY is not in the environment, and nobody can be asked: set it, or use --secret-file");
 }
 
 /// A terminal with a person at the other end.

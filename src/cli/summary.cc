@@ -28,7 +28,8 @@ const boost::json::object* find_job(const boost::json::value& trigger, const std
     if (!job.is_object()) continue;
     for (const char* key : {"job_name", "name", "template"}) {
       const boost::json::value* value = job.get_object().if_contains(key);
-      if (value != nullptr && value->is_string() && std::string_view(value->get_string()) == name) return &job.get_object();
+      if (value != nullptr && value->is_string() && std::string_view(value->get_string()) == name)
+        return &job.get_object();
     }
   }
   return nullptr;
@@ -46,14 +47,17 @@ std::string shell_quoted(std::string_view word) {
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos) return std::string(word);
   std::string quoted = "'";
   for (const char c : word) {
-    if (c == '\'') quoted += "'\\''";
-    else quoted += c;
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
   }
   return quoted + "'";
 }
 
 std::string command_for(const std::string& program, const model::Triggered& triggered) {
-  const std::string by_file = fmt::format("{} run {}", program, shell_quoted(".slipway/jobs/" + triggered.job + ".yaml"));
+  const std::string by_file =
+      fmt::format("{} run {}", program, shell_quoted(".slipway/jobs/" + triggered.job + ".yaml"));
   boost::json::error_code problem;
   const boost::json::value trigger = boost::json::parse(triggered.json, problem);
   if (problem) return by_file;
@@ -61,11 +65,13 @@ std::string command_for(const std::string& program, const model::Triggered& trig
   if (job == nullptr) return by_file;
   std::string script = text_of(*job, "job_command");
   if (script.empty()) script = text_of(*job, "run");
-  std::string command = script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(script));
+  std::string command =
+      script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(script));
   if (const boost::json::value* env = job->if_contains("env"); env != nullptr && env->is_object()) {
     for (const auto& [key, value] : env->get_object()) {
       if (!value.is_string()) continue;
-      command += fmt::format(" -e {}", shell_quoted(fmt::format("{}={}", std::string_view(key), std::string_view(value.get_string()))));
+      command += fmt::format(
+          " -e {}", shell_quoted(fmt::format("{}={}", std::string_view(key), std::string_view(value.get_string()))));
     }
   }
   // A command that was cut would do something else.
@@ -84,7 +90,8 @@ void Summary::annotated(const AttemptView& attempt, const wire::payload::Annotat
   std::string place = annotation.file;
   if (!place.empty() && annotation.line > 0) place += fmt::format(":{}", annotation.line);
   if (!place.empty()) place += ": ";
-  warnings.push_back(fmt::format("{}: {}{}", attempt.label, place, annotation.message.empty() ? annotation.title : annotation.message));
+  warnings.push_back(fmt::format("{}: {}{}", attempt.label, place,
+                                 annotation.message.empty() ? annotation.title : annotation.message));
 }
 
 void Summary::noticed(const AttemptView& attempt, const wire::payload::Notice& notice) {
@@ -152,11 +159,13 @@ void Summary::append_run(std::string& out, const RunEnd& run, Detail detail) con
   if (detail == Detail::failures && went_well) return;
   const Mark mark = run.ended ? mark_of(outcome) : Mark::cancelled;
   if (detail == Detail::all) out += '\n';
-  out += fmt::format("{} {}{}{} {}", symbol(mark, colour_), bold(colour_), printable(run.started.workflow, Colour::strip),
-                     reset(colour_), run.ended ? outcome_text(outcome) : "did not end");
+  out +=
+      fmt::format("{} {}{}{} {}", symbol(mark, colour_), bold(colour_), printable(run.started.workflow, Colour::strip),
+                  reset(colour_), run.ended ? outcome_text(outcome) : "did not end");
   if (run.ended) out += fmt::format(" in {}", to_short_text(run.finished.at - run.started.at));
   if (!run.finished.reason.empty()) out += fmt::format(": {}", printable(run.finished.reason, Colour::strip));
-  out += fmt::format("  {}({}; run {}){}\n", dim(colour_), count_text(run.counts), run.started.run.value, reset(colour_));
+  out +=
+      fmt::format("  {}({}; run {}){}\n", dim(colour_), count_text(run.counts), run.started.run.value, reset(colour_));
   for (const JobEnd& end : run.ends) append_job(out, run, end);
   if (run.more_ends > 0) {
     out += fmt::format("  ... and {} more: {} runs view {}\n", run.more_ends, program_, run.started.run.value);
@@ -172,7 +181,8 @@ void Summary::append_run(std::string& out, const RunEnd& run, Detail detail) con
 void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end) const {
   const model::JobFinished& job = end.notice;
   const Mark mark = job.failure_allowed ? Mark::allowed_failure : mark_of(job.outcome);
-  out += fmt::format("  {} {}  {}", symbol(mark, colour_), printable(end.label, Colour::strip), outcome_text(job.outcome));
+  out +=
+      fmt::format("  {} {}  {}", symbol(mark, colour_), printable(end.label, Colour::strip), outcome_text(job.outcome));
   if (job.finished > job.started) out += fmt::format(" in {}", to_short_text(job.finished - job.started));
   if (!job.reason.empty()) out += fmt::format(": {}", printable(job.reason, Colour::strip));
   if (job.failure_allowed) out += " (allowed)";
@@ -193,13 +203,14 @@ void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end)
 
 void Summary::append_stored(std::string& out, const RunEnd& run) const {
   for (const Kept& artifact : run.artifacts) {
-    out += fmt::format("  artifact {} of {} ({} file{}, {}): {} runs artifacts {} {}\n", printable(artifact.name, Colour::strip),
-                       printable(artifact.job, Colour::strip), artifact.files, artifact.files == 1 ? "" : "s",
-                       size_text(artifact.bytes), program_, run.started.run.value, shell_quoted(artifact.name));
+    out += fmt::format("  artifact {} of {} ({} file{}, {}): {} runs artifacts {} {}\n",
+                       printable(artifact.name, Colour::strip), printable(artifact.job, Colour::strip), artifact.files,
+                       artifact.files == 1 ? "" : "s", size_text(artifact.bytes), program_, run.started.run.value,
+                       shell_quoted(artifact.name));
   }
   for (const Kept& cache : run.caches) {
-    out += fmt::format("  cache {} saved by {} ({})\n", printable(cache.name, Colour::strip), printable(cache.job, Colour::strip),
-                       size_text(cache.bytes));
+    out += fmt::format("  cache {} saved by {} ({})\n", printable(cache.name, Colour::strip),
+                       printable(cache.job, Colour::strip), size_text(cache.bytes));
   }
 }
 

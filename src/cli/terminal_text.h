@@ -20,7 +20,18 @@ std::size_t display_width(std::string_view printable);
 /// The beginning of `printable` that fits into `columns`, with `…` where something was cut and colours reset.
 std::string fit(std::string_view printable, std::size_t columns);
 
-enum class Mark { pending, blocked, running, succeeded, failed, allowed_failure, infra_failed, timed_out, cancelled, skipped };
+enum class Mark {
+  pending,
+  blocked,
+  running,
+  succeeded,
+  failed,
+  allowed_failure,
+  infra_failed,
+  timed_out,
+  cancelled,
+  skipped
+};
 Mark mark_of(model::Outcome outcome);
 
 /// Shape and, if wanted, colour: `✓`, never colour alone.

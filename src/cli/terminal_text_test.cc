@@ -17,10 +17,13 @@ std::string shown(std::string_view text, Colour colour = Colour::keep) {
 
 TEST(TerminalText, IsWhatPrintableMakesOfIt) {
   const std::string long_line(1000, 'x');
-  for (const std::string& text : {std::string("plain"), std::string(""), std::string("tab\there"), std::string("\x1b[31mred\x1b[0m"),
-                                  std::string("\x1b]0;title\x07"), std::string("\x1b[2J"), std::string("grün 漢字 \xff\xfe ok"),
-                                  std::string("a\x1b"), std::string("\x1b[31"), std::string("nul\0x", 5), std::string("\x9b" "31m"),
-                                  long_line + "\x1b[1m" + long_line + "é" + long_line, std::string("\xe2\x80\xae evil")}) {
+  for (const std::string& text :
+       {std::string("plain"), std::string(""), std::string("tab\there"), std::string("\x1b[31mred\x1b[0m"),
+        std::string("\x1b]0;title\x07"), std::string("\x1b[2J"), std::string("grün 漢字 \xff\xfe ok"),
+        std::string("a\x1b"), std::string("\x1b[31"), std::string("nul\0x", 5),
+        std::string("\x9b"
+                    "31m"),
+        long_line + "\x1b[1m" + long_line + "é" + long_line, std::string("\xe2\x80\xae evil")}) {
     EXPECT_EQ(shown(text), printable(text, Colour::keep));
     EXPECT_EQ(shown(text, Colour::strip), printable(text, Colour::strip));
   }
@@ -53,7 +56,8 @@ std::vector<std::string> lines_of(const std::vector<std::string>& pieces) {
 TEST(LineSplitter, GivesTheSameLinesForAnySplit) {
   const std::string text = "one\ntwo\n\nthree";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-    EXPECT_EQ(lines_of({text.substr(0, cut), text.substr(cut)}), (std::vector<std::string>{"one", "two", "", "three"})) << cut;
+    EXPECT_EQ(lines_of({text.substr(0, cut), text.substr(cut)}), (std::vector<std::string>{"one", "two", "", "three"}))
+        << cut;
   }
 }
 
@@ -71,16 +75,20 @@ TEST(LineSplitter, SplitsEndlessLinesButForgetsWhatWasDrawnOver) {
 TEST(JsonText, IsValidWhateverTheBytes) {
   std::string out;
   append_json_text(out, "q\" b\\ n\n t\t \x01 é \xff \xed\xa0\x80 \xf4\x90\x80\x80 漢");
-  EXPECT_TRUE(out.starts_with(R"("q\" b\\ n\n t\t \u0001 é )" "\xEF\xBF\xBD")) << out;
+  EXPECT_TRUE(out.starts_with(R"("q\" b\\ n\n t\t \u0001 é )"
+                              "\xEF\xBF\xBD"))
+      << out;
   EXPECT_TRUE(out.ends_with("漢\"")) << out;
 }
 
 TEST(Errors, AreFoundAndHarmlessLinesAreNot) {
-  for (const char* line : {"a.c:3: error: x", "FAILED tests/x.py::test_a", "make: *** [all] Error 1", "thread 'main' panicked at",
-                           "Traceback (most recent call last):", "sh: 1: foo: not found", "Segmentation fault (core dumped)"}) {
+  for (const char* line :
+       {"a.c:3: error: x", "FAILED tests/x.py::test_a", "make: *** [all] Error 1", "thread 'main' panicked at",
+        "Traceback (most recent call last):", "sh: 1: foo: not found", "Segmentation fault (core dumped)"}) {
     EXPECT_TRUE(looks_like_error(line)) << line;
   }
-  for (const char* line : {"ok 1", "100% tests passed, 0 tests failed out of 3", "gcc -Werror -c a.c", "# FAIL:  0", "0 errors"}) {
+  for (const char* line :
+       {"ok 1", "100% tests passed, 0 tests failed out of 3", "gcc -Werror -c a.c", "# FAIL:  0", "0 errors"}) {
     EXPECT_FALSE(looks_like_error(line)) << line;
   }
 }

@@ -60,8 +60,10 @@ class Inbox {
   Taken take(std::optional<Duration> most_wait) {
     std::unique_lock lock(mutex_);
     const auto ready = [&] { return closed_ || !items_.empty() || !progress_.empty(); };
-    if (most_wait) changed_.wait_for(lock, *most_wait, ready);
-    else changed_.wait(lock, ready);
+    if (most_wait)
+      changed_.wait_for(lock, *most_wait, ready);
+    else
+      changed_.wait(lock, ready);
     Taken taken;
     while (!items_.empty() && taken.items.size() < kBatch) {
       taken.items.push_back(std::move(items_.front()));
@@ -95,8 +97,10 @@ std::unique_ptr<Audience> make_audience(const ViewOptions& options, Sink& sink) 
   switch (options.kind) {
     case ViewKind::json: return std::make_unique<JsonView>(sink);
     case ViewKind::live:
-      return std::make_unique<LiveView>(sink, options.colour, options.program, [fd = options.fd] { return size_of(fd); });
-    case ViewKind::plain: return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::all);
+      return std::make_unique<LiveView>(sink, options.colour, options.program,
+                                        [fd = options.fd] { return size_of(fd); });
+    case ViewKind::plain:
+      return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::all);
     case ViewKind::quiet: break;
   }
   return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::summary_of_failures);
@@ -110,7 +114,8 @@ class ThreadedView final : public View {
       : options_(std::move(options)),
         sink_(options_.fd, options_.on_reader_gone),
         audience_(make_audience(options_, sink_)),
-        feed_(*audience_, options_.journal_root, options_.several_runs ? Feed::Names::with_workflow : Feed::Names::of_jobs),
+        feed_(*audience_, options_.journal_root,
+              options_.several_runs ? Feed::Names::with_workflow : Feed::Names::of_jobs),
         thread_([this] { work(); }) {}
   ~ThreadedView() override { (void)close(); }  // whoever wanted to know of errors has called it before
 

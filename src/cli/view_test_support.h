@@ -67,14 +67,16 @@ class JournalOfTest {
     EXPECT_TRUE(writer_->append(type, step, 0, at, wire::payload::encode(payload)));
   }
   void start(std::uint16_t step, const std::string& name, const std::string& command, Time at) {
-    add(journal::RecordType::step_started, step, wire::payload::StepStarted{.name = name, .command = command, .attempt = 1}, at);
+    add(journal::RecordType::step_started, step,
+        wire::payload::StepStarted{.name = name, .command = command, .attempt = 1}, at);
   }
   void out(std::uint16_t step, std::string_view text, Time at, journal::Stream stream = journal::Stream::out) {
     EXPECT_TRUE(writer_->append(journal::output_type(stream), step, 0, at, text));
   }
   void finish(std::uint16_t step, const model::StepResult& result, const std::string& reason = "") {
     add(journal::RecordType::step_finished, step,
-        wire::payload::StepFinished{.result = result, .reason = reason, .will_retry = false, .failure_allowed = false}, result.finished);
+        wire::payload::StepFinished{.result = result, .reason = reason, .will_retry = false, .failure_allowed = false},
+        result.finished);
   }
   std::uint64_t bytes() {
     EXPECT_TRUE(writer_->flush());
@@ -85,7 +87,8 @@ class JournalOfTest {
   std::optional<journal::Writer> writer_;
 };
 
-inline model::StepResult step_result(const std::string& name, model::Outcome outcome, int exit_code, Time from, Time to) {
+inline model::StepResult step_result(const std::string& name, model::Outcome outcome, int exit_code, Time from,
+                                     Time to) {
   model::StepResult result;
   result.name = name;
   result.outcome = outcome;
@@ -102,27 +105,47 @@ void tell_failing_run(const std::filesystem::path& directory, Tell&& tell) {
   using model::Outcome;
   const RunId run("run1");
   const AttemptId attempt("att1");
-  tell(model::RunStarted{.run = run, .workflow = "ci", .event = "push", .branch = "main", .sha = "0123456789abcdef",
-                         .jobs = {"test (gcc, 17)", "deploy"}, .at = kStart});
-  tell(model::AttemptStarted{.run = run, .job = "test (gcc, 17)", .attempt = attempt, .number = 1, .journal_path = "att1.journal",
-                             .steps = {"build", "unit", "report"}, .at = at_ms(1)});
+  tell(model::RunStarted{.run = run,
+                         .workflow = "ci",
+                         .event = "push",
+                         .branch = "main",
+                         .sha = "0123456789abcdef",
+                         .jobs = {"test (gcc, 17)", "deploy"},
+                         .at = kStart});
+  tell(model::AttemptStarted{.run = run,
+                             .job = "test (gcc, 17)",
+                             .attempt = attempt,
+                             .number = 1,
+                             .journal_path = "att1.journal",
+                             .steps = {"build", "unit", "report"},
+                             .at = at_ms(1)});
   JournalOfTest journal(directory / "att1.journal");
   journal.start(0, "build", "make", at_ms(2));
   journal.out(0, "compiling a\ncompil", at_ms(3));
   journal.out(0, "warning: \x1b[33mold\x1b[0m \x1b[2Jx\n", at_ms(4), journal::Stream::err);
   journal.out(0, "ing b\n 10%\r 50%\r100%\n", at_ms(5));
-  tell(model::AttemptProgress{.run = run, .job = "test (gcc, 17)", .attempt = attempt, .journal_bytes = journal.bytes()});
+  tell(model::AttemptProgress{
+      .run = run, .job = "test (gcc, 17)", .attempt = attempt, .journal_bytes = journal.bytes()});
   journal.finish(0, step_result("build", Outcome::succeeded, 0, at_ms(2), at_ms(1202)));
   journal.start(1, "unit", "make check", at_ms(1203));
   journal.out(1, "ok 1\na.c:3: error: lost \"it\"\nok 2\nno newline", at_ms(1300));
   journal.add(journal::RecordType::annotation, 1,
-              wire::payload::Annotation{.level = wire::payload::Annotation::Level::error, .title = "", .message = "lost it",
-                                        .file = "a.c", .line = 3}, at_ms(1301));
+              wire::payload::Annotation{.level = wire::payload::Annotation::Level::error,
+                                        .title = "",
+                                        .message = "lost it",
+                                        .file = "a.c",
+                                        .line = 3},
+              at_ms(1301));
   journal.finish(1, step_result("unit", Outcome::failed, 2, at_ms(1203), at_ms(1400)));
   journal.finish(2, step_result("report", Outcome::skipped, 0, at_ms(1400), at_ms(1400)), "an earlier step failed");
   journal.add(journal::RecordType::artifact, journal::kNoStep,
-              wire::payload::Artifact{.name = "logs", .kind = wire::payload::Artifact::Kind::artifact, .files = 2, .bytes = 2048,
-                                      .url = "", .refused = {}}, at_ms(1410));
+              wire::payload::Artifact{.name = "logs",
+                                      .kind = wire::payload::Artifact::Kind::artifact,
+                                      .files = 2,
+                                      .bytes = 2048,
+                                      .url = "",
+                                      .refused = {}},
+              at_ms(1410));
   model::AttemptReport report;
   report.attempt = attempt;
   report.outcome = Outcome::failed;
@@ -134,14 +157,31 @@ void tell_failing_run(const std::filesystem::path& directory, Tell&& tell) {
                   step_result("unit", Outcome::failed, 2, at_ms(1203), at_ms(1400)),
                   step_result("report", Outcome::skipped, 0, at_ms(1400), at_ms(1400))};
   report.journal_bytes = journal.bytes();
-  tell(model::Triggered{.run = run, .by_job = "test (gcc, 17)", .job = "bisect",
-                        .json = R"({"jobs":[{"job_name":"bisect","job_command":"git bisect run make check","env":{"A":"1 2"}}]})",
-                        .accepted = false, .reason = "a local run does not follow triggers"});
-  tell(model::AttemptFinished{.run = run, .job = "test (gcc, 17)", .report = report, .will_retry = false, .retry_at = {}});
-  tell(model::JobFinished{.run = run, .job = "test (gcc, 17)", .outcome = Outcome::failed, .exit_code = 2,
-                          .reason = "step unit failed", .failure_allowed = false, .started = at_ms(1), .finished = at_ms(1420)});
-  tell(model::JobFinished{.run = run, .job = "deploy", .outcome = Outcome::skipped, .exit_code = 0, .reason = "test did not succeed",
-                          .failure_allowed = false, .started = at_ms(1420), .finished = at_ms(1420)});
+  tell(model::Triggered{
+      .run = run,
+      .by_job = "test (gcc, 17)",
+      .job = "bisect",
+      .json = R"({"jobs":[{"job_name":"bisect","job_command":"git bisect run make check","env":{"A":"1 2"}}]})",
+      .accepted = false,
+      .reason = "a local run does not follow triggers"});
+  tell(model::AttemptFinished{
+      .run = run, .job = "test (gcc, 17)", .report = report, .will_retry = false, .retry_at = {}});
+  tell(model::JobFinished{.run = run,
+                          .job = "test (gcc, 17)",
+                          .outcome = Outcome::failed,
+                          .exit_code = 2,
+                          .reason = "step unit failed",
+                          .failure_allowed = false,
+                          .started = at_ms(1),
+                          .finished = at_ms(1420)});
+  tell(model::JobFinished{.run = run,
+                          .job = "deploy",
+                          .outcome = Outcome::skipped,
+                          .exit_code = 0,
+                          .reason = "test did not succeed",
+                          .failure_allowed = false,
+                          .started = at_ms(1420),
+                          .finished = at_ms(1420)});
   tell(model::RunFinished{.run = run, .outcome = Outcome::failed, .exit_code = 1, .reason = "", .at = at_ms(1421)});
 }
 

@@ -53,7 +53,8 @@ Result<std::string> unpack_here(const Bundles::Input& input) {
 
 }  // namespace
 
-Result<BundleTask> artifact_task(const std::string& workspace, std::string name, const std::vector<std::string>& paths) {
+Result<BundleTask> artifact_task(const std::string& workspace, std::string name,
+                                 const std::vector<std::string>& paths) {
   const std::string source = workspace + "/src/";
   const std::string whole = workspace + "/";
   bool in_source = true;
@@ -168,7 +169,8 @@ void Bundles::next_task() {
 void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
   const BundleTask task = tasks_.front();
   const auto file = std::make_shared<os::Fd>(std::move(out));
-  run(identity, [task, file] { return pack_here(task, file->get()); },
+  run(
+      identity, [task, file] { return pack_here(task, file->get()); },
       [this, bundle, task, file](Result<std::string> report) { close_bundle(bundle, task, std::move(report)); });
 }
 
@@ -208,10 +210,12 @@ void Bundles::unpack(const Identity& identity, std::deque<Input> inputs, std::fu
   if (inputs.empty()) return then({});
   const Input input = inputs.front();
   inputs.pop_front();
-  run(identity, [input] { return unpack_here(input); },
+  run(
+      identity, [input] { return unpack_here(input); },
       [this, identity, input, rest = std::move(inputs), then = std::move(then)](Result<std::string> done) {
         if (!done && !input.keep_absolute) return then(wrap(done.error(), "unpacking into " + input.directory));
-        if (!done) records_.notice(journal::kNoStep, "cache_not_restored", "a cache was not restored: " + done.error().what);
+        if (!done)
+          records_.notice(journal::kNoStep, "cache_not_restored", "a cache was not restored: " + done.error().what);
         unpack(identity, rest, then);
       });
 }

@@ -21,7 +21,7 @@ struct BundleTask {
   std::string root;                ///< an absolute directory: paths in the bundle are relative to it
   std::vector<std::string> globs;  ///< relative to `root`
   std::uint16_t step = journal::kNoStep;
-  bool may_be_empty = false;       ///< nothing matches: say nothing
+  bool may_be_empty = false;  ///< nothing matches: say nothing
 };
 
 /// Where the bundle of an artifact begins, and its globs relative to that: the checkout when all lies in it, else the

@@ -47,7 +47,8 @@ Result<std::string> value_of(const std::string& argument, std::size_t most_bytes
   return text;
 }
 
-Result<control::Request> parse_set(const Arguments& arguments, wire::payload::OutputVariable::Kind kind, StdinText& input) {
+Result<control::Request> parse_set(const Arguments& arguments, wire::payload::OutputVariable::Kind kind,
+                                   StdinText& input) {
   if (arguments.size() == 2 && arguments[1].find('=') != std::string::npos) {
     const std::size_t equals = arguments[1].find('=');
     return control::Set{{kind, arguments[1].substr(0, equals), arguments[1].substr(equals + 1)}};
@@ -170,7 +171,8 @@ Result<control::Request> parse_question(const Arguments& arguments) {
   }
   if (arguments[0] == "changed-files") {
     if (arguments.size() > 3) return usage("changed-files takes at most two revisions");
-    return control::changed_files_question(arguments.size() > 1 ? arguments[1] : "", arguments.size() > 2 ? arguments[2] : "");
+    return control::changed_files_question(arguments.size() > 1 ? arguments[1] : "",
+                                           arguments.size() > 2 ? arguments[2] : "");
   }
   if (arguments.size() != 1) return usage("git-info takes no argument");
   return control::AskOwner{"git_info", "{}"};
@@ -192,7 +194,8 @@ Result<os::Fd> connect_to(const std::string& path) {
   os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno(errno, "socket");
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(ErrorKind::unavailable, fmt::format("the job does not listen at {}: {}", path, ::strerrordesc_np(errno)));
+    return fail(ErrorKind::unavailable,
+                fmt::format("the job does not listen at {}: {}", path, ::strerrordesc_np(errno)));
   }
   return fd;
 }

@@ -38,7 +38,8 @@ TEST(Client, ReadsEveryCommand) {
   EXPECT_EQ(parsed<control::Trigger>({"trigger", "--json", "{}"}).json, "{}");
   EXPECT_EQ(parsed<control::Trigger>({"trigger", "--job", "x", "--env", "A=b", "--depends-on=y"}).json,
             R"({"type":"trigger_job","jobs":[{"job_name":"x","depends_on":["y"],"env":{"A":"b"}}]})");
-  const auto annotation = parsed<control::Annotate>({"annotate", "--level=error", "--file", "a.c", "--line", "3", "bad"});
+  const auto annotation =
+      parsed<control::Annotate>({"annotate", "--level=error", "--file", "a.c", "--line", "3", "bad"});
   EXPECT_EQ(annotation.annotation.line, 3);
   EXPECT_EQ(annotation.annotation.message, "bad");
   EXPECT_EQ(parsed<control::Artifact>({"artifact", "logs", "a", "/job/b"}).paths,
@@ -51,11 +52,27 @@ TEST(Client, ReadsEveryCommand) {
 }
 
 TEST(Client, RefusesWrongUsage) {
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"frob"}, {"output", "x"}, {"mask"}, {"mask", "a", "b"}, {"trigger"}, {"trigger", "--job"}, {"trigger", "--json", "{}", "--job", "x"},
-           {"trigger", "--env", "A=b"}, {"annotate"}, {"annotate", "a", "b"}, {"annotate", "--line", "x", "m"},
-           {"annotate", "--level", "loud", "m"}, {"artifact", "x"}, {"group"}, {"group", "start"}, {"state", "is-running"},
-           {"state", "what", "x"}, {"changed-files", "a", "b", "c"}, {"git-info", "x"}}) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"frob"},
+                                             {"output", "x"},
+                                             {"mask"},
+                                             {"mask", "a", "b"},
+                                             {"trigger"},
+                                             {"trigger", "--job"},
+                                             {"trigger", "--json", "{}", "--job", "x"},
+                                             {"trigger", "--env", "A=b"},
+                                             {"annotate"},
+                                             {"annotate", "a", "b"},
+                                             {"annotate", "--line", "x", "m"},
+                                             {"annotate", "--level", "loud", "m"},
+                                             {"artifact", "x"},
+                                             {"group"},
+                                             {"group", "start"},
+                                             {"state", "is-running"},
+                                             {"state", "what", "x"},
+                                             {"changed-files", "a", "b", "c"},
+                                             {"git-info", "x"}}) {
     const auto request = parse(arguments);
     ASSERT_FALSE(request) << (arguments.empty() ? "" : arguments[0]);
     EXPECT_EQ(request.error().kind, ErrorKind::invalid);
@@ -70,8 +87,9 @@ class ClientInAJob : public testing::Test {
 };
 
 TEST_F(ClientInAJob, OutputsVariablesTriggersAnnotationsAndGroupsReachTheJournal) {
-  job_.add("slipway output version 1.2; slipway var colour red; slipway trigger --job next;\n"
-           "slipway annotate --level warning --file a.c --line 3 careful; slipway group start g; slipway group end");
+  job_.add(
+      "slipway output version 1.2; slipway var colour red; slipway trigger --job next;\n"
+      "slipway annotate --level warning --file a.c --line 3 careful; slipway group start g; slipway group end");
   const Outcome outcome = job_.run();
   EXPECT_EQ(outcome.report.outcome, model::Outcome::succeeded) << outcome.output(0, RecordType::output_stderr);
   EXPECT_EQ(outcome.report.outputs.at("version"), "1.2");
@@ -124,8 +142,9 @@ TEST_F(ClientInAJob, ArtifactsAskedForAtRunTimeAreCollectedAtTheEnd) {
 }
 
 TEST_F(ClientInAJob, ExitCodesTellUsageFromRefusalFromAbsence) {
-  job_.add("slipway frob 2>/dev/null || echo $?; slipway output 'a b' 1 2>/dev/null || echo $?;\n"
-           "SLIPWAY_SOCKET=/nowhere slipway git-info 2>/dev/null || echo $?");
+  job_.add(
+      "slipway frob 2>/dev/null || echo $?; slipway output 'a b' 1 2>/dev/null || echo $?;\n"
+      "SLIPWAY_SOCKET=/nowhere slipway git-info 2>/dev/null || echo $?");
   EXPECT_EQ(job_.run().output(0), "2\n1\n3\n");
 }
 

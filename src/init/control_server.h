@@ -16,11 +16,11 @@ namespace slipway::init {
 
 /// Limits of one step's control socket. Whoever goes past them slows or ends its own connections, nobody else's.
 struct ControlLimits {
-  std::size_t connections = 16;        ///< at once; more wait in the kernel's queue
-  double requests_per_second = 200;    ///< on average; a connection that is ahead is not read for a while
+  std::size_t connections = 16;      ///< at once; more wait in the kernel's queue
+  double requests_per_second = 200;  ///< on average; a connection that is ahead is not read for a while
   double burst = 1000;
-  std::uint64_t bytes = 64ULL << 20U;  ///< of all requests of one step; then refused
-  std::chrono::milliseconds idle{30'000};      ///< for a request that was begun, and for an answer that is not taken
+  std::uint64_t bytes = 64ULL << 20U;      ///< of all requests of one step; then refused
+  std::chrono::milliseconds idle{30'000};  ///< for a request that was begun, and for an answer that is not taken
 };
 
 /// The control sockets of steps (wire/control.h): one listener a step, so the socket says who speaks.

@@ -60,8 +60,8 @@ class ControlServerTest : public testing::Test {
   }
 
   static std::string request(const std::string& value) {
-    return control::frame(control::encode(
-        control::Request(control::Set{{wire::payload::OutputVariable::Kind::output, "name", value}})));
+    return control::frame(
+        control::encode(control::Request(control::Set{{wire::payload::OutputVariable::Kind::output, "name", value}})));
   }
 
   /// What the server answers on `fd`; nothing when it has closed or does not answer.

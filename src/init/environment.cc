@@ -26,8 +26,8 @@ void put_secrets(Map& map, const std::vector<model::SecretUse>& uses, const Map&
 
 }  // namespace
 
-std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step, const Identity& identity,
-                                          const StepPlaces& places, const Map& secrets) {
+std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step,
+                                          const Identity& identity, const StepPlaces& places, const Map& secrets) {
   Map map = {
       {"CI", "true"},
       {"HOME", identity.home},

@@ -19,8 +19,9 @@ struct StepPlaces {
 
 /// The whole environment of a step, `K=V`: what Slipway sets, then the job's, its secrets, the step's, its secrets.
 /// Later ones hold. `slipway` is always found first: a PATH of the job's is put behind it. Pure.
-std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step, const Identity& identity,
-                                          const StepPlaces& places, const std::map<std::string, std::string>& secrets);
+std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step,
+                                          const Identity& identity, const StepPlaces& places,
+                                          const std::map<std::string, std::string>& secrets);
 
 /// The value of `name` in such a list; empty when absent.
 std::string_view value_in(const std::vector<std::string>& environment, std::string_view name);

@@ -31,9 +31,9 @@ Result<HelperChild> start_helper(const Identity& identity, const std::function<R
   } else {
     result = fail_errno(errno, "taking a step's identity");
   }
-  const std::string text = result ? "+" + *result
-                                  : std::string("-") + static_cast<char>('a' + static_cast<int>(result.error().kind)) +
-                                        result.error().what;
+  const std::string text =
+      result ? "+" + *result
+             : std::string("-") + static_cast<char>('a' + static_cast<int>(result.error().kind)) + result.error().what;
   const bool told = os::write_all(pipe.write.get(), text).has_value();
   ::_exit(result && told ? 0 : 1);
 }

@@ -19,8 +19,9 @@ namespace {
 constexpr std::uint32_t kMappedIds = 65536;
 
 // What root of a sandbox's nested namespace keeps: enough for package managers, as Docker's default has it.
-constexpr std::array kRootMayKeep = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,           CAP_FSETID, CAP_KILL,      CAP_SETGID,
-                                     CAP_SETUID, CAP_SETPCAP,      CAP_NET_BIND_SERVICE, CAP_SETFCAP, CAP_SYS_CHROOT};
+constexpr std::array kRootMayKeep = {CAP_CHOWN,     CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,           CAP_KILL,
+                                     CAP_SETGID,    CAP_SETUID,       CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SETFCAP,
+                                     CAP_SYS_CHROOT};
 
 enum class Keep { nothing, what_root_may };
 
@@ -46,8 +47,8 @@ bool drop_capabilities() {
 
 Result<Identity> identity_of(const model::RunAs& run_as, const Entry& entry) {
   Identity identity;
-  const bool wants_root = run_as.kind == model::RunAs::Kind::root ||
-                          (run_as.kind == model::RunAs::Kind::number && run_as.uid == 0);
+  const bool wants_root =
+      run_as.kind == model::RunAs::Kind::root || (run_as.kind == model::RunAs::Kind::number && run_as.uid == 0);
   if (entry.single_id && wants_root) {
     return fail(ErrorKind::invalid, "only one user id can be mapped here: no step can run as root (install `uidmap`)");
   }
@@ -65,8 +66,7 @@ Result<Identity> identity_of(const model::RunAs& run_as, const Entry& entry) {
       }
       if (run_as.uid == entry.runner_id) return identity_of({}, entry);
       return Identity{run_as.uid, run_as.uid, fmt::format("{}", run_as.uid), "/tmp", -1, true};
-    case model::RunAs::Kind::source:
-      return fail(ErrorKind::invalid, "run_as: source needs a sandbox of its own");
+    case model::RunAs::Kind::source: return fail(ErrorKind::invalid, "run_as: source needs a sandbox of its own");
   }
   return fail(ErrorKind::invalid, "an unknown run_as");
 }

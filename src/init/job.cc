@@ -24,12 +24,13 @@ using journal::RecordType;
 
 constexpr auto kProgressEvery = 20ms;
 constexpr auto kSyncEvery = 1s;
-constexpr auto kSyncWithin = 10ms;  // of a step's end; a job that has ended by then needs neither thread nor second sync
-constexpr auto kLeftovers = 1s;           // the grace of what the steps left running
+constexpr auto kSyncWithin =
+    10ms;                        // of a step's end; a job that has ended by then needs neither thread nor second sync
+constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
-constexpr auto kGatherLimit = 1h;     // for a job without a timeout
-constexpr auto kGatherAtOnce = 10s;   // for one that was stopped without grace
-constexpr std::size_t kFixedFds = 2;  // journal and ring, before the bundles
+constexpr auto kGatherLimit = 1h;         // for a job without a timeout
+constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
+constexpr std::size_t kFixedFds = 2;      // journal and ring, before the bundles
 
 std::string_view reason_of(wire::Cancel::Why why) {
   switch (why) {
@@ -277,7 +278,7 @@ void Job::end_children() {
   phase_ = Phase::ending_children;
   if (!children_->any()) return gather();
   children_->signal_all(SIGTERM);
-  children_->signal_all(SIGCONT);               // what is stopped cannot end politely
+  children_->signal_all(SIGCONT);  // what is stopped cannot end politely
   const auto grace = std::min(orders_.job.grace, forced_ ? Duration(kForcedLeftovers) : Duration(kLeftovers));
   kill_ = poller_.at(os::Clock::now() + grace, [this] { kill_children(); });
 }

@@ -85,7 +85,7 @@ class Job {
 
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;
-  bool at_once_ = false;  // it was cancelled without grace
+  bool at_once_ = false;      // it was cancelled without grace
   std::string infra_reason_;  // why the job could not be run as ordered
   Poller::Token kill_ = Poller::kNone, progress_timer_ = Poller::kNone, sync_timer_ = Poller::kNone;
   bool at_border_ = false;

@@ -100,8 +100,8 @@ TEST(Job, AStepFindsItsEnvironmentAndNothingOfInits) {
   job.spec.env = {{"A", "job"}, {"B", "job"}, {"PATH", "/usr/bin:/bin"}};
   job.add("env; cat; ulimit -c; umask").env = {{"B", "step"}};
   const std::string text = job.run().output(0);
-  for (const char* line : {"A=job\n", "B=step\n", "CI=true\n", "RUN_ID=run1\n", "SLIPWAY_STEP=s0\n", "SLIPWAY_JOB=test\n",
-                           "HOME=/home/runner\n", "TMPDIR=/tmp\n", "\n0\n0022\n"}) {
+  for (const char* line : {"A=job\n", "B=step\n", "CI=true\n", "RUN_ID=run1\n", "SLIPWAY_STEP=s0\n",
+                           "SLIPWAY_JOB=test\n", "HOME=/home/runner\n", "TMPDIR=/tmp\n", "\n0\n0022\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
   EXPECT_NE(text.find("/run/bin:/usr/bin:/bin\n"), std::string::npos);
@@ -233,7 +233,8 @@ TEST(Job, AJobPastItsTimeoutIsTimedOutAndItsAlwaysStepStillRuns) {
   job.spec.grace = 5s;
   job.add("sleep 60");
   model::StepSpec& clean = job.add("echo cleaned");
-  clean.condition = std::make_shared<const model::Expression>(model::Expression{model::Call{"always", {}}, {}, "always"});
+  clean.condition =
+      std::make_shared<const model::Expression>(model::Expression{model::Call{"always", {}}, {}, "always"});
   const Outcome outcome = job.run();
   EXPECT_EQ(outcome.report.outcome, model::Outcome::timed_out);
   EXPECT_EQ(outcome.output(1), "cleaned\n");
@@ -243,7 +244,9 @@ TEST(Job, WhatAFinishedJobLeftRunningNeitherHoldsItNorTurnsItRed) {
   TestJob job;
   job.spec.timeout = 900ms;
   job.spec.grace = 60s;
-  job.add("sh -c \"trap '' TERM; echo ready > ../ready; while :; do sleep 0.02; done\" & while [ ! -s ../ready ]; do sleep 0.01; done");
+  job.add(
+      "sh -c \"trap '' TERM; echo ready > ../ready; while :; do sleep 0.02; done\" & while [ ! -s ../ready ]; do sleep "
+      "0.01; done");
   const auto began = os::Clock::now();
   EXPECT_EQ(job.run().report.outcome, model::Outcome::succeeded);
   EXPECT_LT(os::Clock::now() - began, 20s);
@@ -280,7 +283,9 @@ TEST(Job, ASecondCancellationBringsTheEndForward) {
 
 TEST(Job, TheEndOfTheLeashEndsEveryProcess) {
   TestJob job;
-  job.add("(setsid sh -c 'echo $$ > ../child; sleep 60') & while [ ! -s ../child ]; do sleep 0.01; done; echo ready; sleep 60");
+  job.add(
+      "(setsid sh -c 'echo $$ > ../child; sleep 60') & while [ ! -s ../child ]; do sleep 0.01; done; echo ready; sleep "
+      "60");
   job.when_printed("ready", [&] { job.close_leash(); });
   const Outcome outcome = job.run();
   EXPECT_FALSE(outcome.finished) << "the journal's end is the owner's to write";
@@ -309,7 +314,9 @@ TEST(Job, AProgramThatWritesByteByByteMakesFewRecords) {
 
 TEST(Job, FilesLeftInTheWorkspaceSetOutputsAndTriggers) {
   TestJob job;
-  job.add("printf 'version=1.2=3\\ntext<<END\\na\\nb\\nEND\\n' > ../outputs.env; echo '{\"jobs\":[]}' > ../triggers.json; exit 3");
+  job.add(
+      "printf 'version=1.2=3\\ntext<<END\\na\\nb\\nEND\\n' > ../outputs.env; echo '{\"jobs\":[]}' > ../triggers.json; "
+      "exit 3");
   const Outcome outcome = job.run();
   EXPECT_EQ(outcome.report.outputs.at("version"), "1.2=3");
   EXPECT_EQ(outcome.report.outputs.at("text"), "a\nb");
@@ -317,9 +324,9 @@ TEST(Job, FilesLeftInTheWorkspaceSetOutputsAndTriggers) {
 }
 
 TEST(Job, LinksFifosAndHugeFilesInTheWorkspaceAreRefused) {
-  for (const char* script : {"ln -s /etc/hostname ../outputs.env", "mkfifo ../triggers.json",
-                             "head -c 2000000 /dev/zero > ../outputs.env", "echo nonsense > ../outputs.env",
-                             "echo '[1]' > ../triggers.json"}) {
+  for (const char* script :
+       {"ln -s /etc/hostname ../outputs.env", "mkfifo ../triggers.json", "head -c 2000000 /dev/zero > ../outputs.env",
+        "echo nonsense > ../outputs.env", "echo '[1]' > ../triggers.json"}) {
     TestJob job;
     job.add(script);
     const Outcome outcome = job.run();
@@ -333,7 +340,8 @@ TEST(Job, LinksFifosAndHugeFilesInTheWorkspaceAreRefused) {
 TEST(Job, ArtifactsAreStoredByOutcomeAndCachesOnSuccess) {
   TestJob job;
   using When = model::ArtifactDefinition::When;
-  job.spec.artifacts = {{"good", {"*.txt"}, When::success, {}}, {"bad", {"*.txt"}, When::failure, {}},
+  job.spec.artifacts = {{"good", {"*.txt"}, When::success, {}},
+                        {"bad", {"*.txt"}, When::failure, {}},
                         {"both", {"*.txt"}, When::always, {}}};
   job.spec.cache = {{"new", {}, {"dir"}}, {"old", {}, {"dir"}}};
   job.refused_caches = {"old"};

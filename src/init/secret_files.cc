@@ -12,8 +12,9 @@
 
 namespace slipway::init {
 
-Result<void> write_secret_files(const std::vector<model::SecretUse>& uses, const std::map<std::string, std::string>& values,
-                                const Identity& identity, const std::string& workspace) {
+Result<void> write_secret_files(const std::vector<model::SecretUse>& uses,
+                                const std::map<std::string, std::string>& values, const Identity& identity,
+                                const std::string& workspace) {
   const std::string directory = workspace + "/secrets";
   for (const model::SecretUse& use : uses) {
     const auto value = values.find(use.name);
@@ -22,7 +23,8 @@ Result<void> write_secret_files(const std::vector<model::SecretUse>& uses, const
     const std::string prefix = directory + "/";
     const std::string name = use.file.starts_with(prefix) ? use.file.substr(prefix.size()) : std::string();
     if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
-      return fail(ErrorKind::invalid, fmt::format("secret `{}`: its file must lie directly in {}", use.name, directory));
+      return fail(ErrorKind::invalid,
+                  fmt::format("secret `{}`: its file must lie directly in {}", use.name, directory));
     }
     SW_TRY(const os::Fd parent, os::open_file(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     if (::unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT) return fail_errno(errno, use.file);

@@ -11,7 +11,8 @@ namespace slipway::init {
 
 /// Writes the secrets of `uses` that ask for a file: 0400, owned by `identity`, directly below WORKSPACE/secrets (a
 /// tmpfs that only init can write to). Written anew where it is there already. `invalid`: another place was asked for.
-Result<void> write_secret_files(const std::vector<model::SecretUse>& uses, const std::map<std::string, std::string>& values,
-                                const Identity& identity, const std::string& workspace);
+Result<void> write_secret_files(const std::vector<model::SecretUse>& uses,
+                                const std::map<std::string, std::string>& values, const Identity& identity,
+                                const std::string& workspace);
 
 }  // namespace slipway::init

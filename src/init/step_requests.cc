@@ -168,7 +168,8 @@ void StepRequests::begin_scan(std::uint16_t step, std::string_view value) {
       scan->look_at_tail(piece.record.step, piece.record.type, piece.record.payload);
       return {};
     });
-    if (!looked) records_.notice(step, "not_scanned", "the last output was not searched for this secret: " + looked.error().what);
+    if (!looked)
+      records_.notice(step, "not_scanned", "the last output was not searched for this secret: " + looked.error().what);
     scans_.push_back({std::move(*scan), step});
   } else {
     records_.notice(step, "not_scanned", "earlier output was not searched for this secret: " + scan.error().what);

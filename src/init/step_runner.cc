@@ -18,8 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 using journal::RecordType;
 
-constexpr auto kLookAgain = 10ms;   // at what remains of a step that is being ended
-constexpr auto kAfterKill = 1s;     // how long what was killed may take to vanish before the job goes on without it
+constexpr auto kLookAgain = 10ms;  // at what remains of a step that is being ended
+constexpr auto kAfterKill = 1s;    // how long what was killed may take to vanish before the job goes on without it
 
 /// The plan's clock: never set back.
 Time plan_now() { return Time(std::chrono::duration_cast<Duration>(os::Clock::now().time_since_epoch())); }
@@ -222,9 +222,11 @@ StepRunner::End StepRunner::end_of(const Running& step, const os::CgroupFigures&
   const int exit_code = step.main_end->exit_code;
   if (step.forced) return {*step.forced, exit_code, step.forced_reason};
   if (const auto failure = start_failure(step.process)) {
-    const bool by_author = failure->stage == StartFailure::Stage::program || failure->stage == StartFailure::Stage::working_dir;
+    const bool by_author =
+        failure->stage == StartFailure::Stage::program || failure->stage == StartFailure::Stage::working_dir;
     const bool is_there = failure->error_number != ENOENT && failure->stage == StartFailure::Stage::program;
-    return {by_author ? model::Outcome::failed : model::Outcome::infra_failed, is_there ? 126 : 127, explain(*failure), true};
+    return {by_author ? model::Outcome::failed : model::Outcome::infra_failed, is_there ? 126 : 127, explain(*failure),
+            true};
   }
   if (exit_code == 0) return {model::Outcome::succeeded, 0, {}};
   if (figures.out_of_memory_kills > 0) {
@@ -255,7 +257,8 @@ void StepRunner::finish(std::size_t index) {
   result.started = step.started;
   result.finished = wall_now();
   result.tries = plan_.tries(index);
-  result.cpu_micros = figures.cpu_micros != 0 ? figures.cpu_micros : micros_of(usage.ru_utime) + micros_of(usage.ru_stime);
+  result.cpu_micros =
+      figures.cpu_micros != 0 ? figures.cpu_micros : micros_of(usage.ru_utime) + micros_of(usage.ru_stime);
   result.memory_peak_bytes =
       figures.memory_peak_bytes != 0 ? figures.memory_peak_bytes : static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
   const bool has_io = figures.io_read_bytes != 0 || figures.io_written_bytes != 0;
@@ -284,7 +287,8 @@ void StepRunner::record_end(std::size_t index, model::StepResult result, const s
   const auto number = static_cast<std::uint16_t>(index);
   const bool will_retry = plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
   parts_.records.end_step_output(number);
-  const bool allowed = parts_.job.steps[index].continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
+  const bool allowed =
+      parts_.job.steps[index].continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
   results_[index] = result;
   reasons_[index] = parts_.records.masked(reason);
   parts_.records.append(RecordType::step_finished, number,

@@ -55,8 +55,8 @@ class StepRunner {
     StepProcess process;
     os::StepCgroup cgroup;
     Time started{};
-    std::optional<ChildEnd> main_end;        // its main process is gone; the rest of it is being waited for
-    std::optional<model::Outcome> forced;    // it was ended from here, and that is why
+    std::optional<ChildEnd> main_end;      // its main process is gone; the rest of it is being waited for
+    std::optional<model::Outcome> forced;  // it was ended from here, and that is why
     std::string forced_reason;
     os::Deadline kill_at = os::Deadline::max();
     Poller::Token timeout = Poller::kNone, silence = Poller::kNone, kill = Poller::kNone;

@@ -145,8 +145,9 @@ void TestJob::answer(const wire::Request& request) {
   wire::Reply reply{request.id, true, "{}"};
   std::vector<int> fds;
   if (request.kind == "open_bundle") {
-    const bool refused = std::ranges::any_of(
-        refused_caches, [&](const std::string& key) { return request.json.find("\"" + key + "\"") != std::string::npos; });
+    const bool refused = std::ranges::any_of(refused_caches, [&](const std::string& key) {
+      return request.json.find("\"" + key + "\"") != std::string::npos;
+    });
     if (refused) {
       reply = {request.id, false, R"({"error":"the cache has this key already"})"};
     } else {
@@ -196,8 +197,7 @@ Outcome TestJob::read_journal() const {
   for (;;) {
     const auto next = reader->next();
     if (!next || next->what != journal::Next::What::record) break;
-    outcome.records.push_back(
-        {next->record.type, next->record.step, std::string(next->record.payload), next->offset});
+    outcome.records.push_back({next->record.type, next->record.step, std::string(next->record.payload), next->offset});
     if (next->record.type != RecordType::attempt_finished) continue;
     const auto finished = wire::payload::decode<wire::payload::AttemptFinished>(next->record.payload);
     EXPECT_TRUE(finished);

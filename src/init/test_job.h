@@ -56,7 +56,9 @@ class TestJob {
   void send(const wire::ToInit& message);
   void close_leash();
   /// Called in `wait` once the journal holds this text; the test may then act.
-  void when_printed(std::string text, std::function<void()> then) { triggers_.emplace_back(std::move(text), std::move(then)); }
+  void when_printed(std::string text, std::function<void()> then) {
+    triggers_.emplace_back(std::move(text), std::move(then));
+  }
   /// Until init has ended (fails after 30 s).
   Outcome wait();
   Outcome run() {

@@ -16,9 +16,7 @@ TEST(OutputsFile, HoldsLinesAndHeredocs) {
   EXPECT_EQ(*outputs, (Pairs{{"A", "1"}, {"B", "x=y"}, {"C", "line 1\n\nEND=no"}, {"D", ""}}));
 }
 
-TEST(OutputsFile, AnEmptyHeredocIsAnEmptyValue) {
-  EXPECT_EQ(parse_outputs("A<<E\nE\n").value(), (Pairs{{"A", ""}}));
-}
+TEST(OutputsFile, AnEmptyHeredocIsAnEmptyValue) { EXPECT_EQ(parse_outputs("A<<E\nE\n").value(), (Pairs{{"A", ""}})); }
 
 TEST(OutputsFile, RefusesWhatIsNeitherAndNamesTheLine) {
   for (const std::string_view text : {"A=1\nnonsense\n", "A=1\n=x\n", "A=1\nB C=x\n", "A=1\nB<<END\nx\n"}) {
@@ -31,7 +29,8 @@ TEST(OutputsFile, RefusesWhatIsNeitherAndNamesTheLine) {
 TEST(WorkspaceFiles, SplitRefusesABrokenText) {
   EXPECT_EQ(split_files("3\nabcdef").value().outputs, "abc");
   EXPECT_EQ(split_files("3\nabcdef").value().triggers, "def");
-  for (const std::string_view text : {"", "x", "3", "4\nabc", "99999999999999999999\n"}) EXPECT_FALSE(split_files(text));
+  for (const std::string_view text : {"", "x", "3", "4\nabc", "99999999999999999999\n"})
+    EXPECT_FALSE(split_files(text));
 }
 
 TEST(BundleTask, AnArtifactBeginsAtTheCheckoutOrTheWorkspace) {

@@ -23,8 +23,8 @@ Result<std::filesystem::path> find_init_program() {
   std::error_code unknown;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
   const std::filesystem::path beside = self.parent_path();
-  for (const std::filesystem::path& path :
-       {beside / "slipway-init", beside / "../lib/slipway/slipway-init", std::filesystem::path("/usr/lib/slipway/slipway-init")}) {
+  for (const std::filesystem::path& path : {beside / "slipway-init", beside / "../lib/slipway/slipway-init",
+                                            std::filesystem::path("/usr/lib/slipway/slipway-init")}) {
     if (::access(path.c_str(), X_OK) == 0) return std::filesystem::weakly_canonical(path);
   }
   return fail(ErrorKind::not_found, "slipway-init is not beside " + self.string() + " nor in /usr/lib/slipway");
@@ -40,11 +40,11 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
   SW_TRY(const std::filesystem::path init, find_init_program());
   SW_TRY(std::unique_ptr<sandbox::native::NativeBackend> native,
          sandbox::native::NativeBackend::open({.state_dir = settings.state_dir,
-                                                     .runtime_dir = runtime_dir(),
-                                                     .init_program = init,
-                                                     .host_paths = settings.host_paths,
-                                                     .pool_bytes = settings.pool_bytes},
-                                                    log));
+                                               .runtime_dir = runtime_dir(),
+                                               .init_program = init,
+                                               .host_paths = settings.host_paths,
+                                               .pool_bytes = settings.pool_bytes},
+                                              log));
   return native;
 }
 

@@ -16,8 +16,9 @@ constexpr definition::BuildSupport kSupport{};
 // On one line: these errors are shown without an excerpt.
 std::string image_text(const definition::Problem& problem, const std::string& image, const cli::Settings& settings) {
   const bool from_setting = image == settings.image;
-  const std::string where = from_setting ? std::string("--image (or the setting `image`)")
-                                         : fmt::format("{}:{}:{}", problem.place.file, problem.place.line, problem.place.column);
+  const std::string where = from_setting
+                                ? std::string("--image (or the setting `image`)")
+                                : fmt::format("{}:{}:{}", problem.place.file, problem.place.line, problem.place.column);
   return fmt::format("{}: {}; give {} (slipway help {})", where, problem.message, problem.hint, problem.code);
 }
 

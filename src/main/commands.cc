@@ -55,8 +55,8 @@ Result<OpenHistory> open_history(const Surroundings& around) {
   SW_TRY(open.objects, objects::FileObjects::open_at(state / "objects", {}));
   open.artifacts = std::make_unique<worker::Artifacts>(*open.objects, state / "runs");
   SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
-  open.history = std::make_unique<LocalHistory>(*open.store, *open.artifacts,
-                                                LocalHistory::Places{tree.root.string(), state});
+  open.history =
+      std::make_unique<LocalHistory>(*open.store, *open.artifacts, LocalHistory::Places{tree.root.string(), state});
   return open;
 }
 
@@ -78,7 +78,8 @@ int show_logs(const Surroundings& around, const cli::LogsOptions& options, const
   if (!open) return complain(open.error());
   cli::Sink sink(STDOUT_FILENO);
   const cli::RunsStyle style = runs_style(around);
-  const auto shown = cli::show_logs(options, *open->history, sink, {style.json, style.colour}, {signals.graceful(), os::Deadline::max()});
+  const auto shown = cli::show_logs(options, *open->history, sink, {style.json, style.colour},
+                                    {signals.graceful(), os::Deadline::max()});
   if (!shown && shown.error().kind != ErrorKind::unavailable) return complain(shown.error());
   return cli::kExitSucceeded;
 }

@@ -42,7 +42,7 @@ Check check_state(const cli::Settings& settings) {
   if (const auto made = os::make_directories(settings.state_dir, 0700); !made) {
     return {"state directory", Health::broken, made.error().what, "set state_dir to a directory of yours"};
   }
-  struct statvfs disk {};
+  struct statvfs disk{};
   if (::statvfs(settings.state_dir.c_str(), &disk) != 0) {
     return {"state directory", Health::broken, settings.state_dir.string() + " cannot be looked at", ""};
   }

@@ -54,7 +54,8 @@ Result<std::vector<cli::RunEntry>> LocalHistory::list(std::size_t most) {
   std::vector<cli::RunEntry> entries;
   std::string cursor;
   while (entries.size() < most) {
-    SW_TRY(const store::RunPage page, store_.list_runs({.project = places_.project}, std::min(kPage, most - entries.size()), cursor));
+    SW_TRY(const store::RunPage page,
+           store_.list_runs({.project = places_.project}, std::min(kPage, most - entries.size()), cursor));
     for (const store::RunRow& row : page.runs) {
       cli::RunEntry entry = entry_of(row, places_.state_dir);
       SW_TRY(const std::vector<store::JobRow> jobs, store_.jobs_of(row.id));

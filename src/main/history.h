@@ -12,7 +12,7 @@ namespace slipway::program {
 class LocalHistory final : public cli::RunHistory {
  public:
   struct Places {
-    std::string project;             ///< run numbers count within it
+    std::string project;  ///< run numbers count within it
     std::filesystem::path state_dir;
   };
   /// References outlive it.

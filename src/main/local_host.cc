@@ -36,7 +36,7 @@ bool differs(const model::Checkout& asked) {
 }
 
 std::uint32_t owner_of(const std::filesystem::path& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? status.st_uid : 0;
 }
 
@@ -92,11 +92,9 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
   const bool own_tree = context_.source_spec.kind == "directory";
   if (!code->git_dir.empty() && (!own_tree || source::owns_repository(context_.tree))) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
-    const std::filesystem::path repository =
-        own_tree ? context_.tree.common_dir : code->git_dir;
-    prepared.mounts.push_back(
-        {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository),
-         without_credentials(repository, "")});
+    const std::filesystem::path repository = own_tree ? context_.tree.common_dir : code->git_dir;
+    prepared.mounts.push_back({sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository),
+                               without_credentials(repository, "")});
     prepared.env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
@@ -168,12 +166,12 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
     if (!newest) return fail(ErrorKind::not_found, "no finished job " + job + " in this project");
     json::object outputs;
     for (const auto& [name, value] : newest->job.outputs) outputs[name] = value;
-    return json::serialize(json::object{
-        {"run", newest->run.value},
-        {"job", newest->job.name},
-        {"outcome", to_string(newest->job.outcome.value_or(model::Outcome::infra_failed))},
-        {"exit_code", newest->job.exit_code},
-        {"outputs", std::move(outputs)}});
+    return json::serialize(
+        json::object{{"run", newest->run.value},
+                     {"job", newest->job.name},
+                     {"outcome", to_string(newest->job.outcome.value_or(model::Outcome::infra_failed))},
+                     {"exit_code", newest->job.exit_code},
+                     {"outputs", std::move(outputs)}});
   });
 }
 

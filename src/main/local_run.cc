@@ -55,7 +55,7 @@ std::uint32_t slots_of(const cli::Settings& settings) {
 // By name, the values of all secrets that the planned jobs may use.
 using Secrets = std::map<std::string, std::string>;
 Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options,
-                                                          const std::vector<model::Run>& runs) {
+                               const std::vector<model::Run>& runs) {
   cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
   SW_TRY(const cli::SecretsGiven read,
          cli::read_secrets(options.secrets, options.secret_file, around.environment, prompt));
@@ -68,10 +68,11 @@ Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions
       const auto check = [&](const std::vector<model::SecretUse>& uses) -> Result<void> {
         for (const model::SecretUse& use : uses) {
           if (given.contains(use.name)) continue;
-          return fail(ErrorKind::invalid,
-                      fmt::format("{}:{}:{}: job {} needs the secret {}: give it with --secret {} (from the environment "
-                                  "or asked for) or in --secret-file",
-                                  use.place.file, use.place.line, use.place.column, group.name, use.name, use.name));
+          return fail(
+              ErrorKind::invalid,
+              fmt::format("{}:{}:{}: job {} needs the secret {}: give it with --secret {} (from the environment "
+                          "or asked for) or in --secret-file",
+                          use.place.file, use.place.line, use.place.column, group.name, use.name, use.name));
         }
         return {};
       };
@@ -183,15 +184,15 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
 
   cli::ViewOptions view_options;
   const auto term = around.environment.find("TERM");
-  view_options.kind = cli::choose_view(around.common, STDOUT_FILENO, term == around.environment.end() ? "" : term->second);
+  view_options.kind =
+      cli::choose_view(around.common, STDOUT_FILENO, term == around.environment.end() ? "" : term->second);
   view_options.colour = cli::choose_colour(settings.colour, STDOUT_FILENO, around.environment);
   view_options.journal_root = settings.state_dir;
   view_options.several_runs = runs.size() > 1;
   view_options.on_reader_gone = [&] { signals.request_stop(); };
   SW_TRY(const std::unique_ptr<cli::View> view, cli::make_view(std::move(view_options)));
-  signals.on_signal([&](int, int count) {
-    view->say(count == 1 ? "stopping: again to stop at once" : "stopping at once");
-  });
+  signals.on_signal(
+      [&](int, int count) { view->say(count == 1 ? "stopping: again to stop at once" : "stopping at once"); });
   const ScopeExit forget([&] { signals.on_signal({}); });
 
   SW_TRY(std::unique_ptr<store::Store> reader, store::open_sqlite({.file = settings.state_dir / "store.db"}));
@@ -204,9 +205,10 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
                        .event = selected.event.kind,
                        .pull_request = {},
                        .secrets = std::move(secrets),
-                       .tell = [&](const model::JobSpec& job, const std::string& text) {
-                         view->tell({job.run, job.job, job.attempt_number, "cache", text, wall_now()});
-                       },
+                       .tell =
+                           [&](const model::JobSpec& job, const std::string& text) {
+                             view->tell({job.run, job.job, job.attempt_number, "cache", text, wall_now()});
+                           },
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
   if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);
 
@@ -235,7 +237,8 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
   options.keep_workspaces = settings.keep;
   options.log_head_bytes = settings.log_cap_bytes;
-  options.log_tail_bytes = std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));
+  options.log_tail_bytes =
+      std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));
   return options;
 }
 

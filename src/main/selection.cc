@@ -62,8 +62,7 @@ Result<void> read_event_file(const std::filesystem::path& path, model::Event& ev
   take("schedule", event.schedule);
   if (const json::value* inputs = object.if_contains("inputs"); inputs != nullptr && inputs->is_object()) {
     for (const auto& [key, value] : inputs->get_object()) {
-      event.inputs[std::string(key)] =
-          value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+      event.inputs[std::string(key)] = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
     }
   }
   if (const json::value* files = object.if_contains("changed_files"); files != nullptr && files->is_array()) {
@@ -90,16 +89,17 @@ Result<void> read_event_file(const std::filesystem::path& path, model::Event& ev
 }
 
 std::string event_json(const model::Event& event) {
-  json::object object{{"event", to_string(event.kind)},   {"branch", event.branch},
-                      {"tag", event.tag},                 {"sha", event.sha},
-                      {"default_branch", event.default_branch}, {"actor", event.actor},
-                      {"repo", event.repo}};
+  json::object object{
+      {"event", to_string(event.kind)},         {"branch", event.branch}, {"tag", event.tag},  {"sha", event.sha},
+      {"default_branch", event.default_branch}, {"actor", event.actor},   {"repo", event.repo}};
   json::object inputs;
   for (const auto& [key, value] : event.inputs) inputs[key] = value;
   object["inputs"] = std::move(inputs);
   if (event.pull_request) {
-    object["pr"] = {{"number", event.pull_request->number}, {"title", event.pull_request->title},
-                    {"base", event.pull_request->base},     {"head", event.pull_request->head},
+    object["pr"] = {{"number", event.pull_request->number},
+                    {"title", event.pull_request->title},
+                    {"base", event.pull_request->base},
+                    {"head", event.pull_request->head},
                     {"fork", event.pull_request->fork}};
   }
   return json::serialize(object);
@@ -156,7 +156,8 @@ class Narrowing {
       if (planned.start.starts) starting_.push_back(planned.workflow.get());
     }
     for (cli::Planned& planned : all) {
-      if (!planned.start.starts || options_.only_jobs.empty() || !options_for(*planned.workflow).only_jobs.empty()) continue;
+      if (!planned.start.starts || options_.only_jobs.empty() || !options_for(*planned.workflow).only_jobs.empty())
+        continue;
       planned.start.starts = false;
       planned.start.because.push_back({"--job " + join(options_.only_jobs, ", "), "is of another workflow"});
     }
@@ -187,9 +188,8 @@ class Narrowing {
 
 bool asks_for_paths(const std::vector<cli::DefinitionFile>& files) {
   return std::ranges::any_of(files, [](const cli::DefinitionFile& file) {
-    return file.workflow && std::ranges::any_of(file.workflow->on, [](const model::Trigger& trigger) {
-             return !trigger.paths.empty();
-           });
+    return file.workflow &&
+           std::ranges::any_of(file.workflow->on, [](const model::Trigger& trigger) { return !trigger.paths.empty(); });
   });
 }
 
@@ -227,13 +227,15 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
     SW_TRY(selected.files, cli::read_definitions({}, directory, selected.source.directory));
     if (selected.files.empty()) {
       return fail(ErrorKind::not_found, "no workflow below .slipway/workflows or .slipway/jobs in " +
-                                            selected.source.directory.string() + "; name a file, or see `slipway --help`");
+                                            selected.source.directory.string() +
+                                            "; name a file, or see `slipway --help`");
     }
   }
   selected.named_file = !what.file.empty() || !what.job_command.empty();
   SW_TRY(selected.event, make_event(what, selected, limit));
 
-  const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = !what.git_url.empty(), limit] {
+  const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = !what.git_url.empty(),
+                        limit] {
     if (foreign) return source::Changes{{}, {}, "the source is another repository"};
     return source::changed_files(tree, base, commit, limit);
   };

@@ -25,7 +25,7 @@ struct Selected {
   model::Event event;
   std::shared_ptr<source::Snapshot> facts;
   std::vector<cli::DefinitionFile> files;
-  bool named_file = false;         ///< the user named what to run, so `on` is not asked
+  bool named_file = false;  ///< the user named what to run, so `on` is not asked
 };
 
 /// Errors: `not_found` (no such file, revision, nothing below `.slipway/`), `invalid` (a broken --event-file).

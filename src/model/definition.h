@@ -240,8 +240,8 @@ struct JobTemplate {
 
 struct Workflow {
   std::string name, description;
-  std::string file;             ///< as given by the user, for messages
-  bool is_single_job = false;   ///< a `job:` file
+  std::string file;            ///< as given by the user, for messages
+  bool is_single_job = false;  ///< a `job:` file
   std::vector<Trigger> on;
   TemplateMap env;
   std::map<std::string, TemplateMap> presets;

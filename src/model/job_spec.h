@@ -27,7 +27,8 @@ struct StepSpec {
   std::optional<Duration> timeout, no_output_timeout;
   bool parallel = false;
   std::optional<std::vector<std::size_t>> depends_on;  ///< indexes of steps; no value: the order decides
-  ExpressionPtr condition;  ///< names and facts already replaced by literals: only status functions are left. May be null
+  ExpressionPtr
+      condition;  ///< names and facts already replaced by literals: only status functions are left. May be null
   bool continue_on_error = false;
   Retry retry{.attempts = 0, .on = {}};
   bool end_children = false;
@@ -101,8 +102,8 @@ struct TriggerRequest {
 struct AttemptReport {
   AttemptId attempt;
   Outcome outcome = Outcome::infra_failed;
-  int exit_code = 0;     ///< of the step that decided; 0 when none did
-  std::string reason;    ///< for people: why it is not `succeeded`
+  int exit_code = 0;   ///< of the step that decided; 0 when none did
+  std::string reason;  ///< for people: why it is not `succeeded`
   Time started{}, finished{};
   std::vector<StepResult> steps;
   std::map<std::string, std::string> outputs;

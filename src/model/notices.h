@@ -49,18 +49,18 @@ struct JobFinished {
   std::string job;
   Outcome outcome = Outcome::skipped;
   int exit_code = 0;
-  std::string reason;  ///< why it was skipped, cancelled, failed
+  std::string reason;            ///< why it was skipped, cancelled, failed
   bool failure_allowed = false;  ///< continue_on_error
-  Time started{}, finished{};  ///< both equal where it never ran
+  Time started{}, finished{};    ///< both equal where it never ran
 };
 /// A job asked for more jobs. `accepted`: they are part of this run now; else they are what would run next.
 struct Triggered {
   RunId run;
   std::string by_job;
-  std::string job;      ///< the job asked for
-  std::string json;     ///< the trigger as it was given
+  std::string job;   ///< the job asked for
+  std::string json;  ///< the trigger as it was given
   bool accepted = false;
-  std::string reason;   ///< why it was refused or is not followed
+  std::string reason;  ///< why it was refused or is not followed
 };
 struct RunFinished {
   RunId run;

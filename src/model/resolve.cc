@@ -16,7 +16,8 @@ std::string kept_workspace_name(const std::string& job) {
   std::string name = "workspace";
   bool gap = true;
   for (const char c : job.substr(0, kMost)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
     if (plain) name += gap ? std::string("-") + c : std::string(1, c);
     gap = !plain;
   }

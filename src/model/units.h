@@ -20,7 +20,8 @@ using Parsed = std::expected<T, UnitError>;
 
 /// `90s`, `10m`, `1h30m`, `250ms`, `30d`; whole numbers, larger units first, at most 3650d.
 Parsed<Duration> parse_duration(std::string_view text);
-/// Bytes: `512MiB`, `512Mi`, `10G`, `4kB`; k M G T count in 1000s, Ki Mi Gi Ti in 1024s; a fraction may be used (`1.5GiB`).
+/// Bytes: `512MiB`, `512Mi`, `10G`, `4kB`; k M G T count in 1000s, Ki Mi Gi Ti in 1024s; a fraction may be used
+/// (`1.5GiB`).
 Parsed<std::uint64_t> parse_size(std::string_view text);
 /// Processors: `2`, `0.5`, `500m`; more than 0, at most 4096.
 Parsed<double> parse_cpu(std::string_view text);

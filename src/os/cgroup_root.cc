@@ -94,8 +94,10 @@ bool write_text(const std::string& path, std::string_view text) {
 bool enable_for_children(const std::string& directory, unsigned controllers) {
   const std::string path = directory + "/cgroup.subtree_control";
   const unsigned have = bits_of(read_file(path, kMaxFile).value_or(""), ' ');
-  for (const auto& [bit, name] : {std::pair{CgroupDirectory::memory, "+memory"}, {CgroupDirectory::pids, "+pids"},
-                                  {CgroupDirectory::cpu, "+cpu"}, {CgroupDirectory::io, "+io"}}) {
+  for (const auto& [bit, name] : {std::pair{CgroupDirectory::memory, "+memory"},
+                                  {CgroupDirectory::pids, "+pids"},
+                                  {CgroupDirectory::cpu, "+cpu"},
+                                  {CgroupDirectory::io, "+io"}}) {
     if ((controllers & bit) != 0 && (have & bit) == 0 && !write_text(path, name)) return false;
   }
   return true;

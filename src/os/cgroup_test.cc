@@ -60,7 +60,8 @@ TEST_F(Cgroup, StepOverItsMemoryIsKilledAndTheGroupSaysWhy) {
   ASSERT_TRUE(step) << step.error().what;
   const int status = in_step(*step, [] {
     constexpr std::size_t kTooMuch = 64U << 20U;
-    char* memory = static_cast<char*>(::mmap(nullptr, kTooMuch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    char* memory =
+        static_cast<char*>(::mmap(nullptr, kTooMuch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     for (std::size_t i = 0; i < kTooMuch; i += 4096) memory[i] = 1;
     return 0;
   });
@@ -121,9 +122,11 @@ class CgroupV2 : public testing::Test {
  protected:
   void SetUp() override {
     for (const char* top : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-      if (::access((std::string(top) + "/cgroup.controllers").c_str(), F_OK) == 0) path_ = std::string(top) + "/slipway-test-" + new_id();
+      if (::access((std::string(top) + "/cgroup.controllers").c_str(), F_OK) == 0)
+        path_ = std::string(top) + "/slipway-test-" + new_id();
     }
-    if (path_.empty() || ::mkdir(path_.c_str(), 0755) != 0) GTEST_SKIP() << "no v2 hierarchy that groups can be made in";
+    if (path_.empty() || ::mkdir(path_.c_str(), 0755) != 0)
+      GTEST_SKIP() << "no v2 hierarchy that groups can be made in";
     made_ = true;
   }
   void TearDown() override {
@@ -198,7 +201,8 @@ TEST_F(FigureFiles, OfVersionTwoAreRead) {
   write("cpu.stat", "usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\n");
   write("memory.peak", "1048576\n");
   write("memory.events", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0\n");
-  write("io.stat", "8:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n254:0 rbytes=1 wbytes=2 rios=1 wios=1\n");
+  write("io.stat",
+        "8:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n254:0 rbytes=1 wbytes=2 rios=1 wios=1\n");
   const CgroupFigures figures = read(2);
   EXPECT_EQ(figures.cpu_micros, 1234567U);
   EXPECT_EQ(figures.memory_peak_bytes, 1048576U);

@@ -99,12 +99,12 @@ Result<void> remove_contents(Fd fd, dev_t device, int depth) {
       return fail_errno(errno, "removing " + std::string(name));
     }
     Fd child(::openat(raw, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!child && errno == EACCES) {  // a directory without permissions, left by a job
+    if (!child && errno == EACCES) {                  // a directory without permissions, left by a job
       (void)::fchmodat(raw, entry->d_name, 0700, 0);  // a failure shows in the next openat
       child = Fd(::openat(raw, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     }
     if (!child) return fail_errno(errno, "opening " + std::string(name));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(child.get(), &status) != 0) return fail_errno(errno, "fstat");
     if (status.st_dev != device) return fail(ErrorKind::conflict, std::string(name) + " is a mount point");
     (void)::fchmod(child.get(), 0700);  // a failure shows when its entries are removed
@@ -125,7 +125,7 @@ Result<void> remove_tree(const std::filesystem::path& path) {
     if (::unlink(path.c_str()) == 0) return {};
     return fail_errno(errno, "removing " + path.string());
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
   if (auto removed = remove_contents(std::move(fd), status.st_dev, 0); !removed) {
     return wrap(removed.error(), "removing " + path.string());
@@ -135,12 +135,12 @@ Result<void> remove_tree(const std::filesystem::path& path) {
 }
 
 Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
-  struct open_how how {};
+  struct open_how how{};
   how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   Fd fd(static_cast<int>(::syscall(SYS_openat2, directory_fd, path.c_str(), &how, sizeof how)));
   if (!fd) return fail_errno(errno, "opening " + path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
   if (!S_ISREG(status.st_mode)) return fail(ErrorKind::denied, path + " is not a regular file");
   return fd;

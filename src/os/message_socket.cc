@@ -86,7 +86,8 @@ Result<Message> MessageSocket::receive(const CallLimit& limit) {
     }
     if (wanted == 0) {
       if (header_done) break;
-      if (header.length > kMaxText || header.fds > kMaxFds) return fail(ErrorKind::invalid, "a message frame is broken");
+      if (header.length > kMaxText || header.fds > kMaxFds)
+        return fail(ErrorKind::invalid, "a message frame is broken");
       message.text.resize(header.length);
       header_done = true;
       have = 0;

@@ -28,9 +28,8 @@ Result<Fd> make_mount(const char* type, const MountOptions& options, unsigned at
   const Fd context(::fsopen(type, FSOPEN_CLOEXEC));
   if (!context) return fail_errno(errno, std::string("opening the file system type ") + type);
   for (const auto& [name, value] : options) {
-    const int outcome = value.empty()
-                            ? ::fsconfig(context.get(), FSCONFIG_SET_FLAG, name.c_str(), nullptr, 0)
-                            : ::fsconfig(context.get(), FSCONFIG_SET_STRING, name.c_str(), value.c_str(), 0);
+    const int outcome = value.empty() ? ::fsconfig(context.get(), FSCONFIG_SET_FLAG, name.c_str(), nullptr, 0)
+                                      : ::fsconfig(context.get(), FSCONFIG_SET_STRING, name.c_str(), value.c_str(), 0);
     if (outcome != 0) {
       const int error = errno;
       return fail_errno(error, fmt::format("{} option {}={}{}", type, name, value, explanation(context.get())));
@@ -65,7 +64,8 @@ Result<void> restrict_mount(int mount, unsigned attributes, Submounts submounts,
   if (::mount_setattr(mount, "", flags, &attr, sizeof attr) == 0) return {};
   const int error = errno;
   if (user_namespace >= 0 && error == EINVAL) {
-    return fail(ErrorKind::unavailable, "this file system cannot show its files as another user's (no idmapped mounts)");
+    return fail(ErrorKind::unavailable,
+                "this file system cannot show its files as another user's (no idmapped mounts)");
   }
   return fail_errno(error, "setting mount attributes");
 }

@@ -48,7 +48,9 @@ class Request {
     std::memcpy(bytes_.data() + start, &length, sizeof length);
   }
   template <class Body>
-  void append_body(const Body& body) { append(&body, sizeof body); }
+  void append_body(const Body& body) {
+    append(&body, sizeof body);
+  }
 
   std::string& finish() {
     const auto length = static_cast<std::uint32_t>(bytes_.size());
@@ -82,7 +84,8 @@ Result<void> RouteSocket::transact(std::string& request) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(errno, "netlink receive");
     nlmsghdr header{};
-    if (static_cast<std::size_t>(got) < sizeof header + sizeof(int)) return fail(ErrorKind::internal, "a short netlink answer");
+    if (static_cast<std::size_t>(got) < sizeof header + sizeof(int))
+      return fail(ErrorKind::internal, "a short netlink answer");
     std::memcpy(&header, buffer, sizeof header);
     if (header.nlmsg_type != NLMSG_ERROR) continue;
     int error = 0;
@@ -122,7 +125,8 @@ Result<std::uint32_t> RouteSocket::index_of(const std::string& link) {
   if (got < 0) return fail_errno(errno, "netlink receive");
   nlmsghdr header{};
   ifinfomsg info{};
-  if (static_cast<std::size_t>(got) < sizeof header + sizeof info) return fail(ErrorKind::internal, "a short netlink answer");
+  if (static_cast<std::size_t>(got) < sizeof header + sizeof info)
+    return fail(ErrorKind::internal, "a short netlink answer");
   std::memcpy(&header, buffer, sizeof header);
   if (header.nlmsg_type != RTM_NEWLINK) return fail(ErrorKind::not_found, "no link " + link);
   std::memcpy(&info, buffer + sizeof header, sizeof info);

@@ -30,12 +30,12 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #error "no call filter for this architecture"
 #endif
 
-constexpr std::size_t kMaxCalls = 1024;        // numbers below it are decided one by one
+constexpr std::size_t kMaxCalls = 1024;  // numbers below it are decided one by one
 constexpr std::size_t kMaxInstructions = 512;
-constexpr std::size_t kFirstUnknown = 470;     // calls newer than the list: ENOSYS, so that libc falls back
+constexpr std::size_t kFirstUnknown = 470;            // calls newer than the list: ENOSYS, so that libc falls back
 constexpr std::uint32_t kNewNamespaces = 0x7E020000;  // CLONE_NEW*
-constexpr std::uint32_t kVsock = 40;           // reaches the hypervisor
-constexpr std::uint32_t kAlg = 38;             // kernel crypto: attack surface
+constexpr std::uint32_t kVsock = 40;                  // reaches the hypervisor
+constexpr std::uint32_t kAlg = 38;                    // kernel crypto: attack surface
 constexpr std::uint32_t kUname26 = 0x0020000, kNoRandomize = 0x0040000;
 
 enum class Verdict : std::uint8_t { refuse, allow, unknown, clone, socket, personality };

@@ -18,8 +18,22 @@ inline constexpr auto kAllowedCalls = std::to_array<int>({
 
 /// What `nested: true` adds: namespaces and mounts of the job's own.
 inline constexpr auto kNestedCalls = std::to_array<int>({
-    SYS_clone3, SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_sethostname, SYS_setdomainname,
-    SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr, SYS_keyctl,
+    SYS_clone3,
+    SYS_unshare,
+    SYS_setns,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_fsopen,
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fspick,
+    SYS_open_tree,
+    SYS_move_mount,
+    SYS_mount_setattr,
+    SYS_keyctl,
 });
 
 }  // namespace slipway::os

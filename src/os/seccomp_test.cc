@@ -33,20 +33,25 @@ int under_filter(Nesting nesting, Call call) {
 TEST(StepFilter, LetsOrdinaryCallsThrough) {
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::getppid(); }), 0);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::socket(AF_INET, SOCK_STREAM, 0); }), 0);
-  EXPECT_EQ(under_filter(Nesting::refused, [] {
-              const pid_t child = ::fork();
-              if (child == 0) ::_exit(0);
-              return ::waitpid(child, nullptr, 0);
-            }), 0);
-  EXPECT_EQ(under_filter(Nesting::refused, [] {
-              std::thread([] {}).join();  // libc's clone3 falls back to clone
-              return 0;
-            }), 0);
+  EXPECT_EQ(under_filter(Nesting::refused,
+                         [] {
+                           const pid_t child = ::fork();
+                           if (child == 0) ::_exit(0);
+                           return ::waitpid(child, nullptr, 0);
+                         }),
+            0);
+  EXPECT_EQ(under_filter(Nesting::refused,
+                         [] {
+                           std::thread([] {}).join();  // libc's clone3 falls back to clone
+                           return 0;
+                         }),
+            0);
 }
 
 TEST(StepFilter, RefusesWhatOpensTheHostAndSaysSo) {
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::unshare(CLONE_NEWUSER); }), EPERM);
-  EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }), EPERM);
+  EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }),
+            EPERM);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_keyctl, 0, 0, 0, 0, 0); }), EPERM);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_bpf, 0, 0, 0); }), EPERM);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_io_uring_setup, 1, 0); }), EPERM);

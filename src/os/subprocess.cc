@@ -158,7 +158,8 @@ Result<CommandOutput> run_command(const Subprocess::Options& options, std::size_
         continue;
       }
       owners[index]->text->append(buffer, static_cast<std::size_t>(got));
-      if (owners[index]->text->size() > most_bytes) return fail(ErrorKind::exhausted, options.argv[0] + " prints too much");
+      if (owners[index]->text->size() > most_bytes)
+        return fail(ErrorKind::exhausted, options.argv[0] + " prints too much");
     }
   }
   SW_TRY(const int exit_code, child.wait(limit));

@@ -16,13 +16,13 @@ namespace slipway::os {
 class Subprocess {
  public:
   struct Options {
-    std::vector<std::string> argv;              ///< argv[0] is looked up in PATH when it has no slash
-    std::vector<std::string> environment;       ///< whole; empty: inherited
-    std::string working_dir;                    ///< empty: inherited
-    std::vector<std::pair<int, int>> fds;       ///< {ours, theirs}: what else the child gets; all others are closed
-    int stdin_fd = -1;                          ///< -1: /dev/null
-    int stdout_fd = -1;                         ///< -1: /dev/null
-    int stderr_fd = -1;                         ///< -1: /dev/null
+    std::vector<std::string> argv;         ///< argv[0] is looked up in PATH when it has no slash
+    std::vector<std::string> environment;  ///< whole; empty: inherited
+    std::string working_dir;               ///< empty: inherited
+    std::vector<std::pair<int, int>> fds;  ///< {ours, theirs}: what else the child gets; all others are closed
+    int stdin_fd = -1;                     ///< -1: /dev/null
+    int stdout_fd = -1;                    ///< -1: /dev/null
+    int stderr_fd = -1;                    ///< -1: /dev/null
     enum class Session { same, own } session = Session::own;  ///< own: Ctrl-C at the terminal does not reach it
   };
 

@@ -107,7 +107,8 @@ Range subordinate_range(const char* file, uid_t user) {
     const auto fields = split(line, ':');
     if (fields.size() != 3) continue;
     if (fields[0] != std::to_string(user) && fields[0] != name) continue;
-    if (std::strtoul(std::string(fields[2]).c_str(), nullptr, 10) >= kRangeNeeded) return {std::string(fields[1]), true};
+    if (std::strtoul(std::string(fields[2]).c_str(), nullptr, 10) >= kRangeNeeded)
+      return {std::string(fields[1]), true};
   }
   return {};
 }
@@ -115,11 +116,12 @@ Range subordinate_range(const char* file, uid_t user) {
 // Runs the set-uid tool that may write a map of a range.
 bool map_with(const char* tool, pid_t pid, uid_t own, const std::string& first) {
   const std::string count = std::to_string(kRangeNeeded);
-  const auto output = run_command({.argv = {tool, std::to_string(pid), "0", std::to_string(own), "1", "1", first, count},
-                                   .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
-                                   .working_dir = "/",
-                                   .fds = {}},
-                                  1U << 16U, within(std::chrono::seconds(5)));
+  const auto output =
+      run_command({.argv = {tool, std::to_string(pid), "0", std::to_string(own), "1", "1", first, count},
+                   .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                   .working_dir = "/",
+                   .fds = {}},
+                  1U << 16U, within(std::chrono::seconds(5)));
   return output && output->exit_code == 0;
 }
 
@@ -166,7 +168,8 @@ Result<bool> enter_own_user_namespace() {
     SW_CHECK(write_map(own, "uid_map", fmt::format("0 {} 1\n", user)));
     SW_CHECK(write_map(own, "gid_map", fmt::format("0 {} 1\n", group)));
   }
-  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "becoming root of the namespace");
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)
+    return fail_errno(errno, "becoming root of the namespace");
   return with_range;
 }
 

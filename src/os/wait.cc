@@ -40,8 +40,8 @@ Result<std::vector<std::size_t>> wait_any_readable(std::span<const int> fds, con
   for (;;) {
     const auto left = limit.deadline - Clock::now();
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    const int ready = ::poll(polled.data(), polled.size(),
-                             static_cast<int>(std::clamp<std::int64_t>(ms, 0, kPollMaxMs)));
+    const int ready =
+        ::poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(ms, 0, kPollMaxMs)));
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return fail_errno(errno, "poll");
     if (wake && polled.back().revents != 0) return fail(ErrorKind::cancelled, "stop requested");

@@ -109,15 +109,17 @@ TEST_P(Contract, StoppedCallerGetsItsCallBack) {
   EXPECT_TRUE(backend_->destroy(started->id, soon()));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Backends, Contract,
-    testing::Values(Kind{"fake", [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> {
-                           return FakeBackend::create();
-                         }},
-                    Kind{"native", [](const TestPlace& place, Log& log) -> Result<std::unique_ptr<SandboxBackend>> {
-                           return native::NativeBackend::open(place.options(), log);
-                         }}),
-    [](const auto& backend) { return backend.param.name; });
+INSTANTIATE_TEST_SUITE_P(Backends, Contract,
+                         testing::Values(Kind{"fake",
+                                              [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> {
+                                                return FakeBackend::create();
+                                              }},
+                                         Kind{"native",
+                                              [](const TestPlace& place,
+                                                 Log& log) -> Result<std::unique_ptr<SandboxBackend>> {
+                                                return native::NativeBackend::open(place.options(), log);
+                                              }}),
+                         [](const auto& backend) { return backend.param.name; });
 
 }  // namespace
 }  // namespace slipway::sandbox

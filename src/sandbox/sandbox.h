@@ -26,7 +26,8 @@ struct Mount {
   bool plain_data = false;
   /// Files of this host user appear as the job's own user (an idmapped mount); no value: as nobody's.
   std::optional<std::uint32_t> owner;
-  /// Files below it (relative, clean) that the sandbox sees with another text, as the job's own: {".git/config", "..."}.
+  /// Files below it (relative, clean) that the sandbox sees with another text, as the job's own: {".git/config",
+  /// "..."}.
   std::vector<std::pair<std::string, std::string>> replaced = {};
 };
 
@@ -50,7 +51,7 @@ struct SandboxSpec {
   std::vector<Mount> mounts;   ///< in order; a later one may lie inside an earlier one
   model::Network network = model::Network::nat;
   Limits limits;
-  model::RunAs run_as;          ///< who the steps are, unless a step says otherwise
+  model::RunAs run_as;  ///< who the steps are, unless a step says otherwise
   std::string workspace = "/job";
   std::string hostname = "slipway";
   bool read_only_root = false;

@@ -13,9 +13,8 @@ namespace slipway::source {
 namespace {
 
 // Nothing of the repository's configuration may run for a comparison.
-const std::vector<std::string> kDiff = {"diff",          "--name-only",   "-z",
-                                        "--no-renames",  "--no-ext-diff", "--no-textconv",
-                                        "--ignore-submodules=all"};
+const std::vector<std::string> kDiff = {
+    "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"};
 
 GitCall call(const std::filesystem::path& directory, std::vector<std::string> arguments) {
   return {.directory = directory, .arguments = std::move(arguments), .environment = {}};
@@ -29,7 +28,8 @@ Result<std::vector<std::pair<std::string, std::string>>> without_filters(const W
   std::vector<std::pair<std::string, std::string>> variables;
   std::set<std::string> filters;
   for (const std::string& name : split_nul(names)) {
-    if (const std::size_t dot = name.rfind('.'); name.starts_with("filter.") && dot > 7) filters.insert(name.substr(0, dot));
+    if (const std::size_t dot = name.rfind('.'); name.starts_with("filter.") && dot > 7)
+      filters.insert(name.substr(0, dot));
   }
   std::size_t count = 0;
   const auto set = [&](const std::string& key, const char* value) {

@@ -117,8 +117,9 @@ struct Harmless {
 };
 const std::vector<Harmless>& harmless_settings() {
   static const std::vector<Harmless> kAll = {
-      {"core", {"repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase", "precomposeunicode",
-                "symlinks", "autocrlf", "eol", "safecrlf", "sparsecheckout", "sparsecheckoutcone"}},
+      {"core",
+       {"repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase", "precomposeunicode",
+        "symlinks", "autocrlf", "eol", "safecrlf", "sparsecheckout", "sparsecheckoutcone"}},
       {"extensions", {"objectformat", "compatobjectformat", "refstorage", "partialclone", "noop", "preciousobjects"}},
       {"user", {"name", "email"}},
       {"remote", {"url", "pushurl", "fetch", "tagopt", "promisor", "partialclonefilter"}},

@@ -103,7 +103,7 @@ bool owns_repository(const WorkingTree& tree) {
     const bool named_back = back && fs::path(trim(*back)).lexically_normal() == link;
     if (!named_back || tree.git_dir.parent_path() != tree.common_dir / "worktrees") return false;
   }
-  struct stat own {}, repository {};
+  struct stat own{}, repository{};
   if (::lstat(tree.root.c_str(), &own) != 0 || ::lstat(tree.common_dir.c_str(), &repository) != 0) return false;
   if (!S_ISDIR(repository.st_mode) || own.st_uid != repository.st_uid) return false;
   for (const char* part : {"objects", "refs"}) {

@@ -235,10 +235,12 @@ TEST(GitConfig, ReadsSectionsQuotesAndComments) {
 TEST(ConfigForJobs, HoldsNoCredentialAndNamesNoProgram) {
   const std::string shown = config_for_jobs(
       "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = /bin/evil\n\thooksPath = /x\n\tsshCommand = ssh -i key\n"
-      "[remote \"origin\"]\n\turl = https://me:token@host.example/x.git\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
+      "[remote \"origin\"]\n\turl = https://me:token@host.example/x.git\n\tfetch = "
+      "+refs/heads/*:refs/remotes/origin/*\n"
       "\tfetch = +refs/tags/*:refs/tags/*\n\tproxy = http://u:p@proxy.example\n"
       "[http \"https://host.example/\"]\n\textraheader = AUTHORIZATION: basic abc\n[credential]\n\thelper = store\n"
-      "[include]\n\tpath = ../secret\n[url \"https://tok@host.example\"]\n\tinsteadOf = x\n[filter \"f\"]\n\tsmudge = evil\n");
+      "[include]\n\tpath = ../secret\n[url \"https://tok@host.example\"]\n\tinsteadOf = x\n[filter \"f\"]\n\tsmudge = "
+      "evil\n");
   EXPECT_EQ(shown,
             "[core]\n\trepositoryformatversion = \"0\"\n[remote \"origin\"]\n\turl = \"https://host.example/x.git\"\n"
             "\tfetch = \"+refs/heads/*:refs/remotes/origin/*\"\n\tfetch = \"+refs/tags/*:refs/tags/*\"\n");

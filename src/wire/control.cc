@@ -125,7 +125,8 @@ json::object to_object(const Request& request) {
 bool is_name(std::string_view text) {
   if (text.empty() || text.size() > kMaxName) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   });
 }
 
@@ -199,9 +200,9 @@ Result<Answer> decode_answer(std::string_view text) {
   if (const json::object* result = fields.object("result")) answer.result = json::serialize(*result);
   answer.error = fields.text("error");
   const std::string kind = fields.text("kind");
-  for (const ErrorKind known : {ErrorKind::invalid, ErrorKind::not_found, ErrorKind::conflict, ErrorKind::denied,
-                                ErrorKind::exhausted, ErrorKind::unavailable, ErrorKind::timeout, ErrorKind::cancelled,
-                                ErrorKind::internal}) {
+  for (const ErrorKind known :
+       {ErrorKind::invalid, ErrorKind::not_found, ErrorKind::conflict, ErrorKind::denied, ErrorKind::exhausted,
+        ErrorKind::unavailable, ErrorKind::timeout, ErrorKind::cancelled, ErrorKind::internal}) {
     if (to_string(known) == kind) answer.kind = known;
   }
   return checked(std::move(answer), problem, "answer");

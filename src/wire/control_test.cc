@@ -35,7 +35,8 @@ TEST(Control, EveryRequestSurvivesTheTrip) {
 
 TEST(Control, RefusesNamesAndSizesBeyondTheLimits) {
   EXPECT_FALSE(decode_request(encode(Request(Set{{payload::OutputVariable::Kind::output, "a b", "1"}}))));
-  EXPECT_FALSE(decode_request(encode(Request(Set{{payload::OutputVariable::Kind::output, "a", std::string(kMaxValue + 1, 'x')}}))));
+  EXPECT_FALSE(decode_request(
+      encode(Request(Set{{payload::OutputVariable::Kind::output, "a", std::string(kMaxValue + 1, 'x')}}))));
   EXPECT_FALSE(decode_request(encode(Request(Mask{std::string(kMaxSecret + 1, 'x')}))));
   EXPECT_FALSE(decode_request(encode(Request(Trigger{"[]"}))));
   EXPECT_FALSE(decode_request(encode(Request(Artifact{"a", {}}))));

@@ -112,7 +112,8 @@ model::ExpressionPtr expression_from_json(const json::value& value, std::string*
     model::Binary binary{model::BinaryOperator::equal, expression_from_json(*fields.find("left"), problem, depth + 1),
                          expression_from_json(*fields.find("right"), problem, depth + 1)};
     const std::string word = fields.text("binary");
-    const auto* found = std::find_if(kBinary.begin(), kBinary.end(), [&](const auto& entry) { return entry.first == word; });
+    const auto* found =
+        std::find_if(kBinary.begin(), kBinary.end(), [&](const auto& entry) { return entry.first == word; });
     if (found == kBinary.end()) {
       fields.refuse("binary", "an operator");
     } else {
@@ -121,7 +122,8 @@ model::ExpressionPtr expression_from_json(const json::value& value, std::string*
     expression.node = std::move(binary);
   } else if (fields.find("call") != nullptr) {
     model::Call call{fields.text("call"), {}};
-    if (const json::array* arguments = fields.array("arguments")) call.arguments = list_from_json(*arguments, problem, depth);
+    if (const json::array* arguments = fields.array("arguments"))
+      call.arguments = list_from_json(*arguments, problem, depth);
     expression.node = std::move(call);
   } else if (const json::array* items = fields.array("list")) {
     expression.node = model::ListOf{list_from_json(*items, problem, depth)};

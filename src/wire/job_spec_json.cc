@@ -256,7 +256,8 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
   job.nested = fields.flag("nested");
   if (const json::object* object = fields.object("checkout")) {
     const Fields checkout(*object, fields.problem());
-    job.checkout = {checkout.flag("none"), {}, checkout.flag("submodules"), checkout.flag("lfs"), checkout.flag("clean")};
+    job.checkout = {
+        checkout.flag("none"), {}, checkout.flag("submodules"), checkout.flag("lfs"), checkout.flag("clean")};
     if (checkout.find("depth") != nullptr) job.checkout.depth = static_cast<int>(checkout.integer("depth"));
   }
 }

@@ -94,21 +94,21 @@ std::string encode(const ToInit& message) {
 }
 
 std::string encode(const ToOwner& message) {
-  return json::serialize(std::visit(
-      Overloaded{
-          [](const Running&) { return json::object{{"type", "running"}}; },
-          [](const Progress& progress) {
-            return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
-          },
-          [](const Request& request) {
-            return json::object{
-                {"type", "request"}, {"id", request.id}, {"kind", request.kind}, {"json", request.json}};
-          },
-          [](const Finished& finished) {
-            return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
-          },
-      },
-      message));
+  return json::serialize(
+      std::visit(Overloaded{
+                     [](const Running&) { return json::object{{"type", "running"}}; },
+                     [](const Progress& progress) {
+                       return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
+                     },
+                     [](const Request& request) {
+                       return json::object{
+                           {"type", "request"}, {"id", request.id}, {"kind", request.kind}, {"json", request.json}};
+                     },
+                     [](const Finished& finished) {
+                       return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
+                     },
+                 },
+                 message));
 }
 
 Result<ToInit> decode_to_init(std::string_view text) {

@@ -23,7 +23,7 @@ constexpr Duration kGatherAfterStop = std::chrono::minutes(2);
 
 /// A bundle (os/bundle.h) to be unpacked before the first step, with the rights of the job's user.
 struct InputBundle {
-  std::string path;         ///< absolute directory, created where missing
+  std::string path;            ///< absolute directory, created where missing
   bool keep_absolute = false;  ///< the bundle's paths are absolute (caches)
 };
 
@@ -34,7 +34,7 @@ struct SecretValue {
 // --- owner to init ---
 struct Orders {
   model::JobSpec job;
-  std::vector<SecretValue> secrets;   ///< values of every secret the job may use; only ever in memory
+  std::vector<SecretValue> secrets;  ///< values of every secret the job may use; only ever in memory
   std::vector<InputBundle> inputs;
   Duration orphan_grace{0};
 };
@@ -46,7 +46,7 @@ struct Cancel {
 struct Reply {
   std::uint64_t id = 0;
   bool ok = false;
-  std::string json;   ///< result, or {"error": "..."}
+  std::string json;  ///< result, or {"error": "..."}
 };
 using ToInit = std::variant<Orders, Cancel, Reply>;
 

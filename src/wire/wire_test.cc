@@ -42,8 +42,10 @@ model::JobSpec full_job() {
   step.timeout = 5s;
   step.parallel = true;
   step.depends_on = std::vector<std::size_t>{0};
-  step.condition = std::make_shared<const model::Expression>(model::Expression{
-      model::Binary{model::BinaryOperator::logical_or, call("failed"), call("always")}, {"ci.yaml", 3, 1}, "failed || always"});
+  step.condition = std::make_shared<const model::Expression>(
+      model::Expression{model::Binary{model::BinaryOperator::logical_or, call("failed"), call("always")},
+                        {"ci.yaml", 3, 1},
+                        "failed || always"});
   step.retry = {2, {model::Outcome::timed_out}, 7s};
   step.end_children = true;
   model::StepSpec first;
@@ -85,9 +87,9 @@ TEST(JobSpecJson, DefaultsHoldForAbsentKeys) {
 }
 
 TEST(JobSpecJson, RefusesWhatIsBroken) {
-  for (const std::string_view text :
-       {"", "[]", "{", R"({"steps":[1]})", R"({"steps":[{"depends_on":[1]}]})", R"({"network":"lan"})",
-        R"({"env":[["a"]]})", R"({"timeout":"1h"})", R"({"steps":[{"condition":{"binary":"+","left":{},"right":{}}}]})"}) {
+  for (const std::string_view text : {"", "[]", "{", R"({"steps":[1]})", R"({"steps":[{"depends_on":[1]}]})",
+                                      R"({"network":"lan"})", R"({"env":[["a"]]})", R"({"timeout":"1h"})",
+                                      R"({"steps":[{"condition":{"binary":"+","left":{},"right":{}}}]})"}) {
     const auto job = job_spec_from_json(text);
     ASSERT_FALSE(job) << text;
     EXPECT_EQ(job.error().kind, ErrorKind::invalid) << text;
@@ -115,8 +117,8 @@ TEST(Leash, EveryMessageSurvivesTheTrip) {
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));
   }
-  for (const ToOwner& message : {ToOwner(Running{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}),
-                                 ToOwner(Finished{9})}) {
+  for (const ToOwner& message :
+       {ToOwner(Running{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}), ToOwner(Finished{9})}) {
     const ToOwner back = must(decode_to_owner(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));

@@ -10,9 +10,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kSourceLimit = 10min;    // of a checkout, submodules and large files included
-constexpr auto kStartLimit = 60s;       // of one sandbox, disk pool included
-constexpr auto kEndLimit = 10s;         // from init's last word to the end of its last process
+constexpr auto kSourceLimit = 10min;                     // of a checkout, submodules and large files included
+constexpr auto kStartLimit = 60s;                        // of one sandbox, disk pool included
+constexpr auto kEndLimit = 10s;                          // from init's last word to the end of its last process
 constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with the job's own timeout
 
 Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -56,7 +56,8 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
   const ScopeExit remove([&] {
     if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {
-      parts_.log.write(LogLevel::error, "sandbox_not_destroyed", {{"sandbox", spec.id.value}, {"error", gone.error().what}});
+      parts_.log.write(LogLevel::error, "sandbox_not_destroyed",
+                       {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
   });
   auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
@@ -70,7 +71,8 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   if (served) {
     // What the journal says stands, however slowly the last processes go.
     if (const auto gone = parts_.sandboxes.wait(spec.id, os::within(kEndLimit)); !gone) {
-      parts_.log.write(LogLevel::warn, "sandbox_ends_slowly", {{"sandbox", spec.id.value}, {"error", gone.error().what}});
+      parts_.log.write(LogLevel::warn, "sandbox_ends_slowly",
+                       {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
   }
   auto report = report_from_journal(files.journal, job);

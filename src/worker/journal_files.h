@@ -24,7 +24,7 @@ Result<model::AttemptReport> report_from_journal(const std::filesystem::path& jo
 
 /// Gives a journal without an end the one in `report` (only once the sandbox is gone), removes the ring, and seals
 /// what is large enough to be worth it. Failures are logged: the attempt has ended all the same.
-void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job,
-                   const model::AttemptReport& report, Log& log);
+void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
+                   Log& log);
 
 }  // namespace slipway::worker

@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kSendLimit = 10s;     // init reads its leash all the time
-constexpr auto kStoreLimit = 10min;  // of copying one bundle into the store
+constexpr auto kSendLimit = 10s;                         // init reads its leash all the time
+constexpr auto kStoreLimit = 10min;                      // of copying one bundle into the store
 constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with ending a job before it is given up
 constexpr std::size_t kMaxBundlesOpen = 32;
 
@@ -200,8 +200,7 @@ Result<std::string> AttemptSession::store_artifact(OpenBundle bundle) {
   for (const model::ArtifactSpec& spec : job_.artifacts) {
     if (spec.name == bundle.name && spec.expires) facts.expires = facts.created + *spec.expires;
   }
-  SW_TRY(const Artifact stored,
-         parts_.artifacts.store(std::move(facts), *bundle.artifact, os::within(kStoreLimit)));
+  SW_TRY(const Artifact stored, parts_.artifacts.store(std::move(facts), *bundle.artifact, os::within(kStoreLimit)));
   return json::serialize(json::object{{"url", "artifact:" + stored.run.value + "/" + stored.name}});
 }
 

@@ -24,7 +24,7 @@ std::vector<std::string> mounts_below(const std::string& directory) {
     const auto words = split(line, ' ');
     if (words.size() < 5 || !words[4].starts_with(directory + "/")) continue;
     if (words[4].find('\\') != std::string_view::npos) continue;  // escaped blanks: not a system directory
-    struct stat status {};
+    struct stat status{};
     const std::string path(words[4]);
     if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) found.push_back(path);
   }
@@ -34,7 +34,7 @@ std::vector<std::string> mounts_below(const std::string& directory) {
 }
 
 bool others_may_read(const char* path, mode_t kind) {
-  struct stat status {};
+  struct stat status{};
   return ::lstat(path, &status) == 0 && (status.st_mode & S_IFMT) == kind && (status.st_mode & S_IROTH) != 0;
 }
 
@@ -62,8 +62,9 @@ HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
   }
   std::sort(wanted.begin(), wanted.end());  // parents first
   for (const std::string& directory : wanted) {
-    if (std::find(layout.shown.begin(), layout.shown.end(), directory) != layout.shown.end()) continue;  // a mount in another
-    struct stat status {};
+    if (std::find(layout.shown.begin(), layout.shown.end(), directory) != layout.shown.end())
+      continue;  // a mount in another
+    struct stat status{};
     if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
     layout.shown.push_back(directory);
     for (std::string& inner : mounts_below(directory)) layout.shown.push_back(std::move(inner));
@@ -72,10 +73,12 @@ HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
                            "/proc/timer_stats", "/proc/sched_debug"}) {
     if (others_may_read(path, S_IFREG)) layout.masked_files.emplace_back(path);
   }
-  for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}) {
+  for (const char* path :
+       {"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}) {
     if (others_may_read(path, S_IFDIR)) layout.masked_directories.emplace_back(path);
   }
-  layout.passwd = with_runner(os::read_file("/etc/passwd", kMaxFile).value_or("root:x:0:0:root:/root:/bin/sh\n"), kRunnerPasswd);
+  layout.passwd =
+      with_runner(os::read_file("/etc/passwd", kMaxFile).value_or("root:x:0:0:root:/root:/bin/sh\n"), kRunnerPasswd);
   layout.group = with_runner(os::read_file("/etc/group", kMaxFile).value_or("root:x:0:\n"), kRunnerGroup);
   std::error_code unreadable;
   layout.self = std::filesystem::read_symlink("/proc/self/exe", unreadable).string();

@@ -51,12 +51,14 @@ class Launcher {
       spare_.reset();  // its mounts are those of before
       const auto pool = mount_pool(message.fds[0].get(), *mount_point);
       os::MessageSocket answer(std::move(status));
-      (void)answer.send(pool ? "{}" : encode_failure(pool.error()), pool ? std::vector<int>{pool->get()} : std::vector<int>{},
+      (void)answer.send(pool ? "{}" : encode_failure(pool.error()),
+                        pool ? std::vector<int>{pool->get()} : std::vector<int>{},
                         os::within(std::chrono::seconds(1)));  // an owner that is gone needs no answer
       return;
     }
     if (auto started = start(std::move(message), status); !started) {
-      (void)os::MessageSocket(std::move(status)).send(encode_failure(started.error()), {}, os::within(std::chrono::seconds(1)));
+      (void)os::MessageSocket(std::move(status))
+          .send(encode_failure(started.error()), {}, os::within(std::chrono::seconds(1)));
     }
   }
 
@@ -132,7 +134,7 @@ class Launcher {
   }
 
   Result<os::Fd> owner_namespace(const Mount& mount, const Identity& identity, std::uint32_t appears) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(mount.outside.c_str(), &status) != 0) return fail_errno(errno, mount.outside.string());
     const os::IdMap map = identity.showing(*mount.owner, status.st_gid, appears);
     const std::string key = map.users + "|" + map.groups;

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <string>
 #include <vector>
-#include <vector>
 
 #include "base/error.h"
 #include "os/message_socket.h"

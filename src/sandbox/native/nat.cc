@@ -31,7 +31,8 @@ const std::vector<std::string> kToolPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 // A resolver on the loopback interface cannot be reached from a sandbox: then what that resolver itself asks.
 std::vector<std::string> find_nameservers() {
-  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}) {
+  for (const char* path :
+       {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}) {
     std::vector<std::string> found = reachable_nameservers(os::read_file(path, kMaxText).value_or(""));
     if (!found.empty()) return found;
   }
@@ -48,7 +49,8 @@ std::string closed_interfaces() {
   }
   std::string text;
   for (const std::string_view name : {"docker", "br-", "virbr", "cni", "podman", "lxcbr", "lxdbr", "incusbr"}) {
-    const bool is_way_out = std::any_of(outward.begin(), outward.end(), [&](const std::string& one) { return one.starts_with(name); });
+    const bool is_way_out =
+        std::any_of(outward.begin(), outward.end(), [&](const std::string& one) { return one.starts_with(name); });
     if (!is_way_out) text += fmt::format("    oifname \"{}*\" drop\n", name);
   }
   return text;
@@ -59,7 +61,10 @@ std::string rules(const std::vector<std::string>& nameservers) {
   if (!nameservers.empty()) {
     const std::string set = "{ " + join(nameservers, ", ") + " }";
     // One that runs on this host: this chain sees only what is for the host itself.
-    own_resolvers = fmt::format("    iifname \"slw*\" ip daddr {0} udp dport 53 accept\n    iifname \"slw*\" ip daddr {0} tcp dport 53 accept\n", set);
+    own_resolvers = fmt::format(
+        "    iifname \"slw*\" ip daddr {0} udp dport 53 accept\n    iifname \"slw*\" ip daddr {0} tcp dport 53 "
+        "accept\n",
+        set);
     resolvers = fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n", set);
   }
   // `slw*` are the hosts' ends of sandboxes. Replies to what a sandbox began come back; nothing else goes in.
@@ -93,11 +98,14 @@ table inet slipway {{
     ip saddr {0} oifname != "slw*" masquerade
   }}
 }}
-)", kAddresses, resolvers, own_resolvers, closed_interfaces());
+)",
+                     kAddresses, resolvers, own_resolvers, closed_interfaces());
 }
 
 Result<os::CommandOutput> run_tool(std::vector<std::string> argv, int stdin_fd, const os::CallLimit& limit) {
-  return os::run_command({.argv = std::move(argv), .environment = kToolPath, .working_dir = "/", .fds = {}, .stdin_fd = stdin_fd}, kMaxText, limit);
+  return os::run_command(
+      {.argv = std::move(argv), .environment = kToolPath, .working_dir = "/", .fds = {}, .stdin_fd = stdin_fd},
+      kMaxText, limit);
 }
 
 Result<void> load_rules(const std::string& text, const os::CallLimit& limit) {
@@ -118,7 +126,8 @@ void in_docker_chain(const char* action, const os::CallLimit& limit) {
     const auto have = run_tool({"iptables", "-C", "DOCKER-USER", direction, "slw+", "-j", "ACCEPT"}, -1, limit);
     const bool present = have && have->exit_code == 0;
     if (present == (std::string_view(action) == "-I")) continue;
-    (void)run_tool({"iptables", action, "DOCKER-USER", direction, "slw+", "-j", "ACCEPT"}, -1, limit);  // seen by `doctor`
+    (void)run_tool({"iptables", action, "DOCKER-USER", direction, "slw+", "-j", "ACCEPT"}, -1,
+                   limit);  // seen by `doctor`
   }
 }
 
@@ -149,8 +158,10 @@ Result<void> Nat::prepare(const os::CallLimit& limit) {
   const std::scoped_lock lock(mutex_);
   if (ready_) return {};
   if (!is_possible()) {
-    return fail(ErrorKind::denied, ::geteuid() == 0 ? "`network: nat` needs nftables (install the package `nftables`); `network: none` works"
-                                  : "`network: nat` needs root; say `network: none`, or run slipway as root");
+    return fail(ErrorKind::denied,
+                ::geteuid() == 0
+                    ? "`network: nat` needs nftables (install the package `nftables`); `network: none` works"
+                    : "`network: nat` needs root; say `network: none`, or run slipway as root");
   }
   auto installed = install(limit);
   if (!installed) return wrap(installed.error(), "network nat");
@@ -173,7 +184,8 @@ Result<void> Nat::install(const os::CallLimit& limit) {
   in_docker_chain("-I", limit);
   SW_TRY(const std::string forwarding, os::read_file(kForward, kMaxText));
   if (trim(forwarding) == "0") {
-    SW_CHECK(os::replace_file(directory_ / "nat.forwarding-was-off", "", 0600));  // before: whoever ends last restores it
+    SW_CHECK(
+        os::replace_file(directory_ / "nat.forwarding-was-off", "", 0600));  // before: whoever ends last restores it
     SW_TRY(const os::Fd file, os::open_file(kForward, O_WRONLY));
     SW_CHECK(os::write_all(file.get(), "1"));
   }
@@ -189,7 +201,8 @@ void Nat::take_back() {
   const auto changing = os::FileLock::acquire(directory_ / "nat.lock", os::LockMode::exclusive, limit);
   if (!changing) return;
   if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;  // another slipway still uses the rules
-  (void)run_tool({"nft", "delete", "table", "inet", "slipway"}, -1, limit);  // rules for links that are gone harm nobody
+  (void)run_tool({"nft", "delete", "table", "inet", "slipway"}, -1,
+                 limit);  // rules for links that are gone harm nobody
   in_docker_chain("-D", limit);
   if (::unlink((directory_ / "nat.forwarding-was-off").c_str()) != 0) return;
   if (const auto file = os::open_file(kForward, O_WRONLY)) (void)os::write_all(file->get(), "0");

@@ -23,7 +23,7 @@ constexpr auto kCleanUpWithin = std::chrono::seconds(10);
 constexpr std::size_t kMaxName = 64;
 
 std::uint64_t machine_memory() {
-  struct sysinfo info {};
+  struct sysinfo info{};
   ::sysinfo(&info);
   return static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
 }
@@ -31,7 +31,8 @@ std::uint64_t machine_memory() {
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
          std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                  c == '.';
          });
 }
 
@@ -41,9 +42,10 @@ bool is_clean_absolute(const std::filesystem::path& path) {
 
 Result<void> check(const SandboxSpec& spec) {
   if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
-  if (!is_plain_name(spec.hostname)) return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
+  if (!is_plain_name(spec.hostname))
+    return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
   if (spec.image != "host") {
-    struct stat status {};
+    struct stat status{};
     if (!std::filesystem::path(spec.image).is_absolute()) {
       return fail(ErrorKind::invalid, "image `" + spec.image + "` is neither `host` nor an absolute directory");
     }
@@ -53,10 +55,13 @@ Result<void> check(const SandboxSpec& spec) {
       return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
     }
   }
-  if (!is_clean_absolute(spec.workspace)) return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
+  if (!is_clean_absolute(spec.workspace))
+    return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
   for (const Mount& mount : spec.mounts) {
-    if (!is_clean_absolute(mount.inside)) return fail(ErrorKind::invalid, "mount point `" + mount.inside + "` is not an absolute path");
-    if (!mount.outside.is_absolute()) return fail(ErrorKind::invalid, "mounted `" + mount.outside.string() + "` is not an absolute path");
+    if (!is_clean_absolute(mount.inside))
+      return fail(ErrorKind::invalid, "mount point `" + mount.inside + "` is not an absolute path");
+    if (!mount.outside.is_absolute())
+      return fail(ErrorKind::invalid, "mounted `" + mount.outside.string() + "` is not an absolute path");
   }
   if (job_id(spec.run_as) >= kInitId) return fail(ErrorKind::invalid, "`run_as` must be below 65533");
   return {};
@@ -109,16 +114,20 @@ Capabilities NativeBackend::capabilities() {
   const os::CgroupSupport& support = groups_.support();
   Capabilities result;
   result.name = "native";
-  result.limits = {support.memory, support.pids, support.pids, has_pool_ ? "tmpfs, btrfs quota" : "tmpfs up to half of the memory, none above", support.step_figures};
+  result.limits = {support.memory, support.pids, support.pids,
+                   has_pool_ ? "tmpfs, btrfs quota" : "tmpfs up to half of the memory, none above",
+                   support.step_figures};
   result.limits.cpus = support.cpus;
   result.network_nat = Nat::is_possible();
-  if (!result.network_nat) result.notes.emplace_back(::geteuid() == 0 ? "no `network: nat`: install the package `nftables`"
-                                                                        : "no `network: nat`: it needs root");
+  if (!result.network_nat)
+    result.notes.emplace_back(::geteuid() == 0 ? "no `network: nat`: install the package `nftables`"
+                                               : "no `network: nat`: it needs root");
   result.image_directory = true;
   result.nested = true;
   result.notes.insert(result.notes.end(), support.notes.begin(), support.notes.end());
   if (!support.pids) {
-    result.notes.emplace_back("processes are counted by rlimit instead: for each user of a sandbox, not for the whole of it");
+    result.notes.emplace_back(
+        "processes are counted by rlimit instead: for each user of a sandbox, not for the whole of it");
   }
   if (kind_ != Identity::Kind::root && !os::may_map_a_range()) {
     result.notes.emplace_back(
@@ -131,8 +140,9 @@ Capabilities NativeBackend::capabilities() {
 Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
   SW_CHECK(check(spec));
   if (kind_ != Identity::Kind::root && job_id(spec.run_as) == 0 && !os::may_map_a_range()) {
-    return fail(ErrorKind::denied, "`run_as: root` needs a range of user ids: install `uidmap` and add your user to "
-                                   "/etc/subuid and /etc/subgid, or run slipway as root");
+    return fail(ErrorKind::denied,
+                "`run_as: root` needs a range of user ids: install `uidmap` and add your user to "
+                "/etc/subuid and /etc/subgid, or run slipway as root");
   }
   auto record = std::make_shared<Record>();
   record->id = spec.id;
@@ -161,7 +171,8 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
 // in a directory of the host's without a limit (`capabilities` says so).
 Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup,
                                        const os::CallLimit& limit) {
-  const std::uint64_t memory = std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
+  const std::uint64_t memory =
+      std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
   setup.disk_bytes = spec.limits.disk_bytes.value_or(memory / 2);
   if (setup.disk_bytes <= memory / 2) return {};
   setup.disk = SetupSpec::Disk::directory;
@@ -215,7 +226,8 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     fds.push_back(one.fd.get());
   }
   // `unavailable`: it has failed before it came to this. Its answer says why.
-  if (auto sent = answers.send(encode_groups(shapes), fds, limit); !sent && sent.error().kind != ErrorKind::unavailable) return sent;
+  if (auto sent = answers.send(encode_groups(shapes), fds, limit); !sent && sent.error().kind != ErrorKind::unavailable)
+    return sent;
   auto answer = answers.receive(limit);
   if (!answer && answer.error().kind == ErrorKind::unavailable) {
     return fail(ErrorKind::internal, "the sandbox's first process ended during set-up");
@@ -296,7 +308,7 @@ Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
     if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");
     if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
     auto taken = SandboxDirectory::take_over(sandboxes(), id);
-    if (!taken) continue;  // another sweeper was faster
+    if (!taken) continue;                                       // another sweeper was faster
     if (const auto destroyed = taken->destroy(); !destroyed) {  // it must not keep the others, nor new ones
       log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", destroyed.error().what}});
       continue;

@@ -21,8 +21,9 @@ struct NativeOptions {
   std::filesystem::path state_dir;     ///< sandboxes/ lies in it
   std::filesystem::path runtime_dir;   ///< of the machine (or, rootless, of the user): /run/slipway
   std::filesystem::path init_program;  ///< the static `slipway-init`, readable by everyone
-  std::vector<std::string> host_paths = {"/usr", "/etc", "/opt"};  ///< what `image: host` shows; /bin and /lib* come along
-  std::uint64_t pool_bytes = 0;        ///< size of the disk pool's sparse file; 0: half of what is free there
+  std::vector<std::string> host_paths = {"/usr", "/etc",
+                                         "/opt"};  ///< what `image: host` shows; /bin and /lib* come along
+  std::uint64_t pool_bytes = 0;  ///< size of the disk pool's sparse file; 0: half of what is free there
 };
 
 /// Sandboxes of this kernel, without any daemon. See sandbox.h for the contract.
@@ -47,7 +48,7 @@ class NativeBackend final : public SandboxBackend {
     os::SandboxCgroup group;
     Slot slot;
     bool in_pool = false;  ///< its disk is one of the pool's
-    os::Fd process;  ///< pidfd of its first process; none: it never came up
+    os::Fd process;        ///< pidfd of its first process; none: it never came up
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 

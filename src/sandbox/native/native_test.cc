@@ -105,12 +105,14 @@ TEST_F(Native, WorkingTreeAppearsAsTheJobsOwnAndStaysUntouched) {
   std::filesystem::create_directory(tree / "sub");
   std::ofstream(tree / "sub" / "file") << "before";
   constexpr uid_t kOwner = 54321;
-  for (const auto& path : {tree, tree / "sub", tree / "sub" / "file"}) ASSERT_EQ(::chown(path.c_str(), kOwner, kOwner), 0);
+  for (const auto& path : {tree, tree / "sub", tree / "sub" / "file"})
+    ASSERT_EQ(::chown(path.c_str(), kOwner, kOwner), 0);
   ASSERT_EQ(::chmod((tree / "sub" / "file").c_str(), 0600), 0);
   spec_.mounts.push_back({Mount::Kind::overlay, tree, "/job/src", false, kOwner});
   start();
   EXPECT_EQ(run("cd /job/src && stat -c '%U %a' sub/file && cat sub/file && echo after > sub/file && mv sub sub2 && "
-                "touch new && cat sub2/file"), "runner 600\nbeforeafter\n");
+                "touch new && cat sub2/file"),
+            "runner 600\nbeforeafter\n");
   EXPECT_EQ(os::read_file(tree / "sub" / "file", 100).value_or(""), "before");
   EXPECT_FALSE(std::filesystem::exists(tree / "new"));
 }
@@ -129,8 +131,10 @@ TEST_F(Native, FilesOfAMountAreShownWithAnotherText) {
 }
 
 TEST(NameServers, OnLoopbackInterfacesAreLeftOut) {
-  EXPECT_EQ(reachable_nameservers("# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.1 \nsearch a\nnameserver 169.254.169.254\n"),
-            (std::vector<std::string>{"192.0.2.1", "169.254.169.254"}));
+  EXPECT_EQ(
+      reachable_nameservers(
+          "# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.1 \nsearch a\nnameserver 169.254.169.254\n"),
+      (std::vector<std::string>{"192.0.2.1", "169.254.169.254"}));
 }
 
 TEST_F(Native, ReadOnlyMountCannotBeWritten) {
@@ -141,7 +145,10 @@ TEST_F(Native, ReadOnlyMountCannotBeWritten) {
   spec_.mounts.push_back({Mount::Kind::read_only, data, "/job/ci/deep", true, {}});
   spec_.mounts.push_back({Mount::Kind::read_only, data / "tool", "/job/one-file", false, {}});
   start();
-  EXPECT_EQ(run("touch /job/ci/deep/x 2>&1 | grep -c Read-only; /job/ci/deep/tool; echo $?; /job/one-file && echo ran", "root").substr(0, 2), "1\n");
+  EXPECT_EQ(run("touch /job/ci/deep/x 2>&1 | grep -c Read-only; /job/ci/deep/tool; echo $?; /job/one-file && echo ran",
+                "root")
+                .substr(0, 2),
+            "1\n");
   EXPECT_EQ(run("/job/one-file && echo ran"), "ran\n");
   run("/job/ci/deep/tool", "runner", 126);
 }
@@ -153,8 +160,10 @@ TEST_F(Native, MemoryAndDiskLimitsHold) {
   const auto usage = backend_->usage(spec_.id);
   ASSERT_TRUE(usage);
   EXPECT_GT(usage->memory_peak_bytes, 32U << 20U);
-  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a; stat -c %s /tmp/a; head -c 100000 /dev/zero > /job/b; stat -c %s /job/b")
-                .find("No space") != std::string::npos, true);
+  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a; stat -c %s /tmp/a; head -c 100000 /dev/zero > /job/b; stat -c "
+                "%s /job/b")
+                    .find("No space") != std::string::npos,
+            true);
   // A shell that cannot fork ends with 2: it had 100 processes to make and may have 32.
   run("i=0; while [ $i -lt 100 ]; do sleep 9 >/dev/null 2>&1 & i=$((i+1)); done", "runner", 2);
 }
@@ -162,8 +171,10 @@ TEST_F(Native, MemoryAndDiskLimitsHold) {
 TEST_F(Native, DiskLargerThanMemoryAllowsLiesOnTheHostAndGoesWithTheSandbox) {
   spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = {}, .disk_bytes = 200U << 20U};
   start();
-  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a && stat -c %s /tmp/a; stat -f -c %T /run /job/secrets"), "100000000\ntmpfs\ntmpfs\n");
-  EXPECT_EQ(run("touch /usr/local/bin/x && mv /usr/share/doc /usr/share/doc2 2>/dev/null; echo fine", "root"), "fine\n");
+  EXPECT_EQ(run("head -c 100000000 /dev/zero > /tmp/a && stat -c %s /tmp/a; stat -f -c %T /run /job/secrets"),
+            "100000000\ntmpfs\ntmpfs\n");
+  EXPECT_EQ(run("touch /usr/local/bin/x && mv /usr/share/doc /usr/share/doc2 2>/dev/null; echo fine", "root"),
+            "fine\n");
   if (Pool::is_possible()) {
     run("head -c 300000000 /dev/zero > /job/b", "runner", 1);
     run("test $(du -sk /job /tmp --total | tail -1 | cut -f1) -lt 210000");
@@ -267,7 +278,8 @@ TEST_F(Native, NatReachesNeitherTheHostNorMetadataNorOtherSandboxes) {
   const Listener listener;
   EXPECT_EQ(run("grep -c eth0 /proc/net/dev; grep -c 00000000 /proc/net/route >/dev/null && echo route"), "1\nroute\n");
   const auto reach = [&](const std::string& address, int port) {
-    return run("timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + std::to_string(port) + "' 2>/dev/null && echo open || echo shut");
+    return run("timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + std::to_string(port) +
+               "' 2>/dev/null && echo open || echo shut");
   };
   for (const std::string& address : host_addresses()) EXPECT_EQ(reach(address, listener.port()), "shut\n") << address;
   EXPECT_EQ(reach("198.18.0.1", listener.port()), "shut\n");

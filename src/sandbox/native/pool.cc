@@ -36,7 +36,7 @@ constexpr std::size_t kMaxText = 1U << 20U;
 std::uint64_t image_bytes(const std::filesystem::path& directory, std::uint64_t wanted) {
   constexpr std::uint64_t kWhole = ~std::uint64_t{0xFFFFF};
   if (wanted != 0) return std::max(wanted, kLeastBytes) & kWhole;
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(directory.c_str(), &status) != 0) return kLeastBytes;
   return std::max<std::uint64_t>(status.f_bavail * status.f_frsize / 2, kLeastBytes) & kWhole;
 }
@@ -50,7 +50,8 @@ void copy_name(char* target, std::size_t size, const std::string& name) {
 bool Pool::is_possible() {
   if (::geteuid() != 0 || ::access("/dev/loop-control", R_OK | W_OK) != 0) return false;
   bool tool = false;
-  for (const char* path : {"/usr/sbin/mkfs.btrfs", "/sbin/mkfs.btrfs", "/usr/bin/mkfs.btrfs"}) tool |= ::access(path, X_OK) == 0;
+  for (const char* path : {"/usr/sbin/mkfs.btrfs", "/sbin/mkfs.btrfs", "/usr/bin/mkfs.btrfs"})
+    tool |= ::access(path, X_OK) == 0;
   const std::string known = os::read_file("/proc/filesystems", kMaxText).value_or("");
   return tool && known.find("\tbtrfs\n") != std::string::npos;
 }
@@ -64,17 +65,18 @@ Result<void> Pool::take_image(const os::CallLimit& limit) {
   for (int number = 0; number < kMostImages; ++number) {
     const std::filesystem::path path = images_ / fmt::format("{}.img", number);
     SW_TRY(os::Fd file, os::open_file(path, O_RDWR | O_CREAT, 0600));
-    struct stat status {};
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.get(), &status) != 0 || status.st_nlink == 0) continue;
-    if (::ftruncate(file.get(), 0) != 0 || ::ftruncate(file.get(), static_cast<off_t>(image_bytes(images_, bytes_))) != 0) {
+    struct stat status{};
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.get(), &status) != 0 || status.st_nlink == 0)
+      continue;
+    if (::ftruncate(file.get(), 0) != 0 ||
+        ::ftruncate(file.get(), static_cast<off_t>(image_bytes(images_, bytes_))) != 0) {
       return fail_errno(errno, "sizing " + path.string());
     }
-    SW_TRY(const os::CommandOutput made,
-           os::run_command({.argv = {"mkfs.btrfs", "-q", "-f", path.string()},
-                            .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
-                            .working_dir = "/",
-                            .fds = {}},
-                           kMaxText, limit));
+    SW_TRY(const os::CommandOutput made, os::run_command({.argv = {"mkfs.btrfs", "-q", "-f", path.string()},
+                                                          .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                                                          .working_dir = "/",
+                                                          .fds = {}},
+                                                         kMaxText, limit));
     if (made.exit_code != 0) return fail(ErrorKind::unavailable, "mkfs.btrfs: " + std::string(trim(made.err)));
     image_ = std::move(file);
     image_path_ = path;
@@ -108,7 +110,8 @@ Result<std::string> Pool::create(const std::string& name, std::uint64_t bytes, c
   if (auto ready = prepare(limit); !ready) return wrap(ready.error(), "disk pool");
   btrfs_ioctl_vol_args volume{};
   copy_name(volume.name, sizeof volume.name, name);
-  if (::ioctl(root_.get(), BTRFS_IOC_SUBVOL_CREATE, &volume) != 0) return fail_errno(errno, "making a disk in the pool");
+  if (::ioctl(root_.get(), BTRFS_IOC_SUBVOL_CREATE, &volume) != 0)
+    return fail_errno(errno, "making a disk in the pool");
   const os::Fd made(::openat(root_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   btrfs_ioctl_qgroup_limit_args quota{};  // group 0: that of the subvolume itself
   quota.lim.flags = BTRFS_QGROUP_LIMIT_MAX_RFER;
@@ -131,7 +134,8 @@ Result<void> Pool::destroy(const std::string& name) {
   const bool numbered = ::ioctl(volume.get(), BTRFS_IOC_INO_LOOKUP, &lookup) == 0;
   btrfs_ioctl_vol_args target{};
   copy_name(target.name, sizeof target.name, name);
-  if (::ioctl(root_.get(), BTRFS_IOC_SNAP_DESTROY, &target) != 0) return fail_errno(errno, "removing a disk of the pool");
+  if (::ioctl(root_.get(), BTRFS_IOC_SNAP_DESTROY, &target) != 0)
+    return fail_errno(errno, "removing a disk of the pool");
   if (!numbered) return {};
   btrfs_ioctl_qgroup_create_args group{};
   group.qgroupid = lookup.treeid;

@@ -40,7 +40,7 @@ class Pool {
   const std::filesystem::path images_, mount_point_;
   const std::uint64_t bytes_;
   LauncherLink& launcher_;
-  std::mutex mutex_;  // the first sandboxes wait for mkfs
+  std::mutex mutex_;              // the first sandboxes wait for mkfs
   std::uint64_t mounted_by_ = 0;  // generation of the launcher that has it mounted
   std::filesystem::path image_path_;
   os::Fd image_, root_;

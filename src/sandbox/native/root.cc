@@ -34,8 +34,7 @@ struct Prepared {
 
 class RootBuilder {
  public:
-  RootBuilder(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
-              const RootNamespaces& namespaces)
+  RootBuilder(const SetupSpec& spec, const HostLayout& host, const Identity& identity, const RootNamespaces& namespaces)
       : spec_(spec), host_(host), identity_(identity), namespaces_(namespaces) {}
 
   Result<void> build() {
@@ -76,7 +75,8 @@ class RootBuilder {
   Result<void> prepare_volatile() {
     if (::mkdir("v", 0755) != 0) return fail_errno(errno, "making a directory");
     if (!in_memory()) {
-      SW_TRY(const os::Fd mount, os::make_mount("tmpfs", {{"size", std::to_string(kSmallTmpfsBytes)}, {"mode", "0755"}}, 0));
+      SW_TRY(const os::Fd mount,
+             os::make_mount("tmpfs", {{"size", std::to_string(kSmallTmpfsBytes)}, {"mode", "0755"}}, 0));
       SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "v"));
     }
     for (const char* name : {"v/dev", "v/run", "v/secrets", "v/none"}) {
@@ -119,7 +119,8 @@ class RootBuilder {
                             const std::vector<std::pair<std::string, std::string>>& replaced = {}) {
     const std::string number = std::to_string(layers_++);
     const std::string upper = "u" + number, work = "w" + number;
-    if (::mkdir(upper.c_str(), 0755) != 0 || ::mkdir(work.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
+    if (::mkdir(upper.c_str(), 0755) != 0 || ::mkdir(work.c_str(), 0700) != 0)
+      return fail_errno(errno, "making a layer");
     const std::uint32_t owner = identity_.outside(owner_inside);
     if (::chown(upper.c_str(), owner, owner) != 0) return fail_errno(errno, "giving a layer to its owner");
     SW_CHECK(write_replaced(upper, replaced, owner_inside, identity_));  // before it is in use
@@ -163,7 +164,8 @@ class RootBuilder {
         continue;
       }
       SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
-      if (auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as); !done) {
+      if (auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as);
+          !done) {
         return wrap(done.error(), outside);
       }
       later_.push_back({std::move(mount), wanted.inside});
@@ -243,8 +245,8 @@ class RootBuilder {
 
   // /tmp, /var/tmp, the home and the workspace stay writable: each becomes a mount of its own first.
   Result<void> make_root_read_only() {
-    for (const std::string& path : {std::string("/tmp"), std::string("/var/tmp"), std::string("/home/runner"),
-                                    spec_.sandbox.workspace}) {
+    for (const std::string& path :
+         {std::string("/tmp"), std::string("/var/tmp"), std::string("/home/runner"), spec_.sandbox.workspace}) {
       SW_TRY(const os::Fd mount, os::clone_mount(AT_FDCWD, path, Submounts::included));
       SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, path));
     }

@@ -61,9 +61,9 @@ Result<void> write_network_files(const std::string& directory, const SetupSpec& 
   std::string resolvers;
   for (const std::string& server : spec.nameservers) resolvers += "nameserver " + server + "\n";
   SW_CHECK(write_file(directory + "/hostname", name + "\n", identity));
-  SW_CHECK(write_file(directory + "/hosts",
-                      fmt::format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n", name),
-                      identity));
+  SW_CHECK(write_file(
+      directory + "/hosts",
+      fmt::format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n", name), identity));
   return write_file(directory + "/resolv.conf", resolvers, identity);
 }
 
@@ -74,7 +74,8 @@ Result<void> make_devices(const std::string& directory, const Identity& identity
     const char* name;
     unsigned major, minor;
   };
-  constexpr Device kDevices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+  constexpr Device kDevices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                                 {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const Device& device : kDevices) {
     const std::string path = directory + "/" + device.name;
     if (identity.kind() == Identity::Kind::root) {
@@ -88,10 +89,14 @@ Result<void> make_devices(const std::string& directory, const Identity& identity
     SW_TRY(const os::Fd mount, os::clone_mount(AT_FDCWD, std::string("/dev/") + device.name, os::Submounts::left_out));
     SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, path));
   }
-  constexpr std::pair<const char*, const char*> kLinks[] = {
-      {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}};
+  constexpr std::pair<const char*, const char*> kLinks[] = {{"fd", "/proc/self/fd"},
+                                                            {"stdin", "/proc/self/fd/0"},
+                                                            {"stdout", "/proc/self/fd/1"},
+                                                            {"stderr", "/proc/self/fd/2"},
+                                                            {"ptmx", "pts/ptmx"}};
   for (const auto& [name, target] : kLinks) {
-    if (::symlink(target, (directory + "/" + name).c_str()) != 0) return fail_errno(errno, std::string("linking ") + name);
+    if (::symlink(target, (directory + "/" + name).c_str()) != 0)
+      return fail_errno(errno, std::string("linking ") + name);
   }
   if (::mkdir((directory + "/pts").c_str(), 0755) != 0 || ::mkdir((directory + "/shm").c_str(), 01777) != 0) {
     return fail_errno(errno, "making directories of /dev");
@@ -108,8 +113,9 @@ Result<void> write_identity_files(const std::string& directory, const SetupSpec&
 
 Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity& identity) {
   SW_TRY(const os::Fd root, os::open_file("/", O_RDONLY | O_DIRECTORY));
-  for (const auto& [name, entry, fallback] : {std::tuple{"etc/passwd", kRunnerPasswd, "root:x:0:0:root:/root:/bin/sh\n"},
-                                              std::tuple{"etc/group", kRunnerGroup, "root:x:0:\n"}}) {
+  for (const auto& [name, entry, fallback] :
+       {std::tuple{"etc/passwd", kRunnerPasswd, "root:x:0:0:root:/root:/bin/sh\n"},
+        std::tuple{"etc/group", kRunnerGroup, "root:x:0:\n"}}) {
     std::string text = fallback;
     if (const auto file = os::open_untrusted(root.get(), name)) {
       SW_TRY(text, os::read_all(file->get(), kMaxFile));
@@ -147,10 +153,10 @@ Result<void> make_local_directories(const std::string& usr, const Identity& iden
 
 Result<void> make_standard_directories(const SetupSpec& spec, const Identity& identity) {
   constexpr Directory kDirectories[] = {
-      {"/dev", 0755, 0},     {"/proc", 0755, 0},     {"/sys", 0755, 0},       {"/run", 0755, 0},
-      {"/etc", 0755, 0},     {"/tmp", 01777, 0},     {"/var", 0755, 0},       {"/var/tmp", 01777, 0},
-      {"/var/lib", 0755, 0}, {"/var/cache", 0755, 0}, {"/var/log", 0755, 0},  {"/root", 0700, 0},
-      {"/home", 0755, 0},    {"/srv", 0755, 0},      {"/mnt", 0755, 0},       {"/home/runner", 0755, kRunnerId}};
+      {"/dev", 0755, 0},     {"/proc", 0755, 0},      {"/sys", 0755, 0},     {"/run", 0755, 0},
+      {"/etc", 0755, 0},     {"/tmp", 01777, 0},      {"/var", 0755, 0},     {"/var/tmp", 01777, 0},
+      {"/var/lib", 0755, 0}, {"/var/cache", 0755, 0}, {"/var/log", 0755, 0}, {"/root", 0700, 0},
+      {"/home", 0755, 0},    {"/srv", 0755, 0},       {"/mnt", 0755, 0},     {"/home/runner", 0755, kRunnerId}};
   const bool of_host = spec.sandbox.image == "host";
   for (const Directory& directory : kDirectories) {
     if (!of_host && ::access(directory.path, F_OK) == 0) continue;  // an image's own
@@ -183,7 +189,7 @@ Result<void> make_workspace_directories(const SetupSpec& spec, const Identity& i
 }
 
 Result<void> make_mount_point(int mount, const std::string& path, const Identity& identity) {
-  struct stat wanted {};
+  struct stat wanted{};
   if (::fstat(mount, &wanted) != 0) return fail_errno(errno, "fstat");
   if (::access(path.c_str(), F_OK) == 0) return {};
   SW_CHECK(make_parents(path, identity));

@@ -21,7 +21,7 @@ enum class Patience { none, until_free };
 // False: somebody else has it, or a sweeper removed it between open and lock.
 bool lock_existing(const os::Fd& file, Patience patience) {
   const int flags = LOCK_EX | (patience == Patience::none ? LOCK_NB : 0);
-  struct stat status {};
+  struct stat status{};
   return ::flock(file.get(), flags) == 0 && ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
 }
 
@@ -55,7 +55,8 @@ Result<SandboxDirectory> SandboxDirectory::take_over(const std::filesystem::path
   taken.path_ = parent / id.value;
   // Made where missing: its owner died before, or is about to look for it and will see that it is ours.
   SW_TRY(taken.lock_, os::open_file(taken.path_ / "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  if (!lock_existing(taken.lock_, Patience::none)) return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
+  if (!lock_existing(taken.lock_, Patience::none))
+    return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
   SW_TRY(const std::string text, os::read_all(taken.lock_.get(), kMaxLockFile));
   for (const std::string_view line : split(text, '\n')) {
     if (!line.empty()) taken.groups_.emplace_back(line);

@@ -8,9 +8,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr ErrorKind kKinds[] = {ErrorKind::invalid,     ErrorKind::not_found, ErrorKind::conflict,
-                                ErrorKind::denied,      ErrorKind::exhausted, ErrorKind::unavailable,
-                                ErrorKind::timeout,     ErrorKind::cancelled, ErrorKind::internal};
+constexpr ErrorKind kKinds[] = {ErrorKind::invalid, ErrorKind::not_found, ErrorKind::conflict,
+                                ErrorKind::denied,  ErrorKind::exhausted, ErrorKind::unavailable,
+                                ErrorKind::timeout, ErrorKind::cancelled, ErrorKind::internal};
 
 json::object to_json(const Mount& mount) {
   json::object object{{"overlay", mount.kind == Mount::Kind::overlay},

@@ -22,7 +22,7 @@ inline constexpr std::uint32_t kNobodyId = 65'534;
 inline constexpr std::uint32_t kRunnerId = 1001;
 
 struct NatAddress {
-  std::string interface;  ///< the host's end
+  std::string interface;               ///< the host's end
   std::uint32_t host = 0, inside = 0;  ///< IPv4, host byte order, both in one /30
 };
 
@@ -39,8 +39,8 @@ struct SetupSpec {
   std::string disk_path;         ///< for `directory`: where the writable layers lie; empty and the sandbox's own
   NatAddress nat;                ///< for Network::nat
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
-  bool has_init_leaf = false;    ///< a descriptor of the v2 leaf that init starts in comes with the request
-  std::uint64_t process_limit = 0;  ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
+  bool has_init_leaf = false;            ///< a descriptor of the v2 leaf that init starts in comes with the request
+  std::uint64_t process_limit = 0;       ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
 };
 
 std::string encode(const SetupSpec& spec);

@@ -1,5 +1,5 @@
-// An init for tests of the sandbox alone: obeys shell commands from the leash. A message is "WHO COMMAND", WHO `runner`,
-// `root` or `init`; the answer is the exit status, a line feed, and what the command printed.
+// An init for tests of the sandbox alone: obeys shell commands from the leash. A message is "WHO COMMAND", WHO
+// `runner`, `root` or `init`; the answer is the exit status, a line feed, and what the command printed.
 #include <grp.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -21,7 +21,8 @@ namespace {
 using slipway::init::Entry;
 namespace os = slipway::os;
 
-[[noreturn]] void become_and_exec(const Entry& entry, const os::StepCgroup& group, const std::string& who, const char* command) {
+[[noreturn]] void become_and_exec(const Entry& entry, const os::StepCgroup& group, const std::string& who,
+                                  const char* command) {
   if (!group.enter()) ::_exit(201);
   if (who == "root" && !entry.single_id) {
     if (::setns(entry.root_namespace.get(), CLONE_NEWUSER) != 0) ::_exit(202);

@@ -35,7 +35,9 @@ class TestPlace {
   TestPlace& operator=(const TestPlace&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  native::NativeOptions options() const { return {.state_dir = path_ / "state", .runtime_dir = path_ / "runtime", .init_program = SLIPWAY_SHELL_INIT}; }
+  native::NativeOptions options() const {
+    return {.state_dir = path_ / "state", .runtime_dir = path_ / "runtime", .init_program = SLIPWAY_SHELL_INIT};
+  }
 
  private:
   std::filesystem::path path_;
