@@ -15,6 +15,7 @@
 #include "cli/runs.h"
 #include "cli/view.h"
 #include "definition/schema.h"
+#include "main/console.h"
 #include "main/doctor.h"
 #include "main/history.h"
 #include "main/inspect.h"
@@ -28,16 +29,6 @@ namespace slipway::program {
 namespace {
 
 constexpr auto kGitLimit = std::chrono::seconds(10);
-
-int complain(const Error& error) {
-  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
-  return cli::exit_code_of(error);
-}
-
-int print(const Result<std::string>& text) {
-  if (!text) return complain(text.error());
-  return os::write_all(STDOUT_FILENO, *text) ? cli::kExitSucceeded : cli::kExitFailed;
-}
 
 // The history of runs, opened for one command.
 struct OpenHistory {

@@ -8,6 +8,7 @@
 #include "cli/exit_codes.h"
 #include "cli/view.h"
 #include "main/checks.h"
+#include "main/console.h"
 #include "main/selection.h"
 #include "os/files.h"
 #include "source/git_source.h"
@@ -17,16 +18,6 @@ namespace slipway::program {
 namespace {
 
 constexpr auto kLookUpLimit = std::chrono::minutes(10);  // a first fetch of a large repository included
-
-int complain(const Error& error) {
-  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
-  return cli::exit_code_of(error);
-}
-
-int print(const Result<std::string>& text) {
-  if (!text) return complain(text.error());
-  return os::write_all(STDOUT_FILENO, *text) ? cli::kExitSucceeded : cli::kExitFailed;
-}
 
 cli::Style style_of(const Surroundings& around) {
   return {around.common.json,

@@ -19,6 +19,7 @@
 #include "engine/dispatcher.h"
 #include "main/backends.h"
 #include "main/checks.h"
+#include "main/console.h"
 #include "main/inspect.h"
 #include "main/local_executor.h"
 #include "main/local_host.h"
@@ -40,11 +41,6 @@ constexpr auto kLookUpLimit = 10min;  // a first fetch of a large repository inc
 constexpr auto kSweepLimit = 10s;
 
 Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
-int complain(const Error& error) {
-  std::fputs(("slipway: " + printable(error.what, Colour::strip) + "\n").c_str(), stderr);
-  return cli::exit_code_of(error);
-}
 
 std::uint32_t slots_of(const cli::Settings& settings) {
   constexpr int kMostSlots = 1024;  // a thread each
