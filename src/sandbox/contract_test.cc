@@ -53,6 +53,13 @@ TEST_P(Contract, SandboxWaitsForItsOrdersAndEndsWithItsLeash) {
   EXPECT_TRUE(backend_->destroy(started->id, soon()));
 }
 
+TEST_P(Contract, TheHostIsAnImageThatNeedsNoPreparation) {
+  const auto facts = backend_->prepare_image("host", {}, soon());
+  ASSERT_TRUE(facts) << facts.error().what;
+  EXPECT_EQ(facts->image, "host");
+  EXPECT_EQ(facts->digest, "");
+}
+
 TEST_P(Contract, DestroyEndsWhatRunsAndMayBeRepeated) {
   auto started = backend_->start(spec(), soon());
   ASSERT_TRUE(started) << started.error().what;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -47,7 +48,7 @@ struct LimitsHeld {
 
 struct SandboxSpec {
   SandboxId id;
-  std::string image = "host";  ///< `host` or an absolute directory
+  std::string image = "host";  ///< `ImageFacts::image` of an image that is prepared; `host` and directories as they are
   std::vector<Mount> mounts;   ///< in order; a later one may lie inside an earlier one
   model::Network network = model::Network::nat;
   Limits limits;
@@ -56,7 +57,26 @@ struct SandboxSpec {
   std::string hostname = "slipway";
   bool read_only_root = false;
   bool nested = false;
+  std::vector<std::string> devices;  ///< of the host's /dev, by name below it (`kvm`), which the operator has allowed
 };
+
+/// What an image says of itself, and how it is to be asked for from now on.
+struct ImageFacts {
+  std::string image;                    ///< for `SandboxSpec::image`: the same content, wherever its name is moved to
+  std::string digest;                   ///< of its manifest (`sha256:...`); empty for `host` and directories
+  std::vector<std::string> entrypoint;  ///< entrypoint and command; empty: it has none
+  std::vector<std::pair<std::string, std::string>> env;
+  std::string working_dir;  ///< empty: it says nothing
+  std::string user;         ///< `UID` or `UID:GID`, names already looked up in the image; empty: it says nothing (root)
+};
+
+/// How the making of an image goes on: `text` for people (`debian:12: fetching`), bytes where they are known.
+struct ImageNews {
+  std::string text;
+  std::uint64_t done_bytes = 0, total_bytes = 0;  ///< 0: not known
+};
+/// Called on the thread that prepares, a few times a second at most. May be null.
+using ImageProgress = std::function<void(const ImageNews&)>;
 
 /// A sandbox whose `slipway-init` waits for its orders on the leash (wire/leash.h). Closing the leash ends it.
 struct Started {
@@ -75,6 +95,7 @@ struct Capabilities {
   LimitsHeld limits;
   bool network_nat = false;
   bool image_directory = false;
+  bool named_images = false;
   bool nested = false;
   std::vector<std::string> notes;  ///< what is missing and how to get it, for `doctor`
 };
@@ -82,6 +103,7 @@ struct Capabilities {
 /// Runs sandboxes. Backends: native/ and fake/.
 ///
 /// Contract, proved for every backend by sandbox/contract_test.cc:
+///  - an image by name is prepared before `start` is asked for it;
 ///  - any thread may call; calls on different sandboxes never block each other;
 ///  - a call returns by `limit.deadline`, or soon after `limit.stop` fires;
 ///  - when the leash closes, every process of the sandbox ends within a second;
@@ -91,6 +113,14 @@ class SandboxBackend {
  public:
   virtual ~SandboxBackend() = default;
   virtual Capabilities capabilities() = 0;
+  /// Makes `image`, as a user names it, ready for `start` (fetched and unpacked where that is not done already), and
+  /// keeps it ready as long as this backend lives. May take minutes; several callers who want one image fetch it once.
+  /// What `facts.image` says may be prepared again, and then needs no network while the content is here.
+  /// Nothing to do for `host` and directories: their facts are empty but for `image`.
+  /// Errors: `invalid` (not an image's name, or not an image), `not_found`, `denied` (credentials), `exhausted` (too
+  /// large), `unavailable` (network, registry, a program that is not installed).
+  virtual Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
+                                           const os::CallLimit& limit) = 0;
   virtual Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) = 0;
   /// Blocks until the sandbox's last process is gone.
   virtual Result<void> wait(const SandboxId& id, const os::CallLimit& limit) = 0;

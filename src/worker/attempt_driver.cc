@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kSourceLimit = 10min;                     // of a checkout, submodules and large files included
+constexpr auto kImageLimit = 30min;                      // of an image's fetch and unpacking
 constexpr auto kStartLimit = 60s;                        // of one sandbox, disk pool included
 constexpr auto kEndLimit = 10s;                          // from init's last word to the end of its last process
 constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with the job's own timeout
@@ -28,10 +29,11 @@ model::Outcome outcome_of(ErrorKind kind) {
   }
 }
 
-sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, std::vector<sandbox::Mount> mounts) {
+sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, const sandbox::ImageFacts& image,
+                                  std::vector<sandbox::Mount> mounts) {
   sandbox::SandboxSpec spec;
   spec.id = SandboxId(job.attempt.value);
-  spec.image = job.image;
+  spec.image = image.image;
   spec.mounts = std::move(mounts);
   spec.network = job.network;
   spec.limits = {job.resources.memory_bytes, job.resources.cpus, job.resources.pids, job.resources.disk_bytes};
@@ -52,7 +54,10 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   model::JobSpec ordered = job;
   ordered.env.insert(ordered.env.begin(), source.env.begin(), source.env.end());
 
-  const sandbox::SandboxSpec spec = sandbox_spec(job, std::move(source.mounts));
+  const auto tell = [&](const sandbox::ImageNews& news) { parts_.host.tell(job, news.text); };
+  const auto image = parts_.sandboxes.prepare_image(job.image, tell, os::within(kImageLimit, control.stopping()));
+  if (!image) return wrap(image.error(), "image " + job.image);
+  const sandbox::SandboxSpec spec = sandbox_spec(job, *image, std::move(source.mounts));
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
   const ScopeExit remove([&] {
     if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {

@@ -128,6 +128,10 @@ class SlowEnd final : public sandbox::SandboxBackend {
  public:
   explicit SlowEnd(sandbox::SandboxBackend& real) : real_(real) {}
   sandbox::Capabilities capabilities() override { return real_.capabilities(); }
+  Result<sandbox::ImageFacts> prepare_image(const std::string& image, const sandbox::ImageProgress& progress,
+                                            const os::CallLimit& limit) override {
+    return real_.prepare_image(image, progress, limit);
+  }
   Result<sandbox::Started> start(const sandbox::SandboxSpec& spec, const os::CallLimit& limit) override {
     return real_.start(spec, limit);
   }

@@ -28,9 +28,17 @@ Capabilities FakeBackend::capabilities() {
   all.limits.disk = "none";
   all.network_nat = true;
   all.image_directory = true;
+  all.named_images = true;
   all.nested = true;
   all.notes = {"runs nothing: for tests and for trying a workflow's graph"};
   return all;
+}
+
+Result<ImageFacts> FakeBackend::prepare_image(const std::string& image, const ImageProgress&, const os::CallLimit&) {
+  ImageFacts facts;
+  facts.image = image;
+  facts.entrypoint = {"true"};
+  return facts;
 }
 
 Result<Started> FakeBackend::start(const SandboxSpec& spec, const os::CallLimit&) {

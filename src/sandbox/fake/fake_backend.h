@@ -23,6 +23,8 @@ class FakeBackend final : public SandboxBackend {
   ~FakeBackend() override;
 
   Capabilities capabilities() override;
+  Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
+                                   const os::CallLimit& limit) override;
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;

@@ -40,21 +40,24 @@ bool is_clean_absolute(const std::filesystem::path& path) {
   return path.is_absolute() && path == path.lexically_normal() && path != "/";
 }
 
+Result<void> check_image_directory(const std::string& image) {
+  struct stat status{};
+  if (!std::filesystem::path(image).is_absolute()) {
+    return fail(ErrorKind::invalid, "image `" + image + "` is neither `host` nor an absolute directory");
+  }
+  if (::stat(image.c_str(), &status) != 0) return fail_errno(errno, "image " + image);
+  if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + image + " is not a directory");
+  if (std::filesystem::path(image).lexically_normal() == "/") {
+    return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
+  }
+  return {};
+}
+
 Result<void> check(const SandboxSpec& spec) {
   if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
   if (!is_plain_name(spec.hostname))
     return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
-  if (spec.image != "host") {
-    struct stat status{};
-    if (!std::filesystem::path(spec.image).is_absolute()) {
-      return fail(ErrorKind::invalid, "image `" + spec.image + "` is neither `host` nor an absolute directory");
-    }
-    if (::stat(spec.image.c_str(), &status) != 0) return fail_errno(errno, "image " + spec.image);
-    if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + spec.image + " is not a directory");
-    if (std::filesystem::path(spec.image).lexically_normal() == "/") {
-      return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
-    }
-  }
+  if (spec.image != "host") SW_CHECK(check_image_directory(spec.image));
   if (!is_clean_absolute(spec.workspace))
     return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
   for (const Mount& mount : spec.mounts) {
@@ -135,6 +138,13 @@ Capabilities NativeBackend::capabilities() {
         "slipway-init (install the package `uidmap` and give your user 65,536 ids in /etc/subuid and /etc/subgid)");
   }
   return result;
+}
+
+Result<ImageFacts> NativeBackend::prepare_image(const std::string& image, const ImageProgress&, const os::CallLimit&) {
+  ImageFacts facts;
+  facts.image = image;
+  if (image != "host") SW_CHECK(check_image_directory(image));
+  return facts;
 }
 
 Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
