@@ -1,14 +1,9 @@
 #include "sandbox/native/child.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <linux/keyctl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +18,7 @@
 #include "os/files.h"
 #include "os/message_socket.h"
 #include "os/netlink.h"
+#include "sandbox/become_init.h"
 
 namespace slipway::sandbox::native {
 
@@ -84,40 +80,6 @@ Result<void> make_namespaces(bool own_network) {
   return {};
 }
 
-Result<void> keep_capabilities() {
-  constexpr unsigned kKept = (1U << CAP_CHOWN) | (1U << CAP_DAC_OVERRIDE) | (1U << CAP_FOWNER) | (1U << CAP_KILL) |
-                             (1U << CAP_SETGID) | (1U << CAP_SETUID) | (1U << CAP_SETPCAP) | (1U << CAP_SYS_CHROOT);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2]{};
-  data[0].effective = data[0].permitted = kKept;
-  if (::syscall(SYS_capset, &header, data) != 0) return fail_errno(errno, "dropping capabilities");
-  return {};
-}
-
-// The last step: from here on the process has no power over its mounts and network.
-Result<void> become_init(int user_namespace, const Identity& identity, std::uint64_t process_limit) {
-  if (::setns(user_namespace, CLONE_NEWUSER) != 0) return fail_errno(errno, "entering the user namespace");
-  const std::uint32_t id = identity.init_id();
-  if (identity.kind() != Identity::Kind::single) {
-    if (::setgroups(0, nullptr) != 0) return fail_errno(errno, "dropping groups");
-  }
-  if (::setresgid(id, id, id) != 0 || ::setresuid(id, id, id) != 0) return fail_errno(errno, "taking init's id");
-  SW_CHECK(keep_capabilities());
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno(errno, "no_new_privs");
-  // Keys of whoever started slipway would stay readable otherwise, across user namespaces too.
-  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) {
-    return fail_errno(errno, "a new session keyring");
-  }
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  if (process_limit > 0) {
-    const rlimit most{process_limit, process_limit};  // refused where the caller has less: that stays then
-    ::setrlimit(RLIMIT_NPROC, &most);
-  }
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  return {};
-}
-
 Result<void> in_stage(const char* stage, Result<void> outcome) {
   if (!outcome) return wrap(outcome.error(), stage);
   return outcome;
@@ -156,7 +118,10 @@ Result<std::vector<os::CgroupDirectory>> set_up(const ChildInput& input, os::Rou
   SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces)));
   auto groups = receive_groups(status);
   if (!groups) return wrap(groups.error(), "control group");
-  SW_CHECK(in_stage("identity", become_init(input.sandbox_namespace.get(), identity, input.spec.process_limit)));
+  SW_CHECK(in_stage("identity", become_init({.user_namespace = input.sandbox_namespace.get(),
+                                             .id = identity.init_id(),
+                                             .single_id = identity.kind() == Identity::Kind::single,
+                                             .process_limit = input.spec.process_limit})));
   return groups;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "os/files.h"
+#include "sandbox/ids.h"
 
 namespace slipway::sandbox::native {
 
@@ -39,14 +40,6 @@ bool others_may_read(const char* path, mode_t kind) {
 }
 
 }  // namespace
-
-std::string with_runner(std::string_view text, const char* entry) {
-  std::string result = std::string(entry) + '\n';
-  for (const std::string_view line : split(text, '\n')) {
-    if (!line.empty() && !line.starts_with("runner:")) result.append(line).append("\n");
-  }
-  return result;
-}
 
 HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
   HostLayout layout;

@@ -21,10 +21,4 @@ struct HostLayout {
 /// `host_paths`: the allow-list of directories, absolute; what is not there is left out.
 HostLayout read_host_layout(const std::vector<std::string>& host_paths);
 
-/// The text of /etc/passwd or /etc/group with the runner's entry: first, so that its id has its name whoever else has
-/// that id, and instead of another `runner`.
-std::string with_runner(std::string_view text, const char* entry);
-inline constexpr const char* kRunnerPasswd = "runner:x:1001:1001:Slipway runner:/home/runner:/bin/sh";
-inline constexpr const char* kRunnerGroup = "runner:x:1001:";
-
 }  // namespace slipway::sandbox::native

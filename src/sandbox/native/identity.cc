@@ -12,16 +12,6 @@ constexpr std::uint32_t kFirstHostId = 0x70000000;  // far above what people and
 
 }  // namespace
 
-std::uint32_t job_id(const model::RunAs& run_as) {
-  switch (run_as.kind) {
-    case model::RunAs::Kind::root: return 0;
-    case model::RunAs::Kind::number: return run_as.uid;
-    case model::RunAs::Kind::runner:
-    case model::RunAs::Kind::source: return kRunnerId;
-  }
-  return kRunnerId;
-}
-
 std::uint32_t Identity::outside(std::uint32_t inside) const {
   switch (kind_) {
     case Kind::root: return kFirstHostId + static_cast<std::uint32_t>(slot_) * kIdsPerSlot + inside;

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "base/error.h"
-#include "model/definition.h"
 #include "os/user_namespace.h"
+#include "sandbox/ids.h"
 
 /// How ids inside a sandbox relate to ids of the namespace that its mounts are made in.
 namespace slipway::sandbox::native {
@@ -34,8 +34,5 @@ class Identity {
   Kind kind_;
   int slot_;
 };
-
-/// The id inside that a job's own user has.
-std::uint32_t job_id(const model::RunAs& run_as);
 
 }  // namespace slipway::sandbox::native

@@ -11,9 +11,9 @@
 #include "sandbox/native/launcher_link.h"
 #include "sandbox/native/nat.h"
 #include "sandbox/native/pool.h"
-#include "sandbox/native/sandbox_directory.h"
 #include "sandbox/native/slots.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/sandbox_directory.h"
 
 namespace slipway::sandbox::native {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "sandbox/ids.h"
 #include "sandbox/sandbox.h"
 
 /// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
@@ -17,9 +18,6 @@
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
-inline constexpr std::uint32_t kInitId = 65'533;  ///< no step can have it
-inline constexpr std::uint32_t kNobodyId = 65'534;
-inline constexpr std::uint32_t kRunnerId = 1001;
 
 struct NatAddress {
   std::string interface;               ///< the host's end

@@ -1,4 +1,4 @@
-#include "sandbox/native/sandbox_directory.h"
+#include "sandbox/sandbox_directory.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include "os/cgroup.h"
 #include "os/files.h"
 
-namespace slipway::sandbox::native {
+namespace slipway::sandbox {
 
 namespace {
 
@@ -71,4 +71,4 @@ Result<void> SandboxDirectory::destroy() {
   return {};
 }
 
-}  // namespace slipway::sandbox::native
+}  // namespace slipway::sandbox

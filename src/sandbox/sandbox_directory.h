@@ -10,7 +10,7 @@
 
 /// state_dir/sandboxes/ID: what a sandbox leaves on disk. Its file `lock` is flock'ed by the owner as long as that
 /// lives, and lists the sandbox's control groups, one a line: all that a sweeper has to remove.
-namespace slipway::sandbox::native {
+namespace slipway::sandbox {
 
 class SandboxDirectory {
  public:
@@ -34,4 +34,4 @@ class SandboxDirectory {
   os::Fd lock_;
 };
 
-}  // namespace slipway::sandbox::native
+}  // namespace slipway::sandbox
