@@ -5,6 +5,7 @@
 
 #include "secrets/matcher.h"
 #include "secrets/needles.h"
+#include "secrets/plain_text.h"
 
 namespace slipway::secrets {
 namespace {
@@ -40,25 +41,30 @@ void MaskingStream::feed(std::string_view bytes, std::string& out) {
     out.append(bytes);  // nothing can be held without needles
     return;
   }
-  if (!held_.empty()) bytes.remove_prefix(join_held(bytes, out));
-  // What was held is decided or all of it is: the rest is scanned where it lies, not copied.
-  while (held_.empty() && !bytes.empty()) {
+  while (!bytes.empty()) {
+    if (!held_.empty()) {
+      bytes.remove_prefix(join_held(bytes, out));
+      continue;
+    }
+    // Nothing is held: the rest is scanned where it lies, not copied.
     const std::string_view slice = bytes.substr(0, std::max(kSlice, 2 * matcher_->longest()));
     const std::size_t decided = decide(slice, Ended::no, out);
-    if (slice.size() == bytes.size()) held_ = bytes.substr(decided);
-    bytes.remove_prefix(slice.size() == bytes.size() ? bytes.size() : decided);
+    // Held is also what hardly moves on: that grows before it is looked at again.
+    const bool hold = slice.size() == bytes.size() || decided < slice.size() / 2;
+    if (hold) held_ = slice.substr(decided);
+    bytes.remove_prefix(hold ? slice.size() : decided);
   }
 }
 
 /// Decides what is held together with so much of `bytes` as can matter to it; returns how many of `bytes` are dealt
-/// with. Afterwards nothing is held, or all of `bytes` is.
+/// with. Afterwards nothing is held, or all that was taken is.
 std::size_t MaskingStream::join_held(std::string_view bytes, std::string& out) {
   const std::size_t before = held_.size();
-  const std::size_t taken = std::min(bytes.size(), matcher_->longest());
+  const std::size_t taken = std::min(bytes.size(), std::max(before, matcher_->longest()));
   held_.append(bytes.substr(0, taken));
   const std::size_t decided = decide(held_, Ended::no, out);
   if (decided < before) {
-    // A needle may still grow from within what was held: it is longer than that and all of `bytes`.
+    // A needle may still grow from within what was held: it is longer than that and all that was taken.
     held_.erase(0, decided);
     return taken;
   }
@@ -76,9 +82,15 @@ std::size_t MaskingStream::held_bytes() const { return held_.size(); }
 /// Everything before the first place where a needle may still be growing is decided: no later byte changes which
 /// needles lie there. A mask may reach over that place; then `covered_` remembers how far. Returns that place.
 std::size_t MaskingStream::decide(std::string_view text, Ended ended, std::string& out) {
-  const std::size_t decided = ended == Ended::yes ? text.size() : matcher_->first_open(text);
+  std::size_t decided = ended == Ended::yes ? text.size() : matcher_->first_open(text);
   std::vector<Matcher::Match> matches;
-  matcher_->find(text, matches);
+  if (!PlainText::has_escapes(text)) {
+    matcher_->find(text, matches);
+  } else {
+    const PlainText plain(text);
+    plain.find(*matcher_, matches);
+    if (ended == Ended::no) decided = plain.outside_sequence(std::min(decided, plain.first_open(*matcher_)));
+  }
   std::sort(matches.begin(), matches.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::size_t masked_to = covered_;  // behind the mask that was put last
   for (const Matcher::Match& match : matches) {

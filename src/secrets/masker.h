@@ -53,7 +53,8 @@ class SecretSet {
 
 /// Masks one stream (a step's stdout or stderr). Any split of the input gives the same output. A partial match is
 /// held back until it is decided or the stream ends, never released by time. Needles that overlap become one mask
-/// for all the bytes that any of them covers; needles that only touch become one mask each.
+/// for all the bytes that any of them covers; needles that only touch become one mask each. A needle is also found
+/// where escape sequences stand in it (`abc ESC[31m def`), as many as plain_text.h says: the mask takes them in.
 /// `secrets` outlives the stream (moving the set is fine). Same thread.
 class MaskingStream {
  public:
@@ -63,7 +64,7 @@ class MaskingStream {
   void feed(std::string_view bytes, std::string& out);
   /// The stream has ended: the rest.
   void finish(std::string& out);
-  /// Less than the longest needle has.
+  /// Less than the longest needle has, and the escape sequences that stand in it.
   std::size_t held_bytes() const;
   /// Masks put so far: not 0 tells that a value stands in text that has gone by.
   std::uint64_t masked_count() const { return masked_; }

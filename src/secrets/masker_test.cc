@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <regex>
 #include <vector>
 
 #include "secrets/needles.h"
+#include "secrets/plain_text.h"
 
 namespace slipway::secrets {
 namespace {
@@ -26,16 +28,47 @@ SecretSet set_of(const std::vector<std::string>& values) {
   return secrets;
 }
 
+/// A text that a reader may see: all of it, or what stands between escapes; and where each byte of it stands.
+struct Reading {
+  std::string text;
+  std::vector<std::size_t> places;
+};
+
+std::vector<Reading> readings(const std::string& text) {
+  static const std::regex escapes("\x1b(\\[[ -?]{0,126}[@-~]|[ -/]{1,127}[0-~]|[0-OQRTUVWYZ\\\\`-~])");
+  std::vector<Reading> made(1, Reading{text, {}});
+  for (std::size_t i = 0; i < text.size(); ++i) made[0].places.push_back(i);
+  made.emplace_back();
+  std::size_t run = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    std::smatch found;
+    if (std::regex_search(text.begin() + static_cast<std::ptrdiff_t>(i), text.end(), found, escapes,
+                          std::regex_constants::match_continuous)) {
+      run += static_cast<std::size_t>(found.length());
+      i += static_cast<std::size_t>(found.length());
+      continue;
+    }
+    if (run > kLongestEscapes) made.emplace_back();
+    run = 0;
+    made.back().text.push_back(text[i]);
+    made.back().places.push_back(i++);
+  }
+  return made;
+}
+
 /// What the header promises, without any cleverness: every occurrence of every needle, one mask for what overlaps.
-std::string naive_mask(const std::vector<std::string>& values, std::string_view text) {
+std::string naive_mask(const std::vector<std::string>& values, const std::string& text) {
   struct Range {
     std::size_t begin, end;
   };
   std::vector<Range> ranges;
-  for (const std::string& value : values) {
-    for (const std::string& needle : derive_needles(trimmed(value))) {
-      for (std::size_t at = text.find(needle); at != std::string_view::npos; at = text.find(needle, at + 1)) {
-        ranges.push_back({at, at + needle.size()});
+  for (const Reading& reading : readings(text)) {
+    for (const std::string& value : values) {
+      for (const std::string& needle : derive_needles(trimmed(value))) {
+        for (std::size_t at = reading.text.find(needle); at != std::string::npos;
+             at = reading.text.find(needle, at + 1)) {
+          ranges.push_back({reading.places[at], reading.places[at + needle.size() - 1] + 1});
+        }
       }
     }
   }
@@ -145,10 +178,80 @@ TEST(Masker, BinaryOutputWithZerosIsMaskedToo) {
   EXPECT_EQ(mask(secrets, std::string("a\0", 2) + secret + "b"), std::string("a\0***b", 6));
 }
 
+TEST(Masker, ASecretIsFoundAcrossEscapeSequences) {
+  const SecretSet secrets = set_of({"hunter2-rules"});
+  EXPECT_EQ(mask(secrets, "x hunter\x1b[31m2-rules\x1b[0m y"), "x ***\x1b[0m y");
+  EXPECT_EQ(mask(secrets, "\x1b[1mh\x1b[0mu\x1b[K\x1b(B\x1b[38;2;1;2;3mnter2-rules"), "\x1b[1m***");
+  EXPECT_EQ(mask(secrets, "hunter\x1b[2-rules"), "hunter\x1b[2-rules") << "`ESC [ 2 - r` is one sequence";
+  EXPECT_EQ(mask(secrets, "hunter\x1b]2-rules"), "hunter\x1b]2-rules") << "viewers show what is no colour";
+}
+
+TEST(Masker, ASecretInEscapesMayBeSplitAnywhereAndIsHeldWholly) {
+  const SecretSet secrets = set_of({"hunter2-rules"});
+  const std::string text = "x hunter\x1b[31m2-rul\x1b[0mes y";
+  for (std::size_t at = 0; at <= text.size(); ++at) {
+    MaskingStream stream(secrets);
+    std::string out;
+    stream.feed(std::string_view(text).substr(0, at), out);
+    stream.feed(std::string_view(text).substr(at), out);
+    stream.finish(out);
+    ASSERT_EQ(out, "x *** y") << at;
+    ASSERT_EQ(stream.masked_count(), 1U);
+  }
+}
+
+TEST(Masker, EndlessEscapesAreHeldUpToALimit) {
+  const SecretSet secrets = set_of({"hunter2-rules"});
+  MaskingStream stream(secrets);
+  std::string out;
+  std::string text = "hunter2";
+  stream.feed(text, out);
+  for (int i = 0; i < 100'000; ++i) {
+    stream.feed("\x1b[0m", out);
+    text += "\x1b[0m";
+    ASSERT_LE(stream.held_bytes(), text.find('\x1b') + kLongestEscapes);
+  }
+  stream.feed("-rules", out);
+  stream.finish(out);
+  EXPECT_EQ(out, text + "-rules");
+}
+
+TEST(Masker, ALongSecretWithAColourForEachCharacterIsFound) {
+  std::mt19937 random(11);
+  std::string value;
+  while (value.size() < 3000) value.push_back(static_cast<char>('!' + random() % 94));
+  const SecretSet secrets = set_of({value});
+  std::string text;
+  for (const char c : value) text += std::string("\x1b[38;5;12m") + c + "\x1b[0m";
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += text + "\n";  // more than one slice
+  std::string expected;
+  for (int i = 0; i < 20; ++i) expected += "\x1b[38;5;12m***\x1b[0m\n";
+  EXPECT_EQ(mask(secrets, many), expected);
+}
+
 struct Case {
   std::vector<std::string> values;
   std::string text;
 };
+
+std::string escapes(std::mt19937& random) {
+  static const std::vector<std::string> kSome = {"\x1b[31m",
+                                                 "\x1b[0m",
+                                                 "\x1b[K",
+                                                 "\x1b(B",
+                                                 "\x1bM",
+                                                 "\x1b[",
+                                                 "\x1b",
+                                                 "\x1b]",
+                                                 "\x1b[1;3",
+                                                 "\x1b[ab",
+                                                 "\x1b[" + std::string(127, '1'),
+                                                 "\x1b[" + std::string(124, '2') + "m"};
+  std::string made;
+  for (std::size_t n = 1 + random() % 4; n > 0; --n) made += kSome[random() % (random() % 3 == 0 ? kSome.size() : 4)];
+  return made;
+}
 
 /// Few letters, so that secrets overlap with each other and with themselves all the time.
 Case random_case(std::mt19937& random) {
@@ -165,11 +268,14 @@ Case random_case(std::mt19937& random) {
   }
   for (std::size_t n = random() % 40; n > 0; --n) {
     made.text += word(random() % 5);
+    if (random() % 4 == 0) made.text += escapes(random);
     if (made.values.empty()) continue;
     const std::string& value = made.values[random() % made.values.size()];
     const auto needles = derive_needles(value);
     const std::string& piece = random() % 3 == 0 ? needles[random() % needles.size()] : value;
-    made.text += random() % 2 == 0 ? piece : piece.substr(0, random() % piece.size());
+    const std::string whole = random() % 2 == 0 ? piece : piece.substr(0, random() % piece.size());
+    const std::size_t cut = random() % 2 == 0 ? 0 : random() % (whole.size() + 1);
+    made.text += whole.substr(0, cut) + (cut > 0 ? escapes(random) : "") + whole.substr(cut);
   }
   return made;
 }

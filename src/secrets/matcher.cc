@@ -103,6 +103,7 @@ bool Matcher::add(std::string needle) {
   known_.insert(stored);
   needle_bytes_ += stored.size();
   longest_ = std::max(longest_, stored.size());
+  has_escape_ = has_escape_ || stored.find('\x1b') != std::string::npos;
   first_byte_[static_cast<unsigned char>(stored[0])] = true;
   first_two_[two(stored)] = true;
   by_three_[three(stored)].push_back(id);
@@ -212,6 +213,18 @@ void Matcher::check(std::string_view text, std::size_t at, std::vector<Match>& m
     if (text.size() - begin < needle.size()) continue;
     if (std::memcmp(text.data() + begin, needle.data(), needle.size()) == 0) {
       matches.push_back({begin, begin + needle.size()});
+    }
+  }
+}
+
+void Matcher::find_within(std::string_view text, std::size_t from, std::size_t to, std::vector<Match>& matches) const {
+  for (std::size_t at = from; at < to && text.size() - at >= kGram; ++at) {
+    const std::string_view rest = text.substr(at);
+    if (!first_byte_[static_cast<unsigned char>(rest[0])] || !first_two_[two(rest)]) continue;
+    const auto found = by_three_.find(three(rest));
+    if (found == by_three_.end()) continue;
+    for (const std::uint32_t id : found->second) {
+      if (rest.starts_with(needles_[id])) matches.push_back({at, at + needles_[id].size()});
     }
   }
 }

@@ -40,9 +40,14 @@ class Matcher {
   /// The first place from which `text` to its end is the beginning, but not all, of a needle; its size if none is.
   std::size_t first_open(std::string_view text) const;
 
+  /// Appends the occurrences that begin from `from` on and before `to`: for a few places only.
+  void find_within(std::string_view text, std::size_t from, std::size_t to, std::vector<Match>& matches) const;
+
   std::size_t needle_count() const { return needles_.size(); }
   std::size_t longest() const { return longest_; }
   std::size_t needle_bytes() const { return needle_bytes_; }
+  /// Has a needle an ESC in it?
+  bool has_escape() const { return has_escape_; }
 
  private:
   static constexpr std::size_t kGram = 4;
@@ -72,6 +77,7 @@ class Matcher {
   std::unordered_set<std::string_view> known_;
   std::size_t needle_bytes_ = 0;
   std::size_t longest_ = 0;
+  bool has_escape_ = false;
   std::size_t stride_ = kMostStride;
 
   unsigned bitmap_bits_ = 0;           // its size is 2 to this

@@ -49,6 +49,17 @@ def test_a_secret_split_over_writes_is_masked(slipway):
     assert ran.output() == "***\n"
 
 
+def test_a_secret_that_colours_run_through_is_masked(slipway):
+    # As `grep --color` shows it; what erases a line or sets a style parts it no less.
+    pieces = f"{SECRET[:5]}\\033[01;31m\\033[K{SECRET[5:9]}\\033[m\\033[K{SECRET[9:]}"
+    file = secret_job(slipway.project, f"printf 'token={pieces}.\\n'; printf '{SECRET[:5]}\\033[1m'; sleep 0.2; printf '{SECRET[5:]}\\n'")
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert ran.output() == "token=***.\n***\n"
+    for colour in ("never", "always"):
+        shown = slipway("logs", ran.finished["run"], "--color", colour).expect(0).out
+        assert "token=***." in shown and shown.count("***") == 2, shown
+
+
 def test_each_line_of_a_multi_line_secret_is_masked(slipway, tmp_path):
     key = "-----BEGIN KEY-----\nabcdefghijklmnop1234\nqrstuvwxyz567890ABCD\n-----END KEY-----"
     (tmp_path / "secrets.json").write_text(json.dumps({"KEY": key}))
