@@ -47,8 +47,13 @@ Result<std::string> unpack_here(const Bundles::Input& input) {
   if (!input.keep_absolute) SW_CHECK(os::make_directories(input.directory, 0755));
   SW_TRY(const os::Fd target, os::open_file(input.keep_absolute ? "/" : input.directory, O_RDONLY | O_DIRECTORY));
   const os::Links links = input.keep_absolute ? os::Links::inside : os::Links::refuse;
-  SW_CHECK(os::unpack(input.fd, target.get(), links, {}));
-  return std::string();
+  const auto done = os::unpack(input.fd, target.get(), links, {});
+  if (done) return std::string();
+  switch (done.error().kind) {
+    case ErrorKind::exhausted: return fail(ErrorKind::invalid, "the job's disk is full: " + done.error().what);
+    case ErrorKind::invalid: return fail(ErrorKind::internal, done.error().what);  // the bundle is broken
+    default: return std::unexpected(done.error());
+  }
 }
 
 }  // namespace

@@ -1,13 +1,10 @@
 #include "init/control_server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "base/scope_exit.h"
 
@@ -32,28 +29,17 @@ ControlServer::~ControlServer() {
   while (!listeners_.empty()) close(listeners_.begin()->first);
 }
 
-Result<void> ControlServer::listen(std::uint16_t step, const std::string& path, const Identity& identity) {
+Result<void> ControlServer::listen(std::uint16_t step, const OwnDirectory& directory, const std::string& name,
+                                   const Identity& identity) {
   close(step);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(ErrorKind::invalid, "the control socket's path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
   os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fail_errno(errno, "control socket");
-  (void)::unlink(path.c_str());  // of an earlier try of the step
-  // Nobody but init can connect until the socket is the step's.
-  const mode_t before = ::umask(0177);
-  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int bind_error = errno;
-  ::umask(before);
-  if (bound != 0) return fail_errno(bind_error, "control socket");
-  ScopeExit undo([&] { ::unlink(path.c_str()); });
+  SW_CHECK(directory.bind(fd.get(), name, identity));
+  ScopeExit undo([&] { directory.remove(name); });
   if (::listen(fd.get(), kBacklog) != 0) return fail_errno(errno, "control socket");
-  if (identity.switches && ::chown(path.c_str(), identity.uid, identity.gid) != 0) {
-    return fail_errno(errno, "control socket");
-  }
   Listener listener;
-  listener.path = path;
+  listener.directory = &directory;
+  listener.name = name;
   listener.uid = identity.uid;
   listener.tokens = limits_.burst;
   listener.filled_at = os::Clock::now();
@@ -75,7 +61,7 @@ void ControlServer::close(std::uint16_t step) {
   }
   poller_.unwatch(found->second.watch);
   poller_.cancel(found->second.refill);
-  (void)::unlink(found->second.path.c_str());  // goes with the sandbox at the latest
+  found->second.directory->remove(found->second.name);
   listeners_.erase(found);
 }
 

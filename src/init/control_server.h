@@ -8,6 +8,7 @@
 #include <string>
 
 #include "init/identity.h"
+#include "init/own_directory.h"
 #include "init/poller.h"
 #include "os/fd.h"
 #include "wire/control.h"
@@ -33,15 +34,17 @@ class ControlServer {
   ControlServer(Poller& poller, Handler handler, ControlLimits limits = {});
   ~ControlServer();
 
-  /// Listens at `path`, for `identity` alone. Replaces what was there.
-  Result<void> listen(std::uint16_t step, const std::string& path, const Identity& identity);
+  /// Listens at `name` in `directory` (which outlives the listener), for `identity` alone. Replaces what was there.
+  Result<void> listen(std::uint16_t step, const OwnDirectory& directory, const std::string& name,
+                      const Identity& identity);
   /// Ends the listener and all its connections.
   void close(std::uint16_t step);
 
  private:
   struct Listener {
     os::Fd fd;
-    std::string path;
+    const OwnDirectory* directory = nullptr;
+    std::string name;
     uid_t uid = 0;
     Poller::Token watch = Poller::kNone, refill = Poller::kNone;
     std::size_t connections = 0;

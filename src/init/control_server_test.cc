@@ -43,7 +43,8 @@ class ControlServerTest : public testing::Test {
         },
         limits);
     const Identity self{::getuid(), ::getgid(), "me", "/", -1, false};
-    ASSERT_TRUE(server_->listen(0, path_, self));
+    own_ = OwnDirectory::open(directory_).value();
+    ASSERT_TRUE(server_->listen(0, *own_, "0.sock", self));
   }
 
   os::Fd connect() {
@@ -93,6 +94,7 @@ class ControlServerTest : public testing::Test {
   }
 
   std::string directory_, path_;
+  std::optional<OwnDirectory> own_;
   Poller poller_;
   std::optional<ControlServer> server_;
   std::vector<std::string> values_;
@@ -216,7 +218,7 @@ TEST_F(ControlServerTest, ClosingAListenerEndsItsConnections) {
 TEST_F(ControlServerTest, AStrangersConnectionIsClosedUnheard) {
   listen();
   const Identity somebody{::getuid() + 1, ::getgid(), "other", "/", -1, false};
-  ASSERT_TRUE(server_->listen(0, path_, somebody));
+  ASSERT_TRUE(server_->listen(0, *own_, "0.sock", somebody));
   if (::chmod(path_.c_str(), 0666) != 0) GTEST_SKIP() << "cannot open the socket to everyone";
   const os::Fd client = connect();
   EXPECT_TRUE(is_closed(client));

@@ -16,8 +16,10 @@ namespace slipway::init {
 ///    effective and permitted, none inheritable or ambient (an exec as another id keeps none);
 ///  - all signals unblocked and at their defaults; stdin, stdout and stderr on /dev/null;
 ///  - no descriptors but those below, all close-on-exec;
-///  - /run/slipway owned by `own_id`, 0755, on a tmpfs (sockets and scripts), /run/slipway/bin with `slipway` in it,
-///    `workspace`, its `secrets` (tmpfs, 0711) and `artifacts` directories made.
+///  - /run/slipway (0755, sockets and scripts; in it bin with `slipway`) and `secrets` of the workspace (0711), each
+///  the
+///    top of a small tmpfs that is mounted there and owned by `own_id`: no step writes to, moves or fills them;
+///  - `workspace` and its `artifacts` directory made.
 struct Entry {
   os::Fd leash;
   os::StepCgroups cgroups;

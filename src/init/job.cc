@@ -28,7 +28,6 @@ constexpr auto kSyncWithin =
     10ms;                        // of a step's end; a job that has ended by then needs neither thread nor second sync
 constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
-constexpr auto kGatherLimit = 1h;         // for a job without a timeout
 constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
 constexpr std::size_t kFixedFds = 2;      // journal and ring, before the bundles
 
@@ -66,7 +65,7 @@ Job::Job(Entry entry, Poller& poller, OwnerLink& owner, OwnerLink::Received rece
 
 int Job::run() {
   if (const auto made = make_parts(); !made) return 1;  // without a journal there is nowhere to say why
-  if (const auto ready = set_up(); !ready) return fail_early(ready.error().what);
+  if (const auto ready = set_up(); !ready) return fail_early(ready.error());
   begin();
   loop();
   return phase_ == Phase::abandoned || records_->is_broken() ? 1 : 0;
@@ -123,21 +122,29 @@ Result<void> Job::set_up() {
     if (!secrets_.contains(use.name))
       return fail(ErrorKind::unavailable, fmt::format("secret `{}` was not given", use.name));
   }
-  SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, entry_.workspace));
+  SW_TRY(runtime_, OwnDirectory::open(entry_.runtime_dir));
+  SW_TRY(secret_files_, OwnDirectory::open(entry_.workspace + "/secrets"));
+  SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, *secret_files_));
   if (!orders_.job.event_json.empty()) {
-    event_file_ = entry_.runtime_dir + "/event.json";
-    SW_TRY(const os::Fd file, os::open_file(event_file_, O_WRONLY | O_CREAT | O_TRUNC, 0444));
-    SW_CHECK(os::write_all(file.get(), orders_.job.event_json));
+    SW_CHECK(runtime_->write("event.json", orders_.job.event_json, 0444));
+    event_file_ = runtime_->path_of("event.json");
   }
-  steps_ = std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_,
-                                                          orders_.job, secrets_, event_file_},
-                                        StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  steps_ =
+      std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_,
+                                                     *runtime_, *secret_files_, orders_.job, secrets_, event_file_},
+                                   StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   return {};
 }
 
+/// What its author has to mend fails on every machine; the rest is worth another try.
+Job::Forced Job::not_run(const Error& why) {
+  const bool by_author = why.kind == ErrorKind::invalid;
+  return {by_author ? model::Outcome::failed : model::Outcome::infra_failed, why.what};
+}
+
 /// The journal is there, the job cannot be run.
-int Job::fail_early(const std::string& why) {
-  infra_reason_ = why;
+int Job::fail_early(const Error& why) {
+  not_run_ = not_run(why);
   finish();
   return 0;
 }
@@ -154,7 +161,8 @@ void Job::begin() {
   }
   bundles_->unpack(identity_, std::move(inputs), [this](const Result<void>& done) {
     fds_.clear();
-    if (!done && !forced_) infra_reason_ = done.error().what;  // what was stopped half-way failed by no fault
+    // What was stopped half-way failed by no fault.
+    if (!done && !forced_) not_run_ = not_run(done.error());
     if (!done || forced_) return gather();
     run_steps();
   });
@@ -228,8 +236,9 @@ void Job::on_owner_lost() {
 }
 
 void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace) {
-  // The steps are done in time: what they left running changes nothing of that.
-  if (phase_ == Phase::ending_children && outcome == model::Outcome::timed_out) return;
+  // The steps were done in time: what they left running, or left to be packed, changes nothing of that.
+  const bool steps_are_done = phase_ == Phase::ending_children || phase_ == Phase::gathering;
+  if (steps_are_done && outcome == model::Outcome::timed_out) return;
   if (!forced_) forced_ = Forced{outcome, reason};
   const os::Deadline kill_at = os::Clock::now() + grace;
   switch (phase_) {
@@ -248,7 +257,7 @@ void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace
 void Job::watch_times() {
   const model::JobSpec& job = orders_.job;
   if (job.timeout) {
-    poller_.at(os::Clock::now() + *job.timeout, [this, limit = *job.timeout] {
+    timeout_ = poller_.at(os::Clock::now() + *job.timeout, [this, limit = *job.timeout] {
       stop(model::Outcome::timed_out, fmt::format("the job ran longer than its timeout of {}", to_short_text(limit)),
            orders_.job.grace);
     });
@@ -276,6 +285,7 @@ void Job::run_steps() {
 /// Background children live until here.
 void Job::end_children() {
   phase_ = Phase::ending_children;
+  poller_.cancel(timeout_);
   if (!children_->any()) return gather();
   children_->signal_all(SIGTERM);
   children_->signal_all(SIGCONT);  // what is stopped cannot end politely
@@ -296,7 +306,7 @@ void Job::gather() {
   output_->finish();
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
   const Duration stopped = at_once_ ? Duration(kGatherAtOnce) : wire::kGatherAfterStop;
-  poller_.at(os::Clock::now() + (forced_ ? stopped : Duration(kGatherLimit)), [this] { bundles_->abort(); });
+  poller_.at(os::Clock::now() + (forced_ ? stopped : wire::kGatherLimit), [this] { bundles_->abort(); });
   if (left_nothing_behind()) return collect_bundles();
   bundles_->run(
       identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
@@ -367,8 +377,7 @@ std::deque<BundleTask> Job::bundle_tasks() {
 }
 
 void Job::collect_bundles() {
-  const bool never_ran = !infra_reason_.empty();
-  bundles_->collect(identity_, never_ran ? std::deque<BundleTask>{} : bundle_tasks(), [this] { finish(); });
+  bundles_->collect(identity_, not_run_ ? std::deque<BundleTask>{} : bundle_tasks(), [this] { finish(); });
 }
 
 void Job::finish() {
@@ -381,7 +390,7 @@ void Job::finish() {
 }
 
 model::Outcome Job::outcome() const {
-  if (!infra_reason_.empty()) return model::Outcome::infra_failed;
+  if (not_run_) return not_run_->outcome;
   if (forced_) return forced_->outcome;
   return steps_->verdict().outcome;
 }
@@ -401,7 +410,7 @@ model::AttemptReport Job::report() const {
     }
   }
   if (forced_) report.reason = forced_->reason;
-  if (!infra_reason_.empty()) report.reason = infra_reason_;
+  if (not_run_) report.reason = not_run_->reason;
   report.reason = records_->masked(report.reason);
   report.outputs = requests_->outputs();
   report.vars = requests_->vars();

@@ -11,6 +11,7 @@
 #include "init/control_server.h"
 #include "init/entry.h"
 #include "init/output_pump.h"
+#include "init/own_directory.h"
 #include "init/owner_link.h"
 #include "init/record_keeper.h"
 #include "init/step_requests.h"
@@ -63,7 +64,8 @@ class Job {
   void finish();
   model::AttemptReport report() const;
   model::Outcome outcome() const;
-  int fail_early(const std::string& why);
+  static Forced not_run(const Error& why);
+  int fail_early(const Error& why);
 
   Entry entry_;
   Poller& poller_;
@@ -71,7 +73,8 @@ class Job {
   wire::Orders orders_;
   std::vector<os::Fd> fds_;
   std::map<std::string, std::string> secrets_;
-  Identity identity_;  // of the job
+  Identity identity_;                                   // of the job
+  std::optional<OwnDirectory> runtime_, secret_files_;  // opened before any step can touch what leads there
   std::string event_file_;
   Time started_{};
 
@@ -85,9 +88,10 @@ class Job {
 
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;
-  bool at_once_ = false;      // it was cancelled without grace
-  std::string infra_reason_;  // why the job could not be run as ordered
-  Poller::Token kill_ = Poller::kNone, progress_timer_ = Poller::kNone, sync_timer_ = Poller::kNone;
+  bool at_once_ = false;           // it was cancelled without grace
+  std::optional<Forced> not_run_;  // why the job could not be run as ordered
+  Poller::Token timeout_ = Poller::kNone, kill_ = Poller::kNone, progress_timer_ = Poller::kNone,
+                sync_timer_ = Poller::kNone;
   bool at_border_ = false;
   std::uint64_t told_bytes_ = 0, synced_bytes_ = 0;
   os::Deadline told_at_{}, synced_at_{};

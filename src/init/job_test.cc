@@ -252,6 +252,17 @@ TEST(Job, WhatAFinishedJobLeftRunningNeitherHoldsItNorTurnsItRed) {
   EXPECT_LT(os::Clock::now() - began, 20s);
 }
 
+TEST(Job, TimeThatItsArtifactsTakeIsNotTheJobs) {
+  TestJob job;
+  job.spec.timeout = 400ms;
+  job.spec.artifacts = {{"out", {"out"}, model::ArtifactDefinition::When::always, {}}};
+  job.add("echo x >out");
+  job.before_bundle = [] { ::poll(nullptr, 0, 700); };  // the owner takes longer than the timeout
+  const Outcome outcome = job.run();
+  EXPECT_EQ(outcome.report.outcome, model::Outcome::succeeded);
+  EXPECT_EQ(outcome.report.artifacts, std::vector<std::string>{"out"});
+}
+
 TEST(Job, CancellationIsPoliteThenFirm) {
   TestJob job;
   job.add("trap 'echo term' TERM; echo ready; while :; do sleep 0.02; done");

@@ -5,14 +5,15 @@
 #include <vector>
 
 #include "init/identity.h"
+#include "init/own_directory.h"
 #include "model/job_spec.h"
 
 namespace slipway::init {
 
-/// Writes the secrets of `uses` that ask for a file: 0400, owned by `identity`, directly below WORKSPACE/secrets (a
-/// tmpfs that only init can write to). Written anew where it is there already. `invalid`: another place was asked for.
+/// Writes the secrets of `uses` that ask for a file: 0400, owned by `identity`, directly in `directory` (a tmpfs that
+/// only init can write to). Written anew where it is there already. `invalid`: another place was asked for.
 Result<void> write_secret_files(const std::vector<model::SecretUse>& uses,
                                 const std::map<std::string, std::string>& values, const Identity& identity,
-                                const std::string& workspace);
+                                const OwnDirectory& directory);
 
 }  // namespace slipway::init

@@ -100,10 +100,10 @@ Result<void> StepRunner::try_start(std::size_t index) {
 Result<StepCommand> StepRunner::prepare(std::size_t index, const Identity& identity) {
   const model::StepSpec& spec = parts_.job.steps[index];
   const Entry& entry = parts_.entry;
-  const StepPlaces places{entry.workspace, entry.runtime_dir, fmt::format("{}/{}.sock", entry.runtime_dir, index),
-                          parts_.event_file};
-  SW_CHECK(parts_.control.listen(static_cast<std::uint16_t>(index), places.socket, identity));
-  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, identity, entry.workspace));
+  const std::string socket = fmt::format("{}.sock", index);
+  const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket), parts_.event_file};
+  SW_CHECK(parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket, identity));
+  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, identity, parts_.secret_files));
   StepCommand command;
   command.identity = identity;
   command.nesting = entry.nesting;
@@ -115,11 +115,10 @@ Result<StepCommand> StepRunner::prepare(std::size_t index, const Identity& ident
     command.argv = argv->words;
     return command;
   }
-  const std::string script = fmt::format("{}/{}.script", entry.runtime_dir, index);
-  SW_TRY(const os::Fd file, os::open_file(script, O_WRONLY | O_CREAT | O_TRUNC, 0444));
-  SW_CHECK(os::write_all(file.get(), std::get<model::Script>(spec.action).text));
+  const std::string script = fmt::format("{}.script", index);
+  SW_CHECK(parts_.runtime.write(script, std::get<model::Script>(spec.action).text, 0444));
   command.argv = spec.shell.empty() ? std::vector<std::string>{"sh", "-e"} : spec.shell;
-  command.argv.push_back(script);
+  command.argv.push_back(parts_.runtime.path_of(script));
   return command;
 }
 

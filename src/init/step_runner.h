@@ -29,6 +29,8 @@ class StepRunner {
     RecordKeeper& records;
     ControlServer& control;
     const Entry& entry;
+    const OwnDirectory& runtime;  ///< entry.runtime_dir
+    const OwnDirectory& secret_files;
     const model::JobSpec& job;
     const std::map<std::string, std::string>& secrets;
     std::string event_file;

@@ -145,6 +145,7 @@ void TestJob::answer(const wire::Request& request) {
   wire::Reply reply{request.id, true, "{}"};
   std::vector<int> fds;
   if (request.kind == "open_bundle") {
+    before_bundle();
     const bool refused = std::ranges::any_of(refused_caches, [&](const std::string& key) {
       return request.json.find("\"" + key + "\"") != std::string::npos;
     });

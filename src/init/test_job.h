@@ -67,7 +67,8 @@ class TestJob {
   }
   /// Bundles that init stored, by kind and name: the bytes.
   const std::map<std::string, std::string>& bundles() const { return stored_; }
-  std::vector<std::string> refused_caches;  ///< keys that the owner has already
+  std::function<void()> before_bundle = [] {};  ///< called when init wants to store one
+  std::vector<std::string> refused_caches;      ///< keys that the owner has already
   pid_t pid() const { return pid_; }
   /// Steps find `program` as `slipway`.
   void put_command(const std::string& program);

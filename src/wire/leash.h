@@ -18,7 +18,9 @@
 /// init answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
 namespace slipway::wire {
 
-/// How long init packs artifacts of a job that was stopped: its owner waits for it a little longer.
+/// How long init packs what a job passes on, which is no part of the job's own timeout; and of a job that was stopped.
+/// Its owner waits for it a little longer.
+constexpr Duration kGatherLimit = std::chrono::hours(1);
 constexpr Duration kGatherAfterStop = std::chrono::minutes(2);
 
 /// A bundle (os/bundle.h) to be unpacked before the first step, with the rights of the job's user.

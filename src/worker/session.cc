@@ -18,6 +18,7 @@ namespace {
 constexpr auto kSendLimit = 10s;                         // init reads its leash all the time
 constexpr auto kStoreLimit = 10min;                      // of copying one bundle into the store
 constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with ending a job before it is given up
+constexpr auto kGather = wire::kGatherLimit + 30s;
 constexpr std::size_t kMaxBundlesOpen = 32;
 
 Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -98,6 +99,8 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
         SW_CHECK(serve_one());
         // Time in which init waited for an answer of this thread is not init's.
         if (deadline != os::Deadline::max()) deadline += os::Clock::now() - began;
+        // The steps are done: from here on init's own limit for gathering holds, not the job's timeout.
+        if (std::exchange(gathering_began_, false) && !stopping_) deadline = std::max(deadline, began + kGather);
       } else if (const std::optional<wire::Cancel> order = control_.take()) {
         stopping_ = true;
         SW_CHECK(send(*order, {}));
@@ -147,6 +150,7 @@ Result<void> AttemptSession::answer(const wire::Request& request) {
 }
 
 Result<std::string> AttemptSession::open_bundle(const wire::Request& request, int& fd) {
+  gathering_began_ = true;
   if (bundles_.size() >= kMaxBundlesOpen) return fail(ErrorKind::exhausted, "too many bundles are open");
   SW_TRY(const json::object asked, parse_object(request.json));
   SW_TRY(const BundleName which, bundle_name(asked));

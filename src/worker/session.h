@@ -49,6 +49,7 @@ class AttemptSession {
   os::MessageSocket leash_;
   bool finished_ = false;
   bool stopping_ = false;
+  bool gathering_began_ = false;
   std::map<std::uint64_t, OpenBundle> bundles_;  // by the id of the request that opened it
 };
 

@@ -130,3 +130,17 @@ def test_keep_stores_the_workspace_of_a_failed_job_without_its_secrets(slipway, 
     slipway("runs", "artifacts", run, "workspace-job", "-o", tmp_path / "kept").expect(0)
     assert (tmp_path / "kept" / "there.txt").read_text() == "after\n" and (tmp_path / "kept" / "d" / "new").exists()
     assert not any(b"a-long-secret-value" in p.read_bytes() for p in (tmp_path / "kept").rglob("*") if p.is_file())
+
+
+def test_inputs_that_do_not_fit_on_its_disk_fail_a_job_and_say_so(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: make, run: head -c 30000000 /dev/urandom >big, artifacts: [{name: big, paths: [big]}]}
+            - {name: use, depends_on: [make], uses_artifacts: [big], resources: {disk: 10MiB, memory: 1GiB}, run: echo never}
+        """)
+    ran = slipway.run(file).expect(1)
+    assert ran.outcomes() == {"make": "succeeded", "use": "failed"} and "never" not in ran.output()
+    assert "the job's disk is full" in slipway("runs", "view", "latest").out

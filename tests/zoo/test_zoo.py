@@ -174,6 +174,50 @@ def test_a_key_of_the_starter_is_not_readable(slipway):
     assert "zoo" not in ran.output()
 
 
+LEAD_ASTRAY = """
+    mv /run/slipway /run/moved 2>/dev/null && echo "ALLOWED mv /run/slipway"
+    mv /run /moved-run 2>/dev/null && echo "ALLOWED mv /run"
+    rm -rf /run/slipway 2>/dev/null || true
+    for at in /run/slipway /run/slipway/bin /job/secrets; do
+      touch $at/x 2>/dev/null && echo "ALLOWED $at"; done
+    mkdir -p /run/slipway 2>/dev/null || true
+    for name in 1.script 1.sock event.json; do ln -sf /tmp/planted /run/slipway/$name 2>/dev/null && echo "ALLOWED link $name"; done
+    # The workspace itself may be moved by its root. What init writes must not follow.
+    mv /job /moved 2>/dev/null && mkdir -p /job/src && mkdir /tmp/caught && chmod 777 /tmp/caught && ln -s /tmp/caught /job/secrets
+    echo attacked
+    """
+
+
+@WHO
+def test_no_step_leads_init_to_another_place(slipway, run_as):
+    """Scripts, sockets and secret files of later steps lie where init put them."""
+    job = {"name": "job", "image": "host", "network": "none", "run_as": run_as, "steps": [
+        {"name": "attack", "run": LEAD_ASTRAY},
+        {"name": "later", "run": "slipway output answer 42; test -e /moved/secrets/KEY && echo found /moved/secrets/KEY; ls -l /tmp/planted /tmp/caught/KEY 2>/dev/null || true; echo later",
+         "secrets": [{"name": "KEY", "file": "/job/secrets/KEY"}]}], "outputs": ["answer"]}
+    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [job]}}))
+    ran = slipway.run(file, "--secret", "KEY", env={"KEY": "a-secret-of-the-zoo"}).expect(0)
+    assert "ALLOWED" not in ran.output() and "attacked\n" in ran.output(), ran
+    found = [line for line in ran.output(step="later").splitlines() if line != "later"]
+    assert found == (["found /moved/secrets/KEY"] if run_as == "root" else []), ran
+
+
+def test_what_init_writes_lies_on_mounts_of_its_own(slipway):
+    ran = slipway.run(slipway.project.job(run="stat -c '%d %U' /run/slipway /job/secrets / /job /run; grep -E ' (/run/slipway|/job/secrets) ' /proc/self/mountinfo | grep -o 'size=[0-9]*k'")).expect(0)
+    *places, first, second = ran.output().splitlines()
+    runtime, secrets, *others = [line.split()[0] for line in places]
+    assert runtime not in others + [secrets] and secrets not in others, ran
+    assert {first, second} == {"size=65536k"}
+
+
+@pytest.mark.limit("disk")
+def test_a_disk_filled_by_one_step_does_not_keep_the_next_from_starting(animals):
+    shutil.copy(animals.built / "disk_hog", animals.slipway.project.path / "disk_hog")
+    steps = [("fill", "for at in /tmp/f /run/f /dev/shm/f; do ./disk_hog $at || true; done"), ("next", "slipway output n 1; echo next; exit 3")]
+    ran = animals.slipway.run(animals.slipway.project.job(steps=steps, keys={"outputs": ["n"], "run_as": "root", "resources": {"disk": "50MiB", "memory": "1GiB"}})).expect(1)
+    assert ran.outcomes() == {"job": "failed"} and ran.step("next")["exit_code"] == 3 and "next\n" in ran.output(), ran
+
+
 # --- the control socket ---
 
 def test_nonsense_on_the_control_socket_harms_only_the_speaker(animals):

@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto kCleanUpWithin = std::chrono::seconds(10);
 constexpr std::size_t kMaxName = 64;
+constexpr std::uint64_t kLeastDisk = 1U << 20U;
 
 std::uint64_t machine_memory() {
   struct sysinfo info{};
@@ -58,6 +59,9 @@ Result<void> check(const SandboxSpec& spec) {
   if (!is_plain_name(spec.hostname))
     return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
   if (spec.image != "host") SW_CHECK(check_image_directory(spec.image));
+  if (spec.limits.disk_bytes && *spec.limits.disk_bytes < kLeastDisk) {
+    return fail(ErrorKind::invalid, "a disk of less than 1 MiB holds no sandbox");
+  }
   if (!is_clean_absolute(spec.workspace))
     return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
   for (const Mount& mount : spec.mounts) {

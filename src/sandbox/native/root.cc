@@ -26,6 +26,7 @@ using os::Submounts;
 
 constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr std::uint64_t kSmallTmpfsBytes = 64U << 20U;
+constexpr std::uint64_t kOwnFiles = 10'000;  // of init: a script and a socket a step, a file a secret
 
 struct Prepared {
   os::Fd mount;
@@ -71,7 +72,7 @@ class RootBuilder {
     return {};
   }
 
-  // /dev, /run and secrets never lie on a disk.
+  // /dev and /run never lie on a disk.
   Result<void> prepare_volatile() {
     if (::mkdir("v", 0755) != 0) return fail_errno(errno, "making a directory");
     if (!in_memory()) {
@@ -79,7 +80,7 @@ class RootBuilder {
              os::make_mount("tmpfs", {{"size", std::to_string(kSmallTmpfsBytes)}, {"mode", "0755"}}, 0));
       SW_CHECK(os::attach_mount(mount.get(), AT_FDCWD, "v"));
     }
-    for (const char* name : {"v/dev", "v/run", "v/secrets", "v/none"}) {
+    for (const char* name : {"v/dev", "v/run", "v/none"}) {
       SW_CHECK(make_owned(name));
     }
     SW_CHECK(make_devices("v/dev", identity_));
@@ -87,9 +88,22 @@ class RootBuilder {
       SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, name, Submounts::included));  // rootless devices are mounts
       prepared_.push_back({std::move(mount), inside});
     }
-    SW_TRY(secrets_, os::clone_mount(AT_FDCWD, "v/secrets", Submounts::left_out));
     SW_TRY(nothing_, os::clone_mount(AT_FDCWD, "v/none", Submounts::left_out));
-    return os::restrict_mount(secrets_.get(), kPlain | MOUNT_ATTR_NOEXEC, Submounts::left_out);
+    return {};
+  }
+
+  // What init writes for the job, each apart from what the job can fill. A mount point can be neither moved nor
+  // removed.
+  Result<void> mount_own(const std::string& path, const char* mode) {
+    const std::string owner = std::to_string(identity_.outside(identity_.init_id()));
+    SW_TRY(const os::Fd mount, os::make_mount("tmpfs",
+                                              {{"size", std::to_string(kSmallTmpfsBytes)},
+                                               {"nr_inodes", std::to_string(kOwnFiles)},
+                                               {"mode", mode},
+                                               {"uid", owner},
+                                               {"gid", owner}},
+                                              kPlain | MOUNT_ATTR_NOEXEC));
+    return attach_at(mount, path);
   }
 
   Result<void> make_owned(const char* name) {
@@ -196,6 +210,8 @@ class RootBuilder {
     for (const Prepared& one : prepared_) SW_CHECK(attach(one));
     if (!of_host()) SW_CHECK(write_identity_files_of_image(spec_, identity_));
     SW_CHECK(make_run_directory(identity_));
+    SW_CHECK(mount_own("/run/slipway", "0755"));
+    SW_CHECK(make_program_place(identity_));
     return os::attach_mount(program_.get(), AT_FDCWD, "/run/slipway/bin/slipway");
   }
 
@@ -239,7 +255,7 @@ class RootBuilder {
 
   Result<void> attach_mounts() {
     for (const Prepared& one : later_) SW_CHECK(attach(one));
-    SW_CHECK(attach_at(secrets_, spec_.sandbox.workspace + "/secrets"));
+    SW_CHECK(mount_own(spec_.sandbox.workspace + "/secrets", "0711"));
     return make_workspace_directories(spec_, identity_);
   }
 
@@ -263,9 +279,9 @@ class RootBuilder {
   int layers_ = 0;
   std::string last_upper_;
   std::vector<os::Fd> keep_open_;
-  os::Fd root_, program_, secrets_, nothing_, proc_, sys_;
+  os::Fd root_, program_, nothing_, proc_, sys_;
   std::vector<Prepared> system_;    // the host's directories
-  std::vector<Prepared> prepared_;  // /dev, /run, secrets
+  std::vector<Prepared> prepared_;  // /dev, /run
   std::vector<Prepared> later_;     // the spec's mounts
 };
 

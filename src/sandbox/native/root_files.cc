@@ -169,10 +169,10 @@ Result<void> make_standard_directories(const SetupSpec& spec, const Identity& id
   return make_directory(spec.sandbox.workspace, 0755, job_id(spec.sandbox.run_as), identity);
 }
 
-Result<void> make_run_directory(const Identity& identity) {
-  SW_CHECK(make_directory("/run/lock", 01777, 0, identity));
-  SW_CHECK(make_directory("/run/slipway", 0755, identity.init_id(), identity));
-  SW_CHECK(make_directory("/run/slipway/bin", 0755, 0, identity));
+Result<void> make_run_directory(const Identity& identity) { return make_directory("/run/lock", 01777, 0, identity); }
+
+Result<void> make_program_place(const Identity& identity) {
+  SW_CHECK(make_directory("/run/slipway/bin", 0755, identity.init_id(), identity));
   return write_file("/run/slipway/bin/slipway", "", identity);
 }
 
@@ -182,9 +182,6 @@ Result<void> make_workspace_directories(const SetupSpec& spec, const Identity& i
     const std::string path = spec.sandbox.workspace + name;
     if (::access(path.c_str(), F_OK) != 0) SW_CHECK(make_directory(path, 0755, job, identity));
   }
-  const std::string secrets = spec.sandbox.workspace + "/secrets";
-  SW_CHECK(make_directory(secrets, 0711, identity.init_id(), identity));
-  if (::chmod(secrets.c_str(), 0711) != 0) return fail_errno(errno, "closing " + secrets);
   return {};
 }
 

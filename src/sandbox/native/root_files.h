@@ -27,6 +27,8 @@ Result<void> make_local_directories(const std::string& usr, const Identity& iden
 
 Result<void> make_standard_directories(const SetupSpec& spec, const Identity& identity);
 Result<void> make_run_directory(const Identity& identity);
+/// In /run/slipway: where the program is mounted.
+Result<void> make_program_place(const Identity& identity);
 Result<void> make_workspace_directories(const SetupSpec& spec, const Identity& identity);
 
 /// An empty directory or file at `path`, as `mount` needs it, where there is none yet.
