@@ -23,7 +23,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session", autouse=True)
 def programs():
-    missing = [name for name in ("slipway", "slipway-init") if not os.access(BUILD / name, os.X_OK)]
+    missing = [name for name in ("slipway", "slipway-init", "slipway-unpack") if not os.access(BUILD / name, os.X_OK)]
     assert not missing, f"{', '.join(missing)} not built in {BUILD}: run tools/build"
 
 

@@ -13,6 +13,7 @@ ALLOWED = {
     "base": "",
     "model": "base",
     "os": "base",
+    "unpack": "base os",
     "definition": "base model",
     "secrets": "base os",
     "journal": "base os model",
