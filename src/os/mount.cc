@@ -70,6 +70,13 @@ Result<void> restrict_mount(int mount, unsigned attributes, Submounts submounts,
   return fail_errno(error, "setting mount attributes");
 }
 
+Result<void> allow_execution(int mount) {
+  mount_attr attr{};
+  attr.attr_clr = MOUNT_ATTR_NOEXEC;
+  if (::mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof attr) == 0) return {};
+  return fail_errno(errno, "allowing execution");
+}
+
 Result<void> attach_mount(int mount, int directory, const std::string& path) {
   if (::move_mount(mount, "", directory, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0) return {};
   return fail_errno(errno, "mounting at " + path);

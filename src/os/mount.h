@@ -25,6 +25,9 @@ Result<Fd> clone_mount(int directory, const std::string& path, Submounts submoun
 /// Adds `attributes` to a detached mount. `user_namespace`: its id map is applied to the files (-1: none).
 Result<void> restrict_mount(int mount, unsigned attributes, Submounts submounts, int user_namespace = -1);
 
+/// Takes `noexec` from a detached mount.
+Result<void> allow_execution(int mount);
+
 /// Puts a detached mount at `path`, relative to `directory`.
 Result<void> attach_mount(int mount, int directory, const std::string& path);
 

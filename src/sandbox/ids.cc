@@ -14,10 +14,10 @@ std::uint32_t job_id(const model::RunAs& run_as) {
   return kRunnerId;
 }
 
-std::string with_runner(std::string_view text, const char* entry) {
-  std::string result = std::string(entry) + '\n';
+std::string with_runner(std::string_view text, const char* entries) {
+  std::string result = std::string(entries) + '\n';
   for (const std::string_view line : split(text, '\n')) {
-    if (!line.empty() && !line.starts_with("runner:")) result.append(line).append("\n");
+    if (!line.empty() && !line.starts_with("runner:") && !line.starts_with("source:")) result.append(line).append("\n");
   }
   return result;
 }

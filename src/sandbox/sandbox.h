@@ -30,6 +30,21 @@ struct Mount {
   /// Files below it (relative, clean) that the sandbox sees with another text, as the job's own: {".git/config",
   /// "..."}.
   std::vector<std::pair<std::string, std::string>> replaced = {};
+  /// Names at its top that the sandbox does not see: {".git"}. For overlays.
+  std::vector<std::string> hidden = {};
+  /// An overlay whose files belong to `source` (ids.h), the user that siblings write as; the sandbox itself sees it
+  /// noexec, nosuid and nodev. At most one mount is it, at `workspace`/src.
+  bool of_source = false;
+};
+
+/// A sibling: another sandbox for untrusted source, beside that of the job code which asked for it. It shares no id,
+/// process, socket or file with it but these.
+struct Beside {
+  SandboxId job;        ///< started by this backend, and alive
+  bool source = false;  ///< its mount `of_source` is this sandbox's `workspace`/src too, to write and to execute
+  /// Directories of the job below its workspace, absolute and clean: seen at the same place, with the files of the
+  /// job's user as this sandbox's runner's and the reverse. `denied`: not a directory, or reached through a link.
+  std::vector<std::string> shares = {};
 };
 
 struct Limits {
@@ -58,6 +73,7 @@ struct SandboxSpec {
   bool read_only_root = false;
   bool nested = false;
   std::vector<std::string> devices;  ///< of the host's /dev, by name below it (`kvm`), which the operator has allowed
+  std::optional<Beside> beside;
 };
 
 /// What an image says of itself, and how it is to be asked for from now on.
@@ -97,6 +113,7 @@ struct Capabilities {
   bool image_directory = false;
   bool named_images = false;
   bool nested = false;
+  bool siblings = false;           ///< `Beside` and `Mount::of_source`
   std::vector<std::string> notes;  ///< what is missing and how to get it, for `doctor`
 };
 
@@ -125,6 +142,9 @@ class SandboxBackend {
   /// Blocks until the sandbox's last process is gone.
   virtual Result<void> wait(const SandboxId& id, const os::CallLimit& limit) = 0;
   virtual Result<Usage> usage(const SandboxId& id) = 0;
+  /// A regular file below `workspace`/src as a sibling left it, to be read: once `wait` has returned, before `destroy`.
+  /// `denied`: it is reached through a link or a mount, or is no regular file; `not_found`.
+  virtual Result<os::Fd> open_source_file(const SandboxId& id, const std::string& path) = 0;
   virtual Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) = 0;
   virtual Result<std::vector<SandboxId>> list_abandoned() = 0;
   virtual Result<void> sweep(const os::CallLimit& limit) = 0;

@@ -137,6 +137,9 @@ class SlowEnd final : public sandbox::SandboxBackend {
   }
   Result<void> wait(const SandboxId&, const os::CallLimit&) override { return fail(ErrorKind::timeout, "it lingers"); }
   Result<sandbox::Usage> usage(const SandboxId& id) override { return real_.usage(id); }
+  Result<os::Fd> open_source_file(const SandboxId& id, const std::string& path) override {
+    return real_.open_source_file(id, path);
+  }
   Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override { return real_.destroy(id, limit); }
   Result<std::vector<SandboxId>> list_abandoned() override { return real_.list_abandoned(); }
   Result<void> sweep(const os::CallLimit& limit) override { return real_.sweep(limit); }

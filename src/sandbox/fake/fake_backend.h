@@ -28,6 +28,9 @@ class FakeBackend final : public SandboxBackend {
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;
+  Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
+    return fail(ErrorKind::not_found, "a fake sandbox has no files");
+  }
   Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override;
   Result<std::vector<SandboxId>> list_abandoned() override { return std::vector<SandboxId>{}; }
   Result<void> sweep(const os::CallLimit&) override { return {}; }

@@ -39,8 +39,8 @@ void close_all_but(std::vector<int> kept) {
 }
 
 std::vector<int> descriptors_of(const ChildInput& input) {
-  std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get(),
-                          input.root_namespace.get()};
+  std::vector<int> fds = {input.leash.get(),          input.status.get(),      input.sandbox_namespace.get(),
+                          input.root_namespace.get(), input.job_process.get(), input.shared_namespace.get()};
   for (const os::Fd& fd : input.mount_owner) fds.push_back(fd.get());
   return fds;
 }
@@ -107,22 +107,30 @@ Result<std::vector<os::CgroupDirectory>> receive_groups(os::MessageSocket& statu
   return groups;
 }
 
-Result<std::vector<os::CgroupDirectory>> set_up(const ChildInput& input, os::RouteSocket& outside,
-                                                os::MessageSocket& status, const HostLayout& host,
-                                                const Identity& identity) {
+struct SetUp {
+  std::vector<os::CgroupDirectory> groups;
+  os::Fd source;  // of a sibling
+};
+
+Result<SetUp> set_up(const ChildInput& input, os::RouteSocket& outside, os::MessageSocket& status,
+                     const HostLayout& host, const Identity& identity) {
   const SandboxSpec& spec = input.spec.sandbox;
   if (::sethostname(spec.hostname.data(), spec.hostname.size()) != 0) return fail_errno(errno, "naming the host");
   if (spec.network == model::Network::nat) SW_CHECK(in_stage("network", join_nat(outside, input.spec.nat)));
-  RootNamespaces namespaces{input.sandbox_namespace.get(), {}};
+  RootNamespaces namespaces{input.sandbox_namespace.get(), {}, input.job_process.get(), input.shared_namespace.get()};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
-  SW_CHECK(in_stage("root directory", enter_new_root(input.spec, host, identity, namespaces)));
+  SetUp made;
+  auto source = enter_new_root(input.spec, host, identity, namespaces);
+  if (!source) return wrap(source.error(), "root directory");
+  made.source = std::move(*source);
   auto groups = receive_groups(status);
   if (!groups) return wrap(groups.error(), "control group");
+  made.groups = std::move(*groups);
   SW_CHECK(in_stage("identity", become_init({.user_namespace = input.sandbox_namespace.get(),
                                              .id = identity.init_id(),
                                              .single_id = identity.kind() == Identity::Kind::single,
                                              .process_limit = input.spec.process_limit})));
-  return groups;
+  return made;
 }
 
 void begin_process(const std::vector<int>& kept) {
@@ -134,23 +142,26 @@ void begin_process(const std::vector<int>& kept) {
 
 int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const HostLayout& host, Identity::Kind kind,
                    init::EntryPoint entry) {
-  const Identity identity(kind, input.spec.slot);
+  const Identity identity(kind, input.spec.slot, input.spec.runner_outside);
   os::MessageSocket status(std::move(input.status));
-  auto groups = outside ? set_up(input, *outside, status, host, identity)
-                        : Result<std::vector<os::CgroupDirectory>>(std::unexpected(outside.error()));
+  auto made =
+      outside ? set_up(input, *outside, status, host, identity) : Result<SetUp>(std::unexpected(outside.error()));
   const os::CallLimit limit = os::within(kTellWithin);
-  if (!groups) {
-    (void)status.send(encode_failure(groups.error()), {}, limit);  // an owner that is gone needs no answer
+  if (!made) {
+    (void)status.send(encode_failure(made.error()), {}, limit);  // an owner that is gone needs no answer
     return 1;
   }
   {
     const os::Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-    if (!status.send("{}", {self.get()}, limit)) return 1;
+    std::vector<int> answer = {self.get()};
+    if (made->source) answer.push_back(made->source.get());
+    if (!status.send("{}", answer, limit)) return 1;
+    made->source.reset();
   }
   ::umask(022);
   init::Entry handed;
   handed.leash = std::move(input.leash);
-  handed.cgroups = os::StepCgroups(std::move(*groups));
+  handed.cgroups = os::StepCgroups(std::move(made->groups));
   handed.root_namespace = std::move(input.root_namespace);
   handed.nesting = input.spec.sandbox.nested ? os::Nesting::allowed : os::Nesting::refused;
   handed.own_id = identity.init_id();
@@ -158,7 +169,7 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
   handed.single_id = kind == Identity::Kind::single;
   handed.workspace = input.spec.sandbox.workspace;
   input.mount_owner.clear();
-  input.sandbox_namespace.reset();
+  for (os::Fd* fd : {&input.sandbox_namespace, &input.job_process, &input.shared_namespace}) fd->reset();
   {
     const os::MessageSocket done(std::move(status));  // closes: the owner has its answer
     if (outside) const os::RouteSocket left(std::move(*outside));
@@ -177,7 +188,11 @@ Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
   input.leash = take();
   input.status = take();
   input.sandbox_namespace = take();
-  if (kind != Identity::Kind::single) input.root_namespace = take();
+  if (kind != Identity::Kind::single && !input.spec.sandbox.beside) input.root_namespace = take();
+  if (input.spec.sandbox.beside) {
+    input.job_process = take();
+    input.shared_namespace = take();
+  }
   for (const Mount& mount : input.spec.sandbox.mounts) {
     input.mount_owner.push_back(shows_owner(mount, kind) ? take() : os::Fd());
   }
@@ -187,7 +202,7 @@ Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
 }  // namespace
 
 bool fits_spare(const SetupSpec& spec) {
-  constexpr std::size_t kOthers = 4;
+  constexpr std::size_t kOthers = 6;
   return spec.sandbox.network != model::Network::host && !spec.has_init_leaf &&
          spec.sandbox.mounts.size() + kOthers <= os::MessageSocket::kMaxFds;
 }
@@ -195,7 +210,9 @@ bool fits_spare(const SetupSpec& spec) {
 Result<void> send_input(os::MessageSocket& spare, const std::string& request, const ChildInput& input,
                         const os::CallLimit& limit) {
   std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get()};
-  if (input.root_namespace) fds.push_back(input.root_namespace.get());
+  for (const os::Fd* fd : {&input.root_namespace, &input.job_process, &input.shared_namespace}) {
+    if (*fd) fds.push_back(fd->get());
+  }
   for (const os::Fd& fd : input.mount_owner) {
     if (fd) fds.push_back(fd.get());
   }

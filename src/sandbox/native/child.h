@@ -12,8 +12,9 @@ namespace slipway::sandbox::native {
 struct ChildInput {
   SetupSpec spec;
   os::Fd leash, status;
-  os::Fd sandbox_namespace, root_namespace;  ///< user namespaces; the latter none where only one id is mapped
+  os::Fd sandbox_namespace, root_namespace;  ///< user namespaces; the latter none where no step may be root
   std::vector<os::Fd> mount_owner;           ///< as RootNamespaces
+  os::Fd job_process, shared_namespace;      ///< of a sibling: as BesideNamespaces (root.h)
 };
 
 /// Runs in the first process of a new pid namespace: sets the sandbox up, tells the owner, and hands over to `entry`.

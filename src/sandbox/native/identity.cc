@@ -13,6 +13,7 @@ constexpr std::uint32_t kFirstHostId = 0x70000000;  // far above what people and
 }  // namespace
 
 std::uint32_t Identity::outside(std::uint32_t inside) const {
+  if (runner_outside_ != 0 && inside == kRunnerId) return runner_outside_;
   switch (kind_) {
     case Kind::root: return kFirstHostId + static_cast<std::uint32_t>(slot_) * kIdsPerSlot + inside;
     case Kind::range:  // 0 is the caller, 1.. are its subordinate ids
@@ -28,7 +29,13 @@ std::uint32_t Identity::init_id() const { return kind_ == Kind::single ? kRunner
 os::IdMap Identity::map() const {
   std::string text;
   switch (kind_) {
-    case Kind::root: text = fmt::format("0 {} {}\n", outside(0), kIdsPerSlot); break;
+    case Kind::root:
+      text = fmt::format("0 {} {}\n", outside(0), runner_outside_ == 0 ? kIdsPerSlot : kRunnerId);
+      if (runner_outside_ != 0) {
+        text += fmt::format("{} {} 1\n{} {} {}\n", kRunnerId, runner_outside_, kRunnerId + 1, outside(kRunnerId + 1),
+                            kIdsPerSlot - kRunnerId - 1);
+      }
+      break;
     case Kind::range:
       text = fmt::format("0 1 {0}\n{0} 0 1\n{1} {1} {2}\n", kRunnerId, kRunnerId + 1, kNobodyId - kRunnerId);
       break;
@@ -56,6 +63,11 @@ os::IdMap Identity::showing(std::uint32_t owner, std::uint32_t group, std::uint3
     return text;
   };
   return {lines(owner), lines(group)};
+}
+
+os::IdMap Identity::showing_shared(std::uint32_t owner) const {
+  const std::string text = fmt::format("{} {} 1\n", owner, outside(kRunnerId));
+  return {text, text};
 }
 
 }  // namespace slipway::sandbox::native

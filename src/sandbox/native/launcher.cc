@@ -25,6 +25,7 @@ namespace slipway::sandbox::native {
 namespace {
 
 constexpr auto kSpareAfter = std::chrono::milliseconds(1);
+constexpr std::size_t kMostNamespaces = 4096;  // kept, of each kind
 
 // A fork into a new pid namespace; on v2 right into init's leaf.
 pid_t fork_first_process(int init_leaf) {
@@ -80,10 +81,16 @@ class Launcher {
 
   Result<void> start(os::Message message, const os::Fd& status) {
     SW_TRY(SetupSpec spec, decode_setup_spec(message.text));
-    const Identity identity(kind_, spec.slot);
+    const Identity identity(kind_, spec.slot, spec.runner_outside);
     ChildInput input;
     input.leash = std::move(message.fds[0]);
-    const os::Fd init_leaf = spec.has_init_leaf && message.fds.size() > 2 ? std::move(message.fds[2]) : os::Fd();
+    std::size_t next = 2;
+    const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
+    const os::Fd init_leaf = spec.has_init_leaf ? take() : os::Fd();
+    if (spec.sandbox.beside) {
+      input.job_process = take();
+      if (!input.job_process) return fail(ErrorKind::invalid, "a sibling's request lacks the job's process");
+    }
     SW_CHECK(add_namespaces(spec, identity, input));
     input.spec = std::move(spec);
     input.status = os::Fd(::fcntl(status.get(), F_DUPFD_CLOEXEC, 3));
@@ -107,7 +114,7 @@ class Launcher {
   }
 
   Result<void> add_namespaces(const SetupSpec& spec, const Identity& identity, ChildInput& input) {
-    SW_TRY(const SlotNamespaces* slot, namespaces_of(spec.slot, identity));
+    SW_TRY(const SlotNamespaces* slot, namespaces_of(spec, identity));
     SW_TRY(input.sandbox_namespace, copy(slot->sandbox));
     if (slot->root_steps) {
       SW_TRY(input.root_namespace, copy(slot->root_steps));
@@ -116,32 +123,39 @@ class Launcher {
       input.mount_owner.emplace_back();
       // Rootless: the caller's files are the runner's already, by the sandbox's own map.
       if (!mount.owner || kind_ != Identity::Kind::root) continue;
-      SW_TRY(input.mount_owner.back(), owner_namespace(mount, identity, job_id(spec.sandbox.run_as)));
+      SW_TRY(input.mount_owner.back(), owner_namespace(mount, identity, appears(mount, spec.sandbox.run_as)));
+    }
+    if (spec.sandbox.beside) {
+      SW_TRY(input.shared_namespace, cached(identity.showing_shared(spec.shared_owner)));
     }
     return {};
   }
 
   // Made at a slot's first use and kept: making one takes two processes and a millisecond.
-  Result<const SlotNamespaces*> namespaces_of(int slot, const Identity& identity) {
-    if (const auto found = slots_.find(slot); found != slots_.end()) return &found->second;
+  Result<const SlotNamespaces*> namespaces_of(const SetupSpec& spec, const Identity& identity) {
+    const std::pair key(spec.slot, spec.runner_outside);
+    if (const auto found = slots_.find(key); found != slots_.end()) return &found->second;
+    if (slots_.size() >= kMostNamespaces) slots_.clear();
     SlotNamespaces made;
     SW_TRY(made.sandbox, os::make_user_namespace(identity.map()));
-    if (kind_ != Identity::Kind::single) {
+    if (kind_ != Identity::Kind::single && !spec.sandbox.beside) {  // no step of a sibling is root
       SW_TRY(made.root_steps,
              os::make_nested_user_namespace(made.sandbox.get(), identity.init_id(), identity.map_for_root_steps()));
     }
-    return &slots_.emplace(slot, std::move(made)).first->second;
+    return &slots_.emplace(key, std::move(made)).first->second;
   }
 
-  Result<os::Fd> owner_namespace(const Mount& mount, const Identity& identity, std::uint32_t appears) {
+  Result<os::Fd> owner_namespace(const Mount& mount, const Identity& identity, std::uint32_t appears_as) {
     struct stat status{};
     if (::stat(mount.outside.c_str(), &status) != 0) return fail_errno(errno, mount.outside.string());
-    const os::IdMap map = identity.showing(*mount.owner, status.st_gid, appears);
+    return cached(identity.showing(*mount.owner, status.st_gid, appears_as));
+  }
+
+  Result<os::Fd> cached(const os::IdMap& map) {
     const std::string key = map.users + "|" + map.groups;
     auto found = owners_.find(key);
     if (found == owners_.end()) {
-      constexpr std::size_t kMost = 4096;
-      if (owners_.size() >= kMost) owners_.clear();
+      if (owners_.size() >= kMostNamespaces) owners_.clear();
       SW_TRY(os::Fd made, os::make_user_namespace(map));
       found = owners_.emplace(key, std::move(made)).first;
     }
@@ -157,8 +171,8 @@ class Launcher {
   const init::EntryPoint entry_;
   const Identity::Kind kind_;
   const HostLayout host_;
-  std::map<int, SlotNamespaces> slots_;
-  std::map<std::string, os::Fd> owners_;  // by the map's text
+  std::map<std::pair<int, std::uint32_t>, SlotNamespaces> slots_;  // by slot, and the runner of a sibling
+  std::map<std::string, os::Fd> owners_;                           // by the map's text
   std::optional<os::MessageSocket> spare_;
   std::uint64_t could_be_spares_ = 0;  // sandboxes since the last one was made
 };

@@ -6,6 +6,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -54,6 +55,17 @@ Result<void> check_image_directory(const std::string& image) {
   return {};
 }
 
+Result<void> check_shares(const SandboxSpec& spec) {
+  constexpr std::size_t kMostShares = 16;
+  if (spec.beside->shares.size() > kMostShares) return fail(ErrorKind::invalid, "at most 16 directories can be shared");
+  for (const std::string& share : spec.beside->shares) {
+    if (!is_clean_absolute(share) || !share.starts_with(spec.workspace + "/")) {
+      return fail(ErrorKind::invalid, "`" + share + "` is not a directory below " + spec.workspace);
+    }
+  }
+  return {};
+}
+
 Result<void> check(const SandboxSpec& spec) {
   if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
   if (!is_plain_name(spec.hostname))
@@ -70,6 +82,16 @@ Result<void> check(const SandboxSpec& spec) {
     if (!mount.outside.is_absolute())
       return fail(ErrorKind::invalid, "mounted `" + mount.outside.string() + "` is not an absolute path");
   }
+  for (const Mount& mount : spec.mounts) {
+    if (mount.of_source && (mount.kind != Mount::Kind::overlay || mount.inside != spec.workspace + "/src")) {
+      return fail(ErrorKind::invalid, "only the overlay at the workspace's src can be the source's");
+    }
+    for (const std::string& name : mount.hidden) {
+      if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+        return fail(ErrorKind::invalid, "`" + name + "` cannot be hidden");
+    }
+  }
+  if (spec.beside) SW_CHECK(check_shares(spec));
   if (job_id(spec.run_as) >= kInitId) return fail(ErrorKind::invalid, "`run_as` must be below 65533");
   return {};
 }
@@ -131,6 +153,10 @@ Capabilities NativeBackend::capabilities() {
                                                : "no `network: nat`: it needs root");
   result.image_directory = true;
   result.nested = true;
+  result.siblings = kind_ == Identity::Kind::root;
+  if (!result.siblings) {
+    result.notes.emplace_back("no sandbox beside a job's for untrusted source (`run_as: source`): it needs root");
+  }
   result.notes.insert(result.notes.end(), support.notes.begin(), support.notes.end());
   if (!support.pids) {
     result.notes.emplace_back(
@@ -158,8 +184,15 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
                 "`run_as: root` needs a range of user ids: install `uidmap` and add your user to "
                 "/etc/subuid and /etc/subgid, or run slipway as root");
   }
+  const bool of_source = std::ranges::any_of(spec.mounts, &Mount::of_source);
+  if (kind_ != Identity::Kind::root && (of_source || spec.beside)) {
+    return fail(ErrorKind::denied,
+                "`run_as: source`, `slipway sandbox` and separate job code need a user id of their own for the source, "
+                "which slipway can give only when it runs as root");
+  }
   auto record = std::make_shared<Record>();
   record->id = spec.id;
+  record->has_source = of_source;
   const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
   auto directory = SandboxDirectory::create(sandboxes(), spec.id, groups_.paths_for(spec.id.value));
   if (!directory) return starting(directory.error());
@@ -173,6 +206,9 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   auto slot = slots_.take();
   if (!slot) return starting(slot.error());
   record->slot = std::move(*slot);
+  const Identity identity(kind_, record->slot.number);
+  record->source_id = identity.outside(kSourceId);
+  record->job_id = identity.outside(job_id(spec.run_as));
   auto leash = os::make_socket_pair();
   if (!leash) return starting(leash.error());
   if (auto launched = launch(spec, *record, leash->second.get(), limit); !launched) return starting(launched.error());
@@ -221,6 +257,12 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     setup.nat = nat_.next_address(record.slot.number);
     setup.nameservers = nat_.nameservers();
   }
+  std::shared_ptr<Record> job;
+  if (spec.beside) {
+    SW_TRY(job, find_job(*spec.beside));
+    setup.runner_outside = job->source_id;
+    setup.shared_owner = job->job_id;
+  }
   SW_TRY(os::SocketPair status, os::make_socket_pair());
   std::vector<int> fds = {leash, status.second.get()};
   setup.has_init_leaf = groups_.starts_in_leaf();
@@ -228,6 +270,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     SW_CHECK(make_groups(spec, record));
     fds.push_back(record.group.init_leaf());
   }
+  if (job) fds.push_back(job->process.get());
   SW_CHECK(launcher_.send(encode(setup), fds, limit));
   status.second.reset();
   // Otherwise while the sandbox makes its mounts. When this fails, it finds the status socket closed, and ends.
@@ -250,7 +293,15 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   SW_CHECK(decode_answer(answer->text));
   if (answer->fds.empty()) return fail(ErrorKind::internal, "the launcher's answer lacks the process");
   record.process = std::move(answer->fds.front());
+  if (answer->fds.size() > 1) record.source = std::move(answer->fds[1]);
   return {};
+}
+
+Result<std::shared_ptr<NativeBackend::Record>> NativeBackend::find_job(const Beside& beside) {
+  auto job = find(beside.job);
+  if (!job || !job->process) return fail(ErrorKind::unavailable, "the job beside which it is to run has ended");
+  if (beside.source && !job->has_source) return fail(ErrorKind::invalid, "the job shares no source");
+  return job;
 }
 
 std::shared_ptr<NativeBackend::Record> NativeBackend::find(const SandboxId& id) {
@@ -273,12 +324,19 @@ Result<Usage> NativeBackend::usage(const SandboxId& id) {
   return Usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
 }
 
+Result<os::Fd> NativeBackend::open_source_file(const SandboxId& id, const std::string& path) {
+  const auto record = find(id);
+  if (!record || !record->source) return fail(ErrorKind::not_found, "no sibling sandbox " + id.value);
+  return os::open_untrusted(record->source.get(), path);
+}
+
 Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit) {
   if (record.process) {
     // ESRCH: it has ended by itself. When process 1 is gone, the kernel has ended all others of its namespace.
     ::syscall(SYS_pidfd_send_signal, record.process.get(), SIGKILL, nullptr, 0);
     SW_CHECK(os::wait_readable(record.process.get(), limit));
   }
+  record.source.reset();  // it holds the disk
   if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
   SW_CHECK(record.directory.destroy());
   slots_.give_back(std::exchange(record.slot, {}));

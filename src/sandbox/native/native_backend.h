@@ -39,6 +39,7 @@ class NativeBackend final : public SandboxBackend {
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;
+  Result<os::Fd> open_source_file(const SandboxId& id, const std::string& path) override;
   Result<void> destroy(const SandboxId& id, const os::CallLimit& limit) override;
   Result<std::vector<SandboxId>> list_abandoned() override;
   Result<void> sweep(const os::CallLimit& limit) override;
@@ -49,8 +50,11 @@ class NativeBackend final : public SandboxBackend {
     SandboxDirectory directory;
     os::SandboxCgroup group;
     Slot slot;
-    bool in_pool = false;  ///< its disk is one of the pool's
-    os::Fd process;        ///< pidfd of its first process; none: it never came up
+    bool in_pool = false;                     ///< its disk is one of the pool's
+    os::Fd process;                           ///< pidfd of its first process; none: it never came up
+    std::uint32_t source_id = 0, job_id = 0;  ///< of the host: `source` and the job's user in it
+    bool has_source = false;                  ///< a mount `of_source`
+    os::Fd source;                            ///< of a sibling: its source directory, which outlives its processes
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 
@@ -61,6 +65,7 @@ class NativeBackend final : public SandboxBackend {
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   std::shared_ptr<Record> find(const SandboxId& id);
+  Result<std::shared_ptr<Record>> find_job(const Beside& beside);
 
   const NativeOptions options_;
   Log& log_;

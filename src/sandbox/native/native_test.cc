@@ -215,7 +215,8 @@ TEST_F(Native, ImageDirectoryIsTheRootAndItsFilesBelongToTheSandbox) {
   spec_.workspace = "/work";
   start();
   EXPECT_EQ(run("busybox stat -c %u /bin/busybox; busybox cat /etc/passwd", "root"),
-            "0\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\n");
+            "0\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\n"
+            "source:x:1002:1002:Slipway source:/nonexistent:/usr/sbin/nologin\nroot:x:0:0:root:/root:/bin/sh\n");
   EXPECT_EQ(run("busybox touch /etc/x && echo fine", "root"), "fine\n");
   EXPECT_FALSE(std::filesystem::exists(image / "etc" / "x"));
 }

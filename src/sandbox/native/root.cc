@@ -13,6 +13,7 @@
 
 #include "os/files.h"
 #include "os/mount.h"
+#include "sandbox/native/beside.h"
 #include "sandbox/native/root_files.h"
 
 // Order: everything that needs the host's paths is made detached first; then the process moves into the new root; then
@@ -31,6 +32,7 @@ constexpr std::uint64_t kOwnFiles = 10'000;  // of init: a script and a socket a
 struct Prepared {
   os::Fd mount;
   std::string inside;
+  unsigned attributes = 0;  // to be added
 };
 
 class RootBuilder {
@@ -39,6 +41,9 @@ class RootBuilder {
       : spec_(spec), host_(host), identity_(identity), namespaces_(namespaces) {}
 
   Result<void> build() {
+    if (spec_.sandbox.beside) {
+      SW_TRY(beside_, take_mounts_of_job(spec_.sandbox, namespaces_.job_process, namespaces_.shared));
+    }
     SW_CHECK(place_disk());
     SW_CHECK(prepare_volatile());
     SW_CHECK(prepare_root());
@@ -50,6 +55,12 @@ class RootBuilder {
     SW_CHECK(attach_mounts());
     if (spec_.sandbox.read_only_root) SW_CHECK(make_root_read_only());
     return {};
+  }
+
+  /// Of a sibling, once built.
+  Result<os::Fd> source() const {
+    if (!spec_.sandbox.beside) return os::Fd();
+    return os::clone_mount(AT_FDCWD, spec_.sandbox.workspace + "/src", Submounts::left_out);
   }
 
  private:
@@ -115,7 +126,7 @@ class RootBuilder {
   Result<void> prepare_root() {
     if (!of_host()) {
       SW_TRY(root_, overlay_of(spec_.sandbox.image, may_remap() ? namespaces_.sandbox : -1, 0));
-      return {};
+      return prepare_workspace();
     }
     SW_CHECK(make_owned("r"));
     SW_TRY(root_, os::clone_mount(AT_FDCWD, "r", Submounts::left_out));
@@ -128,16 +139,28 @@ class RootBuilder {
     return {};
   }
 
+  // Plain files of the disk, not of the image's overlay: only those can be shared with a sibling.
+  Result<void> prepare_workspace() {
+    const std::uint32_t owner = identity_.outside(job_id(spec_.sandbox.run_as));
+    if (::mkdir("j", 0755) != 0 || ::chown("j", owner, owner) != 0) return fail_errno(errno, "making the workspace");
+    SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, "j", Submounts::left_out));
+    prepared_.push_back({std::move(mount), spec_.sandbox.workspace});
+    return {};
+  }
+
   // A writable view of `lower`. `owner_inside` owns its top.
   Result<os::Fd> overlay_of(const std::string& lower, int user_namespace, std::uint32_t owner_inside,
-                            const std::vector<std::pair<std::string, std::string>>& replaced = {}) {
+                            const Mount* wanted = nullptr) {
     const std::string number = std::to_string(layers_++);
     const std::string upper = "u" + number, work = "w" + number;
     if (::mkdir(upper.c_str(), 0755) != 0 || ::mkdir(work.c_str(), 0700) != 0)
       return fail_errno(errno, "making a layer");
     const std::uint32_t owner = identity_.outside(owner_inside);
     if (::chown(upper.c_str(), owner, owner) != 0) return fail_errno(errno, "giving a layer to its owner");
-    SW_CHECK(write_replaced(upper, replaced, owner_inside, identity_));  // before it is in use
+    if (wanted != nullptr) {  // before it is in use
+      SW_CHECK(write_replaced(upper, wanted->replaced, owner_inside, identity_));
+      SW_CHECK(write_hidden(upper, wanted->hidden));
+    }
     std::string lower_text;
     if (user_namespace >= 0) {
       SW_TRY(const os::Fd shown, os::clone_mount(AT_FDCWD, lower, Submounts::left_out));
@@ -164,17 +187,17 @@ class RootBuilder {
   }
 
   Result<void> prepare_mounts() {
-    const std::uint32_t owner = job_id(spec_.sandbox.run_as);
     for (std::size_t i = 0; i < spec_.sandbox.mounts.size(); ++i) {
       const Mount& wanted = spec_.sandbox.mounts[i];
       const int shown_as = namespaces_.mount_owner[i];
       const std::string outside = wanted.outside.string();
       if (wanted.kind == Mount::Kind::overlay || !wanted.replaced.empty()) {
-        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, owner, wanted.replaced));
+        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, appears(wanted, spec_.sandbox.run_as), &wanted));
         if (wanted.kind == Mount::Kind::read_only) {
           SW_CHECK(os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::left_out));
         }
         later_.push_back({std::move(mount), wanted.inside});
+        if (wanted.of_source) later_.back().attributes = kPlain | MOUNT_ATTR_NOEXEC;
         continue;
       }
       SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
@@ -254,8 +277,12 @@ class RootBuilder {
   }
 
   Result<void> attach_mounts() {
-    for (const Prepared& one : later_) SW_CHECK(attach(one));
-    SW_CHECK(mount_own(spec_.sandbox.workspace + "/secrets", "0711"));
+    for (const Prepared& one : later_) {
+      SW_CHECK(attach(one));
+      if (one.attributes != 0) SW_CHECK(os::restrict_mount(one.mount.get(), one.attributes, Submounts::left_out));
+    }
+    for (const BesideMount& one : beside_) SW_CHECK(attach_at(one.mount, one.inside));
+    if (!spec_.sandbox.beside) SW_CHECK(mount_own(spec_.sandbox.workspace + "/secrets", "0711"));
     return make_workspace_directories(spec_, identity_);
   }
 
@@ -283,13 +310,16 @@ class RootBuilder {
   std::vector<Prepared> system_;    // the host's directories
   std::vector<Prepared> prepared_;  // /dev, /run
   std::vector<Prepared> later_;     // the spec's mounts
+  std::vector<BesideMount> beside_;
 };
 
 }  // namespace
 
-Result<void> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
-                            const RootNamespaces& namespaces) {
-  return RootBuilder(spec, host, identity, namespaces).build();
+Result<os::Fd> enter_new_root(const SetupSpec& spec, const HostLayout& host, const Identity& identity,
+                              const RootNamespaces& namespaces) {
+  RootBuilder builder(spec, host, identity, namespaces);
+  SW_CHECK(builder.build());
+  return builder.source();
 }
 
 }  // namespace slipway::sandbox::native

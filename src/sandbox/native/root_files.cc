@@ -141,6 +141,15 @@ Result<void> write_replaced(const std::string& layer, const std::vector<std::pai
   return {};
 }
 
+Result<void> write_hidden(const std::string& layer, const std::vector<std::string>& hidden) {
+  for (const std::string& name : hidden) {
+    // How overlayfs notes what was removed.
+    if (::mknod((layer + "/" + name).c_str(), S_IFCHR, ::makedev(0, 0)) != 0)
+      return fail_errno(errno, "hiding " + name);
+  }
+  return {};
+}
+
 Result<void> make_local_directories(const std::string& usr, const Identity& identity) {
   for (const char* name : {"/local", "/local/bin", "/local/sbin", "/local/lib", "/local/include", "/local/share"}) {
     SW_CHECK(make_directory(usr + name, 0755, 0, identity));
@@ -180,6 +189,7 @@ Result<void> make_workspace_directories(const SetupSpec& spec, const Identity& i
   const std::uint32_t job = job_id(spec.sandbox.run_as);
   for (const char* name : {"/src", "/artifacts"}) {
     const std::string path = spec.sandbox.workspace + name;
+    if (spec.sandbox.beside && std::string_view(name) == "/artifacts") continue;  // what it leaves is asked for by name
     if (::access(path.c_str(), F_OK) != 0) SW_CHECK(make_directory(path, 0755, job, identity));
   }
   return {};

@@ -22,6 +22,9 @@ Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity
 Result<void> write_replaced(const std::string& layer, const std::vector<std::pair<std::string, std::string>>& replaced,
                             std::uint32_t owner, const Identity& identity);
 
+/// `Mount::hidden`, the same.
+Result<void> write_hidden(const std::string& layer, const std::vector<std::string>& hidden);
+
 /// /usr/local as a place where the sandbox's root may install.
 Result<void> make_local_directories(const std::string& usr, const Identity& identity);
 

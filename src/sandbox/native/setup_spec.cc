@@ -12,6 +12,18 @@ constexpr ErrorKind kKinds[] = {ErrorKind::invalid, ErrorKind::not_found, ErrorK
                                 ErrorKind::denied,  ErrorKind::exhausted, ErrorKind::unavailable,
                                 ErrorKind::timeout, ErrorKind::cancelled, ErrorKind::internal};
 
+json::array texts_to_json(const std::vector<std::string>& texts) {
+  json::array all;
+  for (const std::string& text : texts) all.emplace_back(text);
+  return all;
+}
+
+std::vector<std::string> texts_of(const json::value& value) {
+  std::vector<std::string> texts;
+  for (const json::value& text : value.as_array()) texts.emplace_back(text.as_string());
+  return texts;
+}
+
 json::object to_json(const Mount& mount) {
   json::object object{{"overlay", mount.kind == Mount::Kind::overlay},
                       {"outside", mount.outside.string()},
@@ -21,6 +33,8 @@ json::object to_json(const Mount& mount) {
   json::array replaced;
   for (const auto& [path, text] : mount.replaced) replaced.push_back(json::array{path, text});
   if (!replaced.empty()) object["replaced"] = std::move(replaced);
+  if (!mount.hidden.empty()) object["hidden"] = texts_to_json(mount.hidden);
+  if (mount.of_source) object["of_source"] = true;
   return object;
 }
 
@@ -36,6 +50,8 @@ Mount mount_of(const json::object& object) {
       mount.replaced.emplace_back(one.at(0).as_string(), one.at(1).as_string());
     }
   }
+  if (const auto* hidden = object.if_contains("hidden")) mount.hidden = texts_of(*hidden);
+  mount.of_source = object.contains("of_source");
   return mount;
 }
 
@@ -52,16 +68,20 @@ SetupSpec spec_of(const json::object& object) {
   box.hostname = std::string(object.at("hostname").as_string());
   box.read_only_root = object.at("read_only_root").as_bool();
   box.nested = object.at("nested").as_bool();
+  if (const auto* beside = object.if_contains("beside")) {
+    box.beside = Beside{SandboxId(std::string(beside->at("job").as_string())), beside->at("source").as_bool(),
+                        texts_of(beside->at("shares"))};
+  }
   spec.slot = object.at("slot").to_number<int>();
   spec.disk = object.at("disk_in_memory").as_bool() ? SetupSpec::Disk::memory : SetupSpec::Disk::directory;
   spec.disk_bytes = object.at("disk_bytes").to_number<std::uint64_t>();
   spec.disk_path = std::string(object.at("disk_path").as_string());
   spec.nat = {std::string(object.at("nat_interface").as_string()), object.at("nat_host").to_number<std::uint32_t>(),
               object.at("nat_inside").to_number<std::uint32_t>()};
-  for (const json::value& server : object.at("nameservers").as_array()) {
-    spec.nameservers.emplace_back(server.as_string());
-  }
+  spec.nameservers = texts_of(object.at("nameservers"));
   spec.has_init_leaf = object.at("has_init_leaf").as_bool();
+  spec.runner_outside = object.at("runner_outside").to_number<std::uint32_t>();
+  spec.shared_owner = object.at("shared_owner").to_number<std::uint32_t>();
   spec.process_limit = object.at("process_limit").to_number<std::uint64_t>();
   return spec;
 }
@@ -70,10 +90,9 @@ SetupSpec spec_of(const json::object& object) {
 
 std::string encode(const SetupSpec& spec) {
   const SandboxSpec& box = spec.sandbox;
-  json::array mounts, nameservers;
+  json::array mounts;
   for (const Mount& mount : box.mounts) mounts.push_back(to_json(mount));
-  for (const std::string& server : spec.nameservers) nameservers.emplace_back(server);
-  return json::serialize(json::object{
+  json::object object{
       {"id", box.id.value},
       {"image", box.image},
       {"mounts", std::move(mounts)},
@@ -91,10 +110,17 @@ std::string encode(const SetupSpec& spec) {
       {"nat_interface", spec.nat.interface},
       {"nat_host", spec.nat.host},
       {"nat_inside", spec.nat.inside},
-      {"nameservers", std::move(nameservers)},
+      {"nameservers", texts_to_json(spec.nameservers)},
       {"has_init_leaf", spec.has_init_leaf},
+      {"runner_outside", spec.runner_outside},
+      {"shared_owner", spec.shared_owner},
       {"process_limit", spec.process_limit},
-  });
+  };
+  if (box.beside) {
+    object["beside"] = json::object{
+        {"job", box.beside->job.value}, {"source", box.beside->source}, {"shares", texts_to_json(box.beside->shares)}};
+  }
+  return json::serialize(object);
 }
 
 Result<SetupSpec> decode_setup_spec(std::string_view text) {

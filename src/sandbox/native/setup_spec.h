@@ -12,9 +12,11 @@
 
 /// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
 ///
-/// Request descriptors: [0] init's end of the leash, [1] the status socket, [2] see `has_init_leaf`.
+/// Request descriptors: [0] init's end of the leash, [1] the status socket, then those of `has_init_leaf` and of a
+/// sibling (a pidfd of the job's process 1).
 /// On the status socket the owner sends the control groups (encode_groups) with a descriptor each: made while the
-/// sandbox sets itself up. Answer there: {} with a pidfd of process 1 once set-up is done, or {"error","kind"}.
+/// sandbox sets itself up. Answer there: {} with a pidfd of process 1, and of a sibling its source directory, once
+/// set-up is done; or {"error","kind"}.
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
@@ -38,6 +40,8 @@ struct SetupSpec {
   NatAddress nat;                ///< for Network::nat
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
   bool has_init_leaf = false;            ///< a descriptor of the v2 leaf that init starts in comes with the request
+  std::uint32_t runner_outside = 0;      ///< of a sibling: the host id that its runner is (`source` of the job). 0: own
+  std::uint32_t shared_owner = 0;        ///< ... and the host id of the job's user, whose files `shares` hold
   std::uint64_t process_limit = 0;       ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
 };
 
