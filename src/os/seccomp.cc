@@ -38,7 +38,11 @@ constexpr std::uint32_t kVsock = 40;                  // reaches the hypervisor
 constexpr std::uint32_t kAlg = 38;                    // kernel crypto: attack surface
 constexpr std::uint32_t kUname26 = 0x0020000, kNoRandomize = 0x0040000;
 
-enum class Verdict : std::uint8_t { refuse, allow, unknown, clone, socket, personality };
+constexpr std::uint32_t kNetlink = 16;
+// Routes and addresses (ip, getaddrinfo), sockets (ss), device events (libudev), generic. Not audit, netfilter, xfrm.
+constexpr std::array<std::uint32_t, 4> kNetlinkFine = {0, 4, 15, 16};
+
+enum class Verdict : std::uint8_t { refuse, allow, unknown, clone, socket, nested_socket, personality };
 
 struct Program {
   std::array<sock_filter, kMaxInstructions> code{};
@@ -71,12 +75,23 @@ constexpr void add_leaf(Program& program, Verdict verdict) {
       program.add(kReturn, SECCOMP_RET_ALLOW);
       return;
     case Verdict::socket:
+    case Verdict::nested_socket: {
+      const std::size_t protocols = verdict == Verdict::socket ? kNetlinkFine.size() + 3 : 0;
       program.add(kLoad, argument(0));
-      program.add(kEqual, kVsock, 2, 0);
-      program.add(kEqual, kAlg, 1, 0);
+      program.add(kEqual, kVsock, protocols + 2, 0);
+      program.add(kEqual, kAlg, protocols + 1, 0);
+      if (verdict == Verdict::socket) {
+        program.add(kEqual, kNetlink, 0, kNetlinkFine.size() + 2);
+        program.add(kLoad, argument(2));
+        for (std::size_t i = 0; i < kNetlinkFine.size(); ++i) {
+          program.add(kEqual, kNetlinkFine.at(i), kNetlinkFine.size() - i, 0);
+        }
+        program.add(kReturn, refusal(EPROTONOSUPPORT));  // as a kernel without it: libaudit goes on
+      }
       program.add(kReturn, SECCOMP_RET_ALLOW);
       program.add(kReturn, refusal(EAFNOSUPPORT));
       return;
+    }
     case Verdict::personality: {
       program.add(kLoad, argument(0));
       constexpr std::array<std::uint32_t, 6> kFine = {0, 8, kUname26, kUname26 | 8, kNoRandomize, 0xFFFFFFFF};
@@ -118,7 +133,7 @@ constexpr Segments segments_for(Nesting nesting) {
   std::array<Verdict, kMaxCalls> verdicts{};
   for (std::size_t i = kFirstUnknown; i < kMaxCalls; ++i) verdicts.at(i) = Verdict::unknown;
   for (const int call : kAllowedCalls) verdicts.at(static_cast<std::size_t>(call)) = Verdict::allow;
-  verdicts.at(SYS_socket) = Verdict::socket;
+  verdicts.at(SYS_socket) = nesting == Nesting::allowed ? Verdict::nested_socket : Verdict::socket;
   verdicts.at(SYS_personality) = Verdict::personality;
   verdicts.at(SYS_clone) = nesting == Nesting::allowed ? Verdict::allow : Verdict::clone;
   verdicts.at(SYS_clone3) = Verdict::unknown;

@@ -5,8 +5,8 @@
 #include <array>
 
 /// The calls that a step may make, by name: Docker's default list for a container without capabilities that open more,
-/// less the keyring calls. A name that this machine's headers or architecture lack is left out by the `#ifdef`s of
-/// seccomp_calls.inc: see there.
+/// less the keyring calls and modify_ldt (16-bit segments: nothing but attack surface). A name that this machine's
+/// headers or architecture lack is left out by the `#ifdef`s of seccomp_calls.inc: see there.
 namespace slipway::os {
 
 /// In no order; the filter sorts them.

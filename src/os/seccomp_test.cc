@@ -1,5 +1,6 @@
 #include "os/seccomp.h"
 
+#include <linux/netlink.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -58,6 +59,21 @@ TEST(StepFilter, RefusesWhatOpensTheHostAndSaysSo) {
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_mount, 0, 0, 0, 0, 0); }), EPERM);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::socket(40 /* AF_VSOCK */, SOCK_STREAM, 0); }), EAFNOSUPPORT);
   EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_personality, 0x1); }), EPERM);
+#if defined(__x86_64__)
+  EXPECT_EQ(under_filter(Nesting::refused, [] { return ::syscall(SYS_modify_ldt, 0, 0, 0); }), EPERM);
+#endif
+}
+
+TEST(StepFilter, LetsNetlinkThroughForAddressesSocketsAndDevicesOnly) {
+  for (const int fine : {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC}) {
+    EXPECT_EQ(under_filter(Nesting::refused, [&] { return ::socket(AF_NETLINK, SOCK_RAW, fine); }), 0) << fine;
+  }
+  for (const int other : {NETLINK_AUDIT, NETLINK_NETFILTER, NETLINK_XFRM, NETLINK_CONNECTOR, NETLINK_CRYPTO}) {
+    EXPECT_EQ(under_filter(Nesting::refused, [&] { return ::socket(AF_NETLINK, SOCK_RAW, other); }), EPROTONOSUPPORT)
+        << other;
+  }
+  EXPECT_EQ(under_filter(Nesting::allowed, [] { return ::socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER); }), 0);
+  EXPECT_EQ(under_filter(Nesting::allowed, [] { return ::socket(40 /* AF_VSOCK */, SOCK_STREAM, 0); }), EAFNOSUPPORT);
 }
 
 TEST(StepFilter, AnswersUnknownCallsLikeAnOlderKernel) {

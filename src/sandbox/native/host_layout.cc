@@ -62,8 +62,9 @@ HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
     layout.shown.push_back(directory);
     for (std::string& inner : mounts_below(directory)) layout.shown.push_back(std::move(inner));
   }
-  for (const char* path : {"/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-                           "/proc/timer_stats", "/proc/sched_debug"}) {
+  for (const char* path :
+       {"/proc/config.gz", "/proc/diskstats", "/proc/partitions", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug"}) {
     if (others_may_read(path, S_IFREG)) layout.masked_files.emplace_back(path);
   }
   for (const char* path :

@@ -16,6 +16,12 @@ static int write_to(const char* path, const char* text) {
   return fd < 0 ? -1 : (int)write(fd, text, strlen(text));
 }
 
+// An empty file counts as refused.
+static int read_of(const char* path, char* byte) {
+  const int fd = open(path, O_RDONLY);
+  return fd >= 0 && read(fd, byte, 1) == 1 ? 0 : -1;
+}
+
 int main(void) {
   union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
   REFUSED("bpf", syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr));
@@ -41,6 +47,13 @@ int main(void) {
   REFUSED("/dev/kmsg", open("/dev/kmsg", O_RDONLY));
   REFUSED("/dev/tty", open("/dev/tty", O_RDWR));
   REFUSED("raw socket", socket(AF_INET, SOCK_RAW, 1));
+  REFUSED("netlink audit", socket(AF_NETLINK, SOCK_RAW, 9));
+  REFUSED("netlink netfilter", socket(AF_NETLINK, SOCK_RAW, 12));
+  REFUSED("modify_ldt", syscall(SYS_modify_ldt, 0, params, sizeof params));
+  char byte = 0;
+  REFUSED("/proc/config.gz", read_of("/proc/config.gz", &byte));
+  REFUSED("/proc/diskstats", read_of("/proc/diskstats", &byte));
+  REFUSED("/proc/partitions", read_of("/proc/partitions", &byte));
   REFUSED("vsock", socket(40, SOCK_STREAM, 0));
   REFUSED("/etc/shadow", open("/etc/shadow", O_RDONLY));
   REFUSED("/etc/gshadow", open("/etc/gshadow", O_RDONLY));
