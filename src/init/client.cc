@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -186,36 +188,29 @@ class RealInput final : public StdinText {
   }
 };
 
-Result<os::Fd> connect_to(const std::string& path) {
+Result<void> limit_socket(int fd, int option, std::chrono::milliseconds most) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(most);
+  const timeval limit{seconds.count(), std::chrono::microseconds(most - seconds).count()};
+  if (::setsockopt(fd, SOL_SOCKET, option, &limit, sizeof limit) != 0) return fail_errno(errno, "setsockopt");
+  return {};
+}
+
+std::unexpected<Error> in_vain(const char* what, std::chrono::milliseconds waited) {
+  return fail(ErrorKind::unavailable, fmt::format("{} within {} s", what, waited.count() / 1000));
+}
+
+Result<os::Fd> connect_to(const std::string& path, const ClientLimits& limits) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return fail(ErrorKind::invalid, "SLIPWAY_SOCKET is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno(errno, "socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(ErrorKind::unavailable,
-                fmt::format("the job does not listen at {}: {}", path, ::strerrordesc_np(errno)));
-  }
-  return fd;
-}
-
-Result<control::Answer> ask(const control::Request& request) {
-  const char* path = ::getenv("SLIPWAY_SOCKET");
-  if (path == nullptr) {
-    return fail(ErrorKind::unavailable, "SLIPWAY_SOCKET is not set: this command works inside a step of a job");
-  }
-  SW_TRY(const os::Fd socket, connect_to(path));
-  SW_CHECK(os::write_all(socket.get(), control::frame(control::encode(request))));
-  control::Unframer unframer(control::kMaxAnswer);
-  std::array<char, 65536> buffer;
-  for (;;) {
-    const ssize_t got = ::read(socket.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return fail(ErrorKind::unavailable, "the job's socket was closed without an answer");
-    SW_CHECK(unframer.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got))));
-    if (const auto text = unframer.next()) return control::decode_answer(*text);
-  }
+  SW_CHECK(limit_socket(fd.get(), SO_SNDTIMEO, limits.connect));  // of connect too
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  if (errno == EAGAIN)
+    return in_vain("the job took no connection: too many programs of this step are asking", limits.connect);
+  return fail(ErrorKind::unavailable, fmt::format("the job does not listen at {}: {}", path, ::strerrordesc_np(errno)));
 }
 
 int complain(const Error& error) {
@@ -255,6 +250,32 @@ Result<control::Request> parse_command(const Arguments& arguments, const std::st
   return usage(fmt::format("`{}` is no command here", command));
 }
 
+Result<control::Answer> ask_job(const std::string& socket_path, const control::Request& request,
+                                const ClientLimits& limits) {
+  SW_TRY(const os::Fd socket, connect_to(socket_path, limits));
+  const std::string framed = control::frame(control::encode(request));
+  for (std::size_t sent = 0; sent < framed.size();) {
+    const ssize_t got = ::send(socket.get(), framed.data() + sent, framed.size() - sent, MSG_NOSIGNAL);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return in_vain("the job did not take the request", limits.connect);
+    if (got < 0) break;  // it was refused, and the answer that waits says why
+    sent += static_cast<std::size_t>(got);
+  }
+  const bool asks_owner = std::holds_alternative<control::AskOwner>(request);
+  const auto patience = asks_owner ? limits.owners_answer : limits.answer;
+  SW_CHECK(limit_socket(socket.get(), SO_RCVTIMEO, patience));
+  control::Unframer unframer(control::kMaxAnswer);
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::read(socket.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return in_vain("the job did not answer", patience);
+    if (got <= 0) return fail(ErrorKind::unavailable, "the job's socket was closed without an answer");
+    SW_CHECK(unframer.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got))));
+    if (const auto text = unframer.next()) return control::decode_answer(*text);
+  }
+}
+
 int client_main(const Arguments& arguments) {
   if (arguments.size() == 1 && (arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")) {
     fmt::print("{}", kClientUsage);
@@ -270,7 +291,11 @@ int client_main(const Arguments& arguments) {
     if (code == 2) fmt::print(stderr, "{}", kClientUsage);
     return code;
   }
-  const auto answer = ask(*request);
+  const char* socket = ::getenv("SLIPWAY_SOCKET");
+  if (socket == nullptr) {
+    return complain({ErrorKind::unavailable, "SLIPWAY_SOCKET is not set: this command works inside a step of a job"});
+  }
+  const auto answer = ask_job(socket, *request);
   if (!answer) return complain(answer.error());
   if (!answer->ok) {
     fmt::print(stderr, "slipway: {}: {}\n", arguments[0], answer->error);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,17 @@ class StdinText {
 /// `invalid`: usage. `arguments` are those behind the program's name; `working_dir` is where relative paths begin.
 Result<wire::control::Request> parse_command(const std::vector<std::string>& arguments, const std::string& working_dir,
                                              StdinText& input);
+
+/// How long a client waits. The job answers at once, but for what its owner has to be asked.
+struct ClientLimits {
+  std::chrono::milliseconds connect{30'000};  ///< to be let in, and to have the request taken
+  std::chrono::milliseconds answer{60'000};
+  std::chrono::milliseconds owners_answer{660'000};
+};
+
+/// Asks the job at `socket`. `unavailable` says for whom it waited in vain.
+Result<wire::control::Answer> ask_job(const std::string& socket, const wire::control::Request& request,
+                                      const ClientLimits& limits = {});
 
 /// The `slipway` command inside a job: parses, asks the step's socket, prints. The exit code.
 int client_main(const std::vector<std::string>& arguments);

@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
 #include "init/test_job.h"
+#include "os/files.h"
 
 namespace slipway::init {
 namespace {
 
+using namespace std::chrono_literals;
 using journal::RecordType;
 namespace control = wire::control;
 
@@ -146,6 +153,45 @@ TEST_F(ClientInAJob, ExitCodesTellUsageFromRefusalFromAbsence) {
       "slipway frob 2>/dev/null || echo $?; slipway output 'a b' 1 2>/dev/null || echo $?;\n"
       "SLIPWAY_SOCKET=/nowhere slipway git-info 2>/dev/null || echo $?");
   EXPECT_EQ(job_.run().output(0), "2\n1\n3\n");
+}
+
+/// A job that listens and then does nothing more.
+class DeafJob : public testing::Test {
+ protected:
+  DeafJob() {
+    std::string pattern = testing::TempDir() + "slipway-deaf-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path().data(), path().size());
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(fd_.get(), 0), 0);
+  }
+  ~DeafJob() override { (void)os::remove_tree(directory_); }  // left in the temporary directory otherwise
+  std::string path() const { return directory_ + "/s"; }
+
+  static constexpr ClientLimits kShort{.connect = 20ms, .answer = 20ms, .owners_answer = 40ms};
+  std::string directory_;
+  os::Fd fd_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+};
+
+TEST_F(DeafJob, AClientWaitsForItsAnswerNoLongerThanItMay) {
+  const auto answer = ask_job(path(), control::Mask{"value"}, kShort);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::unavailable);
+  EXPECT_NE(answer.error().what.find("did not answer"), std::string::npos) << answer.error().what;
+}
+
+TEST_F(DeafJob, AClientThatIsNotLetInSaysWhy) {
+  os::Fd waiting(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path().data(), path().size());
+  ASSERT_EQ(::connect(waiting.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);  // the queue
+  const auto answer = ask_job(path(), control::Mask{"value"}, kShort);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::unavailable);
+  EXPECT_NE(answer.error().what.find("took no connection"), std::string::npos) << answer.error().what;
 }
 
 }  // namespace

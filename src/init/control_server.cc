@@ -60,14 +60,14 @@ void ControlServer::close(std::uint16_t step) {
     if (connection->step == step) drop(id);
   }
   poller_.unwatch(found->second.watch);
-  poller_.cancel(found->second.refill);
+  poller_.cancel(found->second.room);
   found->second.directory->remove(found->second.name);
   listeners_.erase(found);
 }
 
 void ControlServer::accept_all(std::uint16_t step) {
   Listener& listener = listeners_.at(step);
-  while (listener.connections < limits_.connections) {
+  while (listener.connections < limits_.connections || make_room(step)) {
     os::Fd fd(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
     ucred peer{};
@@ -81,11 +81,36 @@ void ControlServer::accept_all(std::uint16_t step) {
     connection.step = step;
     connection.watch = poller_.watch(fd.get(), POLLIN, [this, id] { on_ready(id); });
     connection.fd = std::move(fd);
+    connection.waits_since = os::Clock::now();
     connections_.emplace(id, std::move(connection));
     ++listener.connections;
     settle(id);
   }
   poller_.set_events(listener.watch, 0);  // until a connection ends
+}
+
+/// Clients that say nothing keep nobody out: the one that has been silent longest goes, at once if that is long enough.
+bool ControlServer::make_room(std::uint16_t step) {
+  auto oldest = connections_.end();
+  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+    const Connection& one = it->second;
+    const bool waits_for_client = one.step == step && !one.answering && !one.unframer.has_frame();
+    if (!waits_for_client) continue;
+    if (oldest == connections_.end() || one.waits_since < oldest->second.waits_since) oldest = it;
+  }
+  if (oldest == connections_.end()) return false;
+  const os::Deadline due = oldest->second.waits_since + limits_.idle_when_full;
+  if (os::Clock::now() >= due) {
+    drop(oldest->first);
+    return true;
+  }
+  Listener& listener = listeners_.at(step);
+  poller_.cancel(listener.room);
+  listener.room = poller_.at(due, [this, step] {
+    listeners_.at(step).room = Poller::kNone;
+    accept_all(step);
+  });
+  return false;
 }
 
 void ControlServer::on_ready(std::uint64_t id) {
@@ -114,6 +139,7 @@ bool ControlServer::read_some(Connection& connection) {
     return true;
   }
   listener.bytes_left -= bytes;
+  if (connection.unframer.is_empty()) connection.waits_since = os::Clock::now();
   if (const auto fed = connection.unframer.feed(std::string_view(buffer.data(), bytes)); !fed) {
     connection.outgoing = control::frame(control::encode(refusal(fed.error().kind, fed.error().what)));
     connection.closing = true;
@@ -126,6 +152,7 @@ bool ControlServer::write_some(Connection& connection) {
       ::send(connection.fd.get(), connection.outgoing.data(), connection.outgoing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) return errno == EAGAIN || errno == EINTR;
   connection.outgoing.erase(0, static_cast<std::size_t>(sent));
+  if (connection.outgoing.empty()) connection.waits_since = os::Clock::now();
   return !connection.closing || !connection.outgoing.empty();
 }
 
@@ -169,6 +196,7 @@ void ControlServer::answer(std::uint64_t id, const control::Answer& given) {
   if (found == connections_.end() || !found->second.answering) return;
   Connection& connection = found->second;
   connection.answering = false;
+  connection.waits_since = os::Clock::now();
   connection.outgoing = control::frame(control::encode(given));
   if (!write_some(connection)) return drop(id);
   settle(id);
@@ -184,7 +212,7 @@ void ControlServer::settle(std::uint64_t id) {
     return;
   }
   poller_.set_events(connection.watch, connection.outgoing.empty() ? POLLIN : POLLOUT);
-  connection.timeout = poller_.at(os::Clock::now() + limits_.idle, [this, id] {
+  connection.timeout = poller_.at(connection.waits_since + limits_.idle, [this, id] {
     connections_.at(id).timeout = Poller::kNone;
     drop(id);
   });

@@ -20,8 +20,11 @@ struct ControlLimits {
   std::size_t connections = 16;      ///< at once; more wait in the kernel's queue
   double requests_per_second = 200;  ///< on average; a connection that is ahead is not read for a while
   double burst = 1000;
-  std::uint64_t bytes = 64ULL << 20U;      ///< of all requests of one step; then refused
-  std::chrono::milliseconds idle{30'000};  ///< for a request that was begun, and for an answer that is not taken
+  std::uint64_t bytes = 64ULL << 20U;  ///< of all requests of one step; then refused
+  /// For a whole request from its first byte, for an answer to be taken, and between requests.
+  std::chrono::milliseconds idle{30'000};
+  /// The same when all connections are taken and another waits: then the one that is longest silent has to go.
+  std::chrono::milliseconds idle_when_full{1'000};
 };
 
 /// The control sockets of steps (wire/control.h): one listener a step, so the socket says who speaks.
@@ -46,7 +49,7 @@ class ControlServer {
     const OwnDirectory* directory = nullptr;
     std::string name;
     uid_t uid = 0;
-    Poller::Token watch = Poller::kNone, refill = Poller::kNone;
+    Poller::Token watch = Poller::kNone, room = Poller::kNone;
     std::size_t connections = 0;
     double tokens = 0;
     os::Deadline filled_at;
@@ -57,12 +60,14 @@ class ControlServer {
     os::Fd fd;
     wire::control::Unframer unframer{wire::control::kMaxRequest};
     std::string outgoing;
-    bool answering = false;  // a request is being worked on: nothing more is read
-    bool closing = false;    // once `outgoing` is gone
+    bool answering = false;      // a request is being worked on: nothing more is read
+    bool closing = false;        // once `outgoing` is gone
+    os::Deadline waits_since{};  // for its client: since it connected, began a request, was answered
     Poller::Token watch = Poller::kNone, timeout = Poller::kNone;
   };
 
   void accept_all(std::uint16_t step);
+  bool make_room(std::uint16_t step);
   void on_ready(std::uint64_t id);
   bool read_some(Connection& connection);
   bool write_some(Connection& connection);

@@ -152,6 +152,40 @@ TEST_F(ControlServerTest, ClientsThatTakeAllConnectionsAreEndedWhenIdle) {
   EXPECT_TRUE(serves_a_good_client());
 }
 
+TEST_F(ControlServerTest, SilentConnectionsGiveTheirPlaceToOneThatSpeaks) {
+  listen({.connections = 4, .idle_when_full = 20ms});
+  std::vector<os::Fd> silent;
+  for (int i = 0; i < 40; ++i) silent.push_back(connect());
+  EXPECT_TRUE(serves_a_good_client());
+}
+
+TEST_F(ControlServerTest, AClientThatWaitsForItsAnswerKeepsItsPlace) {
+  listen({.connections = 2, .idle_when_full = 1ms});
+  const os::Fd waiting = connect();
+  const std::string text = control::frame(control::encode(control::Request(control::AskOwner{"git_info", "{}"})));
+  ::send(waiting.get(), text.data(), text.size(), 0);
+  turn();
+  ASSERT_EQ(held_.size(), 1U);
+  std::vector<os::Fd> silent;
+  for (int i = 0; i < 10; ++i) silent.push_back(connect());
+  EXPECT_TRUE(serves_a_good_client());
+  held_[0]({true, "{}", {}, {}});
+  EXPECT_TRUE(answer_on(waiting));
+}
+
+TEST_F(ControlServerTest, ARequestThatComesByteByByteForEverIsGivenUp) {
+  listen({.idle = 50ms});
+  const os::Fd client = connect();
+  const std::string text = request(std::string(60'000, 'x'));
+  const auto until = os::Clock::now() + 5s;
+  std::size_t sent = 0;
+  while (sent < text.size() && !is_closed(client) && os::Clock::now() < until) {
+    ::send(client.get(), text.data() + sent++, 1, MSG_NOSIGNAL);
+  }
+  EXPECT_TRUE(is_closed(client));
+  EXPECT_LT(sent, text.size());
+}
+
 TEST_F(ControlServerTest, AClientThatTakesNoAnswersIsNotReadFurther) {
   listen();
   const os::Fd client = connect();

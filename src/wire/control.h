@@ -100,6 +100,8 @@ class Unframer {
   /// `exhausted` when a frame says that it is too long: the stream is of no more use.
   Result<void> feed(std::string_view bytes);
   bool has_frame() const;
+  /// Not even the beginning of one is held.
+  bool is_empty() const { return held_.empty(); }
   /// The next whole frame, if there is one.
   std::optional<std::string> next();
   /// How many more bytes may be fed without holding more than one frame and a prefix.

@@ -226,6 +226,31 @@ def test_nonsense_on_the_control_socket_harms_only_the_speaker(animals):
     assert "done\n" in ran.output() and "still served" in ran.output(), ran
 
 
+IDLERS = """
+    python3 -c '
+import os, socket, time
+held = []
+for kind in range(2):
+    for _ in range(70):
+        one = socket.socket(socket.AF_UNIX)
+        one.setblocking(False)
+        try:
+            one.connect(os.environ["SLIPWAY_SOCKET"])
+            if kind: one.send(b"\\x10")
+        except OSError: pass
+        held.append(one)
+print("held", flush=True)
+time.sleep(60)' &
+    sleep 0.5
+    timeout 20 slipway output answer 42 && echo served
+    """
+
+
+def test_idle_connections_to_the_control_socket_block_nobody(slipway):
+    ran = slipway.run(slipway.project.job(run=IDLERS, keys={"outputs": ["answer"]}))
+    assert "held\n" in ran.output() and "served\n" in ran.output(), ran
+
+
 # --- network ---
 
 class Listener:
