@@ -122,6 +122,25 @@ TEST_F(ClientInAJob, AValuePrintedBeforeItWasMaskedIsReportedAsExposed) {
   EXPECT_EQ(outcome.payloads(RecordType::annotation)[0].find("early-secret-value"), std::string::npos);
 }
 
+TEST_F(ClientInAJob, AValueInAnEarlierOutputVariableIsReportedAsExposed) {
+  job_.add("slipway output name $(printf early-%s secret-value)");
+  job_.add("slipway mask $(printf early-%s secret-value)");
+  const Outcome outcome = job_.run();
+  ASSERT_EQ(outcome.count(RecordType::annotation, 0), 1U);
+  EXPECT_EQ(outcome.count(RecordType::annotation, 1), 0U);
+  EXPECT_EQ(outcome.report.outputs.at("name"), "***");
+}
+
+TEST_F(ClientInAJob, AValueHalfInTheHeadAndHalfInTheTailIsReportedAsExposed) {
+  job_.spec.log_head_bytes = 100;
+  job_.spec.log_tail_bytes = 64U << 10U;
+  job_.add(
+      "printf %090d%s 0 hunter2-at-the-border; printf %01000d 0; sleep 0.2\n"  // lets the output be read
+      "slipway mask $(printf hunter2-%s at-the-border)");
+  const Outcome outcome = job_.run();
+  ASSERT_EQ(outcome.count(RecordType::annotation, 0), 1U);
+}
+
 TEST_F(ClientInAJob, AWeakValueIsRefusedAndSaidSo) {
   job_.add("slipway mask ab || echo code $?");
   const Outcome outcome = job_.run();

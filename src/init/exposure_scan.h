@@ -20,13 +20,12 @@ class ExposureScan {
   static Result<ExposureScan> begin(int journal, std::string_view value, std::uint64_t upto);
 
   /// Output that waits outside the journal for the end of its step, in order, all of it before the first `go_on`.
-  /// A value half in the journal and half here is not found.
   void look_at_tail(std::uint16_t step, journal::RecordType type, std::string_view bytes);
 
   enum class State { more, done };
   /// Reads about 4 MiB. An error ends the scan.
   Result<State> go_on();
-  /// Steps in whose output the value stands.
+  /// Steps in whose output, or in whose other records, the value stands.
   const std::vector<std::uint16_t>& exposed() const { return exposed_; }
 
  private:
@@ -34,10 +33,15 @@ class ExposureScan {
   journal::Reader reader_;
   std::unique_ptr<secrets::SecretSet> secret_;
   using Streams = std::map<std::pair<std::uint16_t, journal::RecordType>, secrets::MaskingStream>;
+  using Key = Streams::key_type;
+  void look_at(const journal::Record& record);
+  void join_tails();
   void feed(Streams& streams, std::uint16_t step, journal::RecordType type, std::string_view bytes);
   void finish(Streams& streams);
   void note(std::uint16_t step, const secrets::MaskingStream& stream);
   Streams streams_, tails_;
+  std::map<Key, std::string> tail_starts_;  // as much as a value that begins in the journal may end in
+  std::size_t longest_;                     // no form of the value is longer
   std::vector<std::uint16_t> exposed_;
   std::uint64_t upto_;
 };

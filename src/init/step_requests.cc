@@ -185,7 +185,8 @@ void StepRequests::scan_some() {
     wire::payload::Annotation annotation;
     annotation.level = wire::payload::Annotation::Level::warning;
     annotation.title = "exposed secret";
-    annotation.message = "a value that was registered by `slipway mask` stands unmasked in earlier output of this step";
+    annotation.message =
+        "a value that was registered by `slipway mask` stands unmasked in what was recorded of this step before";
     records_.append(RecordType::annotation, step, annotation);
   }
   if (!state) {
