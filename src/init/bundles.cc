@@ -35,10 +35,15 @@ std::string report_text(const os::BundleReport& report) {
   return wire::payload::encode(artifact);
 }
 
-Result<std::string> pack_here(const BundleTask& task, int out) {
+Result<std::string> pack_here(const BundleTask& task, int out, const RecordKeeper& records) {
   SW_TRY(const os::Fd root, os::open_file(task.root, O_RDONLY | O_DIRECTORY));
   const os::Links links = task.kind == wire::BundleKind::cache ? os::Links::inside : os::Links::refuse;
-  SW_TRY(const os::BundleReport report, os::pack(root.get(), task.globs, out, links, {}));
+  // Names of an artifact's files are shown; a cache is only ever unpacked again.
+  os::IsSecret is_secret;
+  if (task.kind == wire::BundleKind::artifact) {
+    is_secret = [&](std::string_view path) { return records.masked(path) != path; };
+  }
+  SW_TRY(const os::BundleReport report, os::pack(root.get(), task.globs, out, links, {}, std::move(is_secret)));
   return report_text(report);
 }
 
@@ -175,7 +180,7 @@ void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
   const BundleTask task = tasks_.front();
   const auto file = std::make_shared<os::Fd>(std::move(out));
   run(
-      identity, [task, file] { return pack_here(task, file->get()); },
+      identity, [this, task, file] { return pack_here(task, file->get(), records_); },
       [this, bundle, task, file](Result<std::string> report) { close_bundle(bundle, task, std::move(report)); });
 }
 
@@ -193,6 +198,7 @@ void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<
                artifact->kind = task.kind == wire::BundleKind::cache ? wire::payload::Artifact::Kind::cache
                                                                      : wire::payload::Artifact::Kind::artifact;
                artifact->url = wire::url_in(reply.json);
+               for (std::string& one : artifact->refused) one = records_.masked(one);
                records_.append(journal::RecordType::artifact, task.step, *artifact);
                if (task.kind == wire::BundleKind::artifact) stored_.push_back(task.name);
                if (!tasks_.empty()) tasks_.pop_front();

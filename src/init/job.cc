@@ -123,16 +123,18 @@ Result<void> Job::set_up() {
       return fail(ErrorKind::unavailable, fmt::format("secret `{}` was not given", use.name));
   }
   SW_TRY(runtime_, OwnDirectory::open(entry_.runtime_dir));
-  SW_TRY(secret_files_, OwnDirectory::open(entry_.workspace + "/secrets"));
-  SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, *secret_files_));
+  if (!secrets_.empty()) {  // a sandbox for the source has neither them nor their place
+    SW_TRY(secret_files_, OwnDirectory::open(entry_.workspace + "/secrets"));
+  }
+  SW_CHECK(write_secret_files(orders_.job.secrets, secrets_, identity_, secret_files_ ? &*secret_files_ : nullptr));
   if (!orders_.job.event_json.empty()) {
     SW_CHECK(runtime_->write("event.json", orders_.job.event_json, 0444));
     event_file_ = runtime_->path_of("event.json");
   }
-  steps_ =
-      std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_,
-                                                     *runtime_, *secret_files_, orders_.job, secrets_, event_file_},
-                                   StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  steps_ = std::make_unique<StepRunner>(
+      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_, *runtime_,
+                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_},
+      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   return {};
 }
 
@@ -352,6 +354,9 @@ std::deque<BundleTask> Job::bundle_tasks() {
   std::deque<BundleTask> tasks;
   const bool succeeded = outcome() == model::Outcome::succeeded;
   const auto add = [&](const std::string& name, const std::vector<std::string>& paths, std::uint16_t step) {
+    if (records_->masked(name) != name) {  // registered after it was asked for
+      return records_->notice(step, "artifact_not_stored", "the name of an artifact holds a secret: " + name);
+    }
     auto task = artifact_task(entry_.workspace, name, paths);
     if (!task)
       return records_->notice(step, "artifact_not_stored", fmt::format("artifact `{}`: {}", name, task.error().what));

@@ -364,6 +364,22 @@ TEST(Job, ArtifactsAreStoredByOutcomeAndCachesOnSuccess) {
   EXPECT_EQ(outcome.payloads(RecordType::artifact).size(), 4U);
 }
 
+TEST(Job, AFileWhoseNameHoldsASecretIsLeftOutAndNotNamed) {
+  TestJob job;
+  job.secrets = {{"KEY", "hunter2-hunter2"}};
+  job.spec.secrets = {{"KEY", "KEY", "", {}}};
+  job.spec.artifacts = {{"out", {"out"}, model::ArtifactDefinition::When::always, {}}};
+  job.add("mkdir -p out/$KEY; echo x >out/fine; echo x >out/a-$KEY.txt; echo x >out/$KEY/inner");
+  const Outcome outcome = job.run();
+  ASSERT_EQ(job.bundles().size(), 1U);
+  EXPECT_NE(job.bundles().begin()->second.find("out/fine"), std::string::npos);
+  EXPECT_EQ(job.bundles().begin()->second.find("hunter2"), std::string::npos);
+  const auto artifacts = outcome.payloads(RecordType::artifact);
+  ASSERT_EQ(artifacts.size(), 1U);
+  EXPECT_NE(artifacts[0].find("out/a-***.txt: its name holds a secret"), std::string::npos) << artifacts[0];
+  EXPECT_EQ(artifacts[0].find("hunter2"), std::string::npos);
+}
+
 TEST(Job, AFailedJobStoresItsFailureArtifactsAndNoCache) {
   TestJob job;
   using When = model::ArtifactDefinition::When;

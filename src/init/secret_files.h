@@ -11,9 +11,10 @@
 namespace slipway::init {
 
 /// Writes the secrets of `uses` that ask for a file: 0400, owned by `identity`, directly in `directory` (a tmpfs that
-/// only init can write to). Written anew where it is there already. `invalid`: another place was asked for.
+/// only init can write to; null where no secrets were given). Written anew where it is there already.
+/// `invalid`: another place was asked for.
 Result<void> write_secret_files(const std::vector<model::SecretUse>& uses,
                                 const std::map<std::string, std::string>& values, const Identity& identity,
-                                const OwnDirectory& directory);
+                                const OwnDirectory* directory);
 
 }  // namespace slipway::init

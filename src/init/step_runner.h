@@ -29,8 +29,8 @@ class StepRunner {
     RecordKeeper& records;
     ControlServer& control;
     const Entry& entry;
-    const OwnDirectory& runtime;  ///< entry.runtime_dir
-    const OwnDirectory& secret_files;
+    const OwnDirectory& runtime;       ///< entry.runtime_dir
+    const OwnDirectory* secret_files;  ///< null: there are no secrets
     const model::JobSpec& job;
     const std::map<std::string, std::string>& secrets;
     std::string event_file;

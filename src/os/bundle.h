@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -37,9 +39,11 @@ enum class Links {
 /// A pattern that names a directory takes all below it, `!pattern` leaves out again; of several the last decides.
 /// Paths in the bundle are relative to `root_fd`. Nothing is opened through a link, and a mount is entered only where
 /// a pattern names it or a place in it without wildcards (`/job/src/out`, but not `/job/**`).
+/// What `is_secret` says of a path is refused, with all below it.
 /// Errors: `exhausted` over a limit; `not_found` when nothing matched; `invalid` for a pattern with `..`.
+using IsSecret = std::function<bool(std::string_view path)>;
 Result<BundleReport> pack(int root_fd, const std::vector<std::string>& globs, int out_fd, Links links,
-                          const BundleLimits& limits);
+                          const BundleLimits& limits, IsSecret is_secret = {});
 
 /// Unpacks below `target_fd`, overwriting files, never through a link, never outside. Links that may not be are in
 /// `refused`. `invalid`: broken stream; `conflict`: a file where a directory has to be, or the reverse. After an error

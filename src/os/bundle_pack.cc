@@ -70,8 +70,12 @@ bool may_match_below(const Pattern& pattern, const std::vector<std::string_view>
 
 class Packer {
  public:
-  Packer(std::vector<Pattern> patterns, int out_fd, Links links, const BundleLimits& limits)
-      : patterns_(std::move(patterns)), writer_(out_fd), links_(links), limits_(limits) {}
+  Packer(std::vector<Pattern> patterns, int out_fd, Links links, const BundleLimits& limits, IsSecret is_secret)
+      : patterns_(std::move(patterns)),
+        writer_(out_fd),
+        links_(links),
+        limits_(limits),
+        is_secret_(std::move(is_secret)) {}
 
   Result<BundleReport> run(int root_fd) {
     SW_CHECK(writer_.begin());
@@ -152,6 +156,7 @@ class Packer {
   EntryWriter writer_;
   Links links_;
   BundleLimits limits_;
+  IsSecret is_secret_;
   BundleReport report_;
   std::uint64_t entries_ = 0;  // directories too
   std::unique_ptr<char[]> copy_ = std::make_unique_for_overwrite<char[]>(kCopyBytes);
@@ -208,6 +213,10 @@ Result<void> Packer::child(int parent, const std::string& name, unsigned char ty
   const bool taken = is_taken(path, inherited);
   const bool maybe_directory = type == DT_DIR || type == DT_UNKNOWN;
   if (!taken && (!maybe_directory || !leads_further(path))) return {};
+  if (is_secret_ && is_secret_(path)) {
+    refuse(path, "its name holds a secret");
+    return {};
+  }
   if (type == DT_LNK) return link(parent, name, path);
   if (type != DT_REG && !maybe_directory) {  // not opened: opening a device may do something
     refuse(path, "not a regular file");
@@ -300,7 +309,7 @@ bool is_slash(int fd) {
 }  // namespace
 
 Result<BundleReport> pack(int root_fd, const std::vector<std::string>& globs, int out_fd, Links links,
-                          const BundleLimits& limits) {
+                          const BundleLimits& limits, IsSecret is_secret) {
   const bool root_is_slash = is_slash(root_fd);
   std::vector<Pattern> patterns;
   for (const std::string& glob : globs) {
@@ -311,7 +320,7 @@ Result<BundleReport> pack(int root_fd, const std::vector<std::string>& globs, in
     if (!pattern.text.empty()) pattern.parts = split(pattern.text, '/');
     while (pattern.literal < pattern.parts.size() && !has_wildcard(pattern.parts[pattern.literal])) ++pattern.literal;
   }
-  Packer packer(std::move(patterns), out_fd, links, limits);
+  Packer packer(std::move(patterns), out_fd, links, limits, std::move(is_secret));
   SW_TRY(BundleReport report, packer.run(root_fd));
   if (packer.took_any()) return report;
   std::string why = "nothing matched " + printable(join(globs, ", "), Colour::strip);
