@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from harness import (SIGINT, SIGKILL, SIGTERM, cgroups, descendants, mounts_below, sandbox_directories, wait_until)
+from harness import (SIGINT, SIGKILL, SIGTERM, cgroups, descendants, is_alive, mounts_below, sandbox_directories, wait_until)
 
 
 def slow_job(project, run="echo up; sleep 50"):
@@ -63,20 +63,12 @@ def test_kill_9_at_any_moment_leaves_no_process_mount_or_namespace(alone, moment
     below |= set(descendants(running.pid))
     running.signal(SIGKILL)
     running.process.wait()
-    wait_until(lambda: not [pid for pid in below if alive(pid)], 2, what="the end of every process")
+    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
     assert not mounts_below(alone.state / "sandboxes")
     # At the next start, no directory and no cgroup of the dead one.
     alone.run(alone.project.job(run="true")).expect(0)
     assert sandbox_directories(alone.state) == []
     wait_until(lambda: not (cgroups() - known), 5, what="the removal of cgroups")
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_kill_9_while_a_step_runs_ends_the_step_within_a_second(alone):
@@ -87,7 +79,7 @@ def test_kill_9_while_a_step_runs_ends_the_step_within_a_second(alone):
     running.signal(SIGKILL)
     running.process.wait()
     begin = time.monotonic()
-    wait_until(lambda: not [pid for pid in below if alive(pid)], 3, what="the end of every process")
+    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 3, what="the end of every process")
     assert time.monotonic() - begin < 1.2
 
 
@@ -104,7 +96,7 @@ def test_kill_9_with_eight_sandboxes_starting(alone):
         below = descendants(running.pid)
         running.signal(SIGKILL)
         running.process.wait()
-        wait_until(lambda: not [pid for pid in below if alive(pid)], 3, what="the end of every process")
+        wait_until(lambda: not [pid for pid in below if is_alive(pid)], 3, what="the end of every process")
     alone.run(alone.project.job(run="true")).expect(0)
     assert sandbox_directories(alone.state) == []
 

@@ -261,6 +261,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """It runs, or could: no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def mounts_below(path: Path) -> list[str]:
     """Mounts that this mount namespace has at or below `path`."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()

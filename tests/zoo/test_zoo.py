@@ -1,8 +1,11 @@
 """Ill-behaved programs, one property each (programs/), run by `slipway run` as a user would run them."""
+import collections
 import json
 import os
+import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -10,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import descendants, not_held, wait_until
+from harness import cgroups, descendants, is_alive, mounts_below, not_held, sandbox_directories, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 WHO = pytest.mark.parametrize("run_as", ["runner", "root"])
@@ -565,3 +568,85 @@ def test_two_slipways_and_a_sweep_at_once(alone):
     for running in several:
         assert running.ended(30).expect(0).output() == "fine\n"
     assert list((alone.state / "sandboxes").iterdir()) == []
+
+
+def stage_of(pid: int, launcher: int) -> str:
+    """The stage of its set-up (named as in sandbox/native/child.cc) that a stopped child of the launcher is in."""
+    points = [[line.split()[4] for line in Path(f"/proc/{p}/mountinfo").read_text().splitlines()] for p in (pid, launcher)]
+    if os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink(f"/proc/{launcher}/ns/mnt"):
+        return "namespaces"
+    if "/job/secrets" not in points[0]:
+        return "network" if len(points[0]) == len(points[1]) else "root directory"
+    uid = Path(f"/proc/{pid}/status").read_text().split("Uid:\t")[1].split()[0]
+    if uid == "0":
+        return "control group"
+    return "running" if descendants(pid) else "identity"
+
+
+def stages_below(owner: int) -> collections.Counter:
+    found = collections.Counter()
+    for launcher in (pid for pid in descendants(owner) if b"\0launcher\0" in Path(f"/proc/{pid}/cmdline").read_bytes()):
+        if int(Path(f"/proc/{launcher}/stat").read_text().rpartition(")")[2].split()[1]) != owner:
+            continue
+        children = [int(pid) for pid in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()]
+        for pid in children:
+            try:
+                found[stage_of(pid, launcher)] += 1
+            except (OSError, IndexError):
+                pass  # it has just ended
+        found["launcher"] += not children
+    return found
+
+
+def test_an_owner_killed_in_any_stage_of_eight_starts_leaves_nothing(alone):
+    """Seeded moments across the start-up of eight sandboxes. Everything below is stopped for a moment before the owner is killed, to see
+    which stages were hit: each sandbox has to notice for itself, from where it was."""
+    file = alone.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs: [{name: job, matrix: {axes: {n: [1, 2, 3, 4, 5, 6, 7, 8]}}, run: sleep 50}]
+        """)
+    known = cgroups()
+
+    def start():
+        return alone.start("run", "--json", file, "--max-parallel", "8")
+
+    def end(running, moment):
+        below = descendants(running.pid)
+        for stop in range(2):  # again for what was born meanwhile
+            for pid in below:
+                try:
+                    os.kill(pid, signal.SIGSTOP)
+                except ProcessLookupError:
+                    pass
+            below = descendants(running.pid)
+        seen = stages_below(running.pid)
+        running.signal(signal.SIGKILL)
+        running.process.wait()
+        for pid in below:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        wait_until(lambda: not [pid for pid in below if is_alive(pid)], 3, what=f"the end of every process of an owner killed after {moment * 1000:.1f} ms ({dict(seen)})")
+        return seen
+
+    begin = time.monotonic()
+    whole = start()
+    wait_until(lambda: whole.text().count('"step_started"') == 8, 20, every=0.002, what="eight steps")
+    window = time.monotonic() - begin
+    end(whole, window)
+    random_moments = random.Random(6)
+    seen = collections.Counter()
+    for _ in range(48):
+        moment = random_moments.uniform(0, 0.8 * window)
+        running = start()
+        time.sleep(moment)  # the moment is what is tested
+        seen += end(running, moment)
+        assert not mounts_below(alone.state / "sandboxes")
+    alone.run(alone.project.job(run="true")).expect(0)
+    assert sandbox_directories(alone.state) == []
+    wait_until(lambda: not (cgroups() - known), 5, what="the removal of cgroups")
+    print(f"killed within {window * 1000:.0f} ms; sandboxes by stage: {dict(seen)}")
+    assert len(seen) >= 3, f"too few stages were hit: {dict(seen)}"
