@@ -160,10 +160,18 @@ constexpr OptionRow kCompletion[] = {{.names = "SHELL",
                                       .value = "SHELL",
                                       .doc = "bash, zsh or fish",
                                       .completes = Completes::choices,
-                                      .choices = "bash|zsh|fish",
-                                      .required = true}};
-constexpr OptionRow kHelp[] = {
-    {.names = "TOPIC", .arity = Arity::many, .value = "CODE|COMMAND", .doc = "an error's code (E012) or a command"}};
+                                      .choices = "bash|zsh|fish"},
+                                     {.names = "--words",
+                                      .arity = Arity::one,
+                                      .value = "KIND",
+                                      .doc = "what the scripts ask for, one a line: runs, jobs or codes",
+                                      .completes = Completes::choices,
+                                      .choices = "runs|jobs|codes"}};
+constexpr OptionRow kHelp[] = {{.names = "TOPIC",
+                                .arity = Arity::many,
+                                .value = "CODE|COMMAND",
+                                .doc = "an error's code (E012) or a command",
+                                .completes = Completes::code}};
 constexpr OptionRow kRunsList[] = {
     {.names = "-n,--limit", .arity = Arity::one, .value = "N", .doc = "at most N runs (default 20)"},
     {.names = "--workflow", .arity = Arity::one, .value = "NAME", .doc = "only runs of this workflow"},
@@ -172,7 +180,7 @@ constexpr OptionRow kRunsList[] = {
      .value = "OUTCOME",
      .doc = "only runs that ended so",
      .completes = Completes::choices,
-     .choices = "succeeded|failed|timed_out|cancelled|infra_failed|rejected"},
+     .choices = "succeeded|failed|timed_out|cancelled|out_of_memory|infra_failed|rejected|skipped"},
 };
 constexpr OptionRow kRun1[] = {{.names = "RUN",
                                 .arity = Arity::one,
@@ -238,7 +246,7 @@ std::vector<CommandRow> make_rows() {
        "slipway run ci.yaml --json | jq .type        for programs",
        {kFile, kRun, kSelection, kJson}},
       {"lint",
-       "check definitions; all errors at once",
+       "check definitions, all errors at once; also what this build cannot run",
        "slipway lint\nslipway lint --json .slipway/workflows/ci.yaml",
        {kLint, kJson}},
       {"plan",
@@ -272,7 +280,7 @@ std::vector<CommandRow> make_rows() {
       {"completion",
        "print a completion script",
        "slipway completion bash > /etc/bash_completion.d/slipway",
-       {kCompletion}},
+       {kCompletion, kFileFlag}},
       {"help", "explain an error's code or a command", "slipway help E012", {kHelp}},
   };
 }

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "cli/command_table.h"
+#include "cli/definitions.h"
+#include "definition/codes.h"
 
 namespace slipway::cli {
 
@@ -45,6 +47,12 @@ std::vector<std::string> first_words() {
   return names;
 }
 
+/// What `slipway completion --words` is asked for.
+std::string_view words_kind(Completes completes) {
+  if (completes == Completes::run) return "runs";
+  return completes == Completes::job ? "jobs" : "codes";
+}
+
 // --- bash ---
 
 std::string bash_action(const OptionRow& row) {
@@ -52,18 +60,20 @@ std::string bash_action(const OptionRow& row) {
     case Completes::choices: return fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))", words_of(row.choices));
     case Completes::file: return "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$cur\"))";
     case Completes::directory: return "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- \"$cur\"))";
-    case Completes::run: return "COMPREPLY=($(compgen -W 'latest' -- \"$cur\"))";
+    case Completes::run:
     case Completes::job:
+    case Completes::code: return fmt::format("_slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "COMPREPLY=()";
   }
   return "";
 }
 
 std::string bash_case(const CommandRow* command) {
-  std::string flags, values, positional;
+  std::string flags, values;
+  std::vector<std::string> positionals;
   for (const OptionRow* row : rows_of(command)) {
     if (row->is_positional()) {
-      if (positional.empty() && row->completes != Completes::nothing) positional = bash_action(*row);
+      positionals.push_back(bash_action(*row));
       continue;
     }
     flags += std::string(flags.empty() ? "" : " ") + std::string(row->key());
@@ -77,15 +87,27 @@ std::string bash_case(const CommandRow* command) {
                                  command == nullptr ? "" : command->name, values);
   text +=
       fmt::format("      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n", flags);
-  if (!positional.empty()) text += fmt::format("      {}\n", positional);
+  // The last one stands for all behind it: a flag's value counts too.
+  for (std::size_t i = 0; i < positionals.size(); ++i) {
+    text += i + 1 < positionals.size()
+                ? fmt::format("      if ((seen == {})); then {}; return; fi\n", i, positionals[i])
+                : fmt::format("      {}\n", positionals[i]);
+  }
   return text + "      ;;\n";
 }
 
 std::string bash_script() {
   std::string text =
       "# Completion of slipway for bash. Made by `slipway completion bash`.\n"
+      "_slipway_words() {\n"
+      "  local word file=''\n"
+      "  for word in \"${COMP_WORDS[@]}\"; do [[ $word == *.yaml || $word == *.yml ]] && file=\"$word\"; done\n"
+      "  COMPREPLY=($(compgen -W \"$(slipway completion --words \"$1\" ${file:+--workflow-file \"$file\"} "
+      "2>/dev/null)\""
+      " -- \"$cur\"))\n"
+      "}\n"
       "_slipway() {\n"
-      "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" command='' word i\n"
+      "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" command='' word i seen=0\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    word=\"${COMP_WORDS[i]}\"\n";
   std::string skips;
@@ -97,7 +119,8 @@ std::string bash_script() {
   text += fmt::format("    case \"$word\" in {}) ((i++)); continue ;; -*) continue ;; esac\n", skips);
   text +=
       "    if [[ -z $command ]]; then command=\"$word\"\n"
-      "    elif [[ $command == runs ]]; then command=\"runs $word\"; fi\n"
+      "    elif [[ $command == runs ]]; then command=\"runs $word\"\n"
+      "    else ((seen++)); fi\n"
       "  done\n";
   text +=
       fmt::format("  if [[ -z $command && $cur != -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
@@ -129,8 +152,10 @@ std::string zsh_action(const OptionRow& row) {
     case Completes::choices: return fmt::format("({})", words_of(row.choices));
     case Completes::file: return "_files";
     case Completes::directory: return "_files -/";
-    case Completes::run: return "(latest)";
+    // The blank in front keeps _arguments from adding words of its own.
+    case Completes::run:
     case Completes::job:
+    case Completes::code: return fmt::format(" _slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "";
   }
   return "";
@@ -158,6 +183,8 @@ std::string zsh_arguments(const CommandRow* command) {
 std::string zsh_script() {
   std::string text =
       "#compdef slipway\n# Completion of slipway for zsh. Made by `slipway completion zsh`.\n"
+      "_slipway_words() {\n  local file=${words[(r)*.(yaml|yml)]}\n"
+      "  compadd -- ${(f)\"$(slipway completion --words $1 ${file:+--workflow-file} ${file:+$file} 2>/dev/null)\"}\n}\n"
       "_slipway() {\n  local command=\"${words[2]}\"\n  [[ $command == runs ]] && command=\"runs ${words[3]}\"\n"
       "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    local -a commands=(\n";
   for (const std::string& name : first_words()) {
@@ -196,14 +223,17 @@ std::string fish_options(const std::string& condition, const OptionRow& row) {
       case Completes::choices: value = fmt::format(" -xa {}", fish_quoted(words_of(row.choices))); break;
       case Completes::file: value = " -rF"; break;
       case Completes::directory: value = " -xa '(__fish_complete_directories)'"; break;
-      case Completes::run: value = " -xa latest"; break;
+      case Completes::run:
       case Completes::job:
+      case Completes::code:
+        value = fmt::format(" -xa '(slipway completion --words {} 2>/dev/null)'", words_kind(row.completes));
+        break;
       case Completes::nothing: value = " -x"; break;
     }
   }
   const std::string when = condition.empty() ? "" : fmt::format(" -n {}", fish_quoted(condition));
   if (row.is_positional()) {
-    if (row.completes == Completes::nothing || row.completes == Completes::job) return "";
+    if (row.completes == Completes::nothing) return "";
     // Behind a condition alone, `-r` would ask for a flag's value.
     return fmt::format("complete -c slipway{}{}\n", when, row.completes == Completes::file ? " -F" : value);
   }
@@ -237,7 +267,43 @@ std::string fish_script() {
   return text;
 }
 
+std::string one_a_line(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += printable(word, Colour::strip) + "\n";
+  return text;
+}
+
 }  // namespace
+
+Result<std::string> job_words(const std::string& file, const std::filesystem::path& working_dir,
+                              const std::filesystem::path& project) {
+  std::vector<std::string> files;
+  if (!file.empty()) files.push_back(file);
+  SW_TRY(const std::vector<DefinitionFile> read, read_definitions(files, working_dir, project));
+  std::vector<std::string> names;
+  for (const DefinitionFile& definition : read) {
+    if (!definition.workflow) continue;
+    for (const model::JobDefinition& job : definition.workflow->jobs) names.push_back(job.name);
+  }
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return one_a_line(names);
+}
+
+std::string help_words() {
+  std::vector<std::string> words;
+  for (const definition::Code& code : definition::codes()) words.emplace_back(code.code);
+  for (const CommandRow& row : command_rows()) words.emplace_back(row.name);
+  return one_a_line(words);
+}
+
+Result<std::string> run_words(RunHistory& history) {
+  constexpr std::size_t kMostRuns = 50;
+  SW_TRY(const std::vector<RunEntry> runs, history.list(kMostRuns));
+  std::vector<std::string> words = {"latest"};
+  for (const RunEntry& run : runs) words.push_back(run.id.value);
+  return one_a_line(words);
+}
 
 Result<std::string> completion_script(const std::string& shell) {
   if (shell == "bash") return bash_script();

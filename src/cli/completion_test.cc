@@ -31,10 +31,11 @@ TEST_P(CompletionTest, KnowsEveryCommandAndFlag) {
 
 INSTANTIATE_TEST_SUITE_P(Shells, CompletionTest, testing::Values("bash", "zsh", "fish"));
 
-std::string bash_completes(const std::string& line_words, int word) {
+std::string bash_completes(const std::string& line_words, int word, const std::string& before = "") {
   const auto script = completion_script("bash");
   EXPECT_TRUE(script);
-  const std::string program = *script + "\nCOMP_WORDS=(" + line_words + "); COMP_CWORD=" + std::to_string(word) +
+  const std::string program = before + *script + "\nCOMP_WORDS=(" + line_words +
+                              "); COMP_CWORD=" + std::to_string(word) +
                               "; COMPREPLY=(); _slipway; echo \"${COMPREPLY[*]}\"";
   const auto done = os::run_command({.argv = {"bash", "-c", program}}, 100'000, os::within(std::chrono::seconds(20)));
   EXPECT_TRUE(done);
@@ -48,6 +49,22 @@ TEST(BashCompletion, OffersCommandsFlagsAndChoices) {
   EXPECT_EQ(bash_completes("slipway -C dir run --max", 4), "--max-parallel\n");
   EXPECT_EQ(bash_completes("slipway run --event pu", 3), "push pull_request\n");
   EXPECT_EQ(bash_completes("slipway runs rm --al", 3), "--all\n");
+}
+
+TEST(BashCompletion, AsksSlipwayForRunsJobsAndCodes) {
+  // Stands for the program: says what it was asked.
+  const std::string asked = "slipway() { echo \"${*//--/}\" | tr ' ' '_'; }; ";
+  EXPECT_EQ(bash_completes("slipway runs view ''", 3, asked), "completion_words_runs\n");
+  EXPECT_EQ(bash_completes("slipway logs ''", 2, asked), "completion_words_runs\n");
+  EXPECT_EQ(bash_completes("slipway logs latest ''", 3, asked), "completion_words_jobs\n");
+  EXPECT_EQ(bash_completes("slipway run a.yaml --job ''", 4, asked), "completion_words_jobs_workflow-file_a.yaml\n");
+  EXPECT_EQ(bash_completes("slipway help ''", 2, asked), "completion_words_codes\n");
+}
+
+TEST(Completion, WordsForHelpAreCodesAndCommands) {
+  const std::string words = help_words();
+  EXPECT_NE(words.find("E012\n"), std::string::npos);
+  EXPECT_NE(words.find("runs ls\n"), std::string::npos);
 }
 
 TEST(Completion, OtherShellsAreErrors) { EXPECT_FALSE(completion_script("csh")); }

@@ -248,7 +248,7 @@ Result<Configuration> Configuration::load(const Sources& sources) {
       setting.items = {std::string(row.built_in)};
     values.emplace(row.key, std::move(setting));
   }
-  values.at("state_dir").items = {sources.default_state_dir.string()};
+  values.at("state_dir") = {.items = {sources.default_state_dir.string()}, .origin = sources.state_dir_origin};
 
   std::vector<std::string> problems;
   bool denied = false;
@@ -275,6 +275,7 @@ Result<Configuration> Configuration::load(const Sources& sources) {
   configuration.settings_ = settings_of(values);
   if (configuration.settings_.state_dir.is_relative()) {
     configuration.settings_.state_dir = std::filesystem::absolute(configuration.settings_.state_dir);
+    values.at("state_dir").items = {configuration.settings_.state_dir.string()};
   }
   return configuration;
 }
@@ -333,6 +334,7 @@ Configuration::Sources standard_sources(const std::map<std::string, std::string>
   sources.environment = environment;
   sources.flags = std::move(flags);
   sources.default_state_dir = directory("XDG_STATE_HOME", ".local/state") / "slipway";
+  if (std::filesystem::path(value("XDG_STATE_HOME")).is_absolute()) sources.state_dir_origin = "$XDG_STATE_HOME";
   return sources;
 }
 

@@ -69,6 +69,7 @@ class Configuration {
     std::map<std::string, std::string> environment;
     std::vector<SettingFlag> flags;
     std::filesystem::path default_state_dir;
+    std::string state_dir_origin = "built in";
   };
 
   /// Files that do not exist are no error; all that is wrong in those that do is reported at once, each with

@@ -31,6 +31,20 @@ Result<DefinitionFile> read_one(const std::filesystem::path& path, std::string n
   return file;
 }
 
+// `ci.yaml` or `ci` for `.slipway/workflows/ci.yaml`, else the most alike.
+std::optional<std::string> meant_file(const std::string& name, const std::vector<std::string>& known) {
+  std::vector<std::string> last_parts;
+  for (const std::string& file : known) {
+    const std::filesystem::path path = file;
+    if (path.filename() == name || path.stem() == name) return file;
+    last_parts.push_back(path.filename());
+  }
+  if (auto near = nearest(name, known)) return near;
+  const auto near = nearest(name, last_parts);
+  if (!near) return std::nullopt;
+  return known[static_cast<std::size_t>(std::ranges::find(last_parts, *near) - last_parts.begin())];
+}
+
 // Puts in the place of each directory the definitions of the project that it is, or that it lies in the .slipway of.
 Result<void> open_directories(std::vector<std::string>& names, const std::filesystem::path& working_dir) {
   std::vector<std::string> files;
@@ -93,9 +107,10 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
     const std::filesystem::path path = (working_dir / name).lexically_normal();
     auto file = read_one(path, shown_name(path, name, project));
     if (!file && file.error().kind == ErrorKind::not_found) {
-      const auto near = nearest(name, known);
+      const auto near = meant_file(name, known);
+      const std::string shown = near ? (project / *near).lexically_relative(working_dir).string() : "";
       return fail(ErrorKind::not_found,
-                  fmt::format("there is no file {}{}", name, near ? fmt::format(", did you mean {}?", *near) : ""));
+                  fmt::format("there is no file {}{}", name, near ? fmt::format(", did you mean {}?", shown) : ""));
     }
     if (!file) return std::unexpected(std::move(file).error());
     read.push_back(std::move(*file));
@@ -149,9 +164,8 @@ Result<Answer> lint(const LintOptions& options, const std::filesystem::path& wor
         std::ranges::count(file.problems, definition::Severity::error, &definition::Problem::severity));
   }
   if (!answer.text.empty()) answer.text += '\n';
-  answer.text += fmt::format("{} {} file{}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour),
-                             files.size(), files.size() == 1 ? "" : "s",
-                             errors == 0 ? "no errors" : fmt::format("{} error{}", errors, errors == 1 ? "" : "s"));
+  answer.text += fmt::format("{} {}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour),
+                             counted(files.size(), "file"), errors == 0 ? "no errors" : counted(errors, "error"));
   return answer;
 }
 

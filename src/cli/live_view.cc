@@ -123,7 +123,8 @@ void LiveView::step_finished(const AttemptView& attempt, std::uint16_t step,
   shown.name = printable(result.name, Colour::strip);
   shown.mark = finished.failure_allowed ? Mark::allowed_failure : mark_of(result.outcome);
   shown.ending = outcome_text(result.outcome);
-  if (const std::string exit = exit_text(result.exit_code); !exit.empty()) shown.ending += fmt::format(" ({})", exit);
+  if (const std::string exit = exit_text(result.outcome, result.exit_code); !exit.empty())
+    shown.ending += fmt::format(" ({})", exit);
   if (result.finished > result.started)
     shown.ending += fmt::format(" in {}", to_short_text(result.finished - result.started));
   if (!finished.reason.empty()) shown.ending += ": " + printable(finished.reason, Colour::strip);

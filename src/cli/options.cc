@@ -171,7 +171,11 @@ Result<Command> command_of(const Arguments& arguments) {
     return RunsArtifactsOptions{arguments.one("RUN"), arguments.one("NAME"), arguments.one("--output")};
   }
   if (name == "schema") return SchemaOptions{};
-  if (name == "completion") return CompletionOptions{arguments.one("SHELL")};
+  if (name == "completion") {
+    const CompletionOptions wanted{arguments.one("SHELL"), arguments.one("--words"), arguments.one("--workflow-file")};
+    if (wanted.shell.empty() == wanted.words.empty()) return fail(ErrorKind::invalid, "which shell? bash, zsh or fish");
+    return wanted;
+  }
   if (name == "doctor") return DoctorOptions{};
   return help_of(arguments);
 }

@@ -76,8 +76,11 @@ struct GraphOptions {
   Format format = Format::text;
 };
 struct SchemaOptions {};
+/// `words`: what a script asks for, `runs`, `jobs` or `codes`; then `shell` is empty.
 struct CompletionOptions {
   std::string shell;  ///< bash, zsh or fish
+  std::string words;
+  std::string file;  ///< whose jobs; empty: of every definition
 };
 struct DoctorOptions {};
 struct HelpCodeOptions {

@@ -36,14 +36,13 @@ void PlainView::run_started(const model::RunStarted& started) {
   std::string where = started.branch;
   if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", started.sha.substr(0, 10));
   line("", "",
-       fmt::format("run {} of {} ({}{}{}): {} job{}", started.run.value, started.workflow, started.event,
-                   where.empty() ? "" : ", ", where, started.jobs.size(), started.jobs.size() == 1 ? "" : "s"));
+       fmt::format("run {} of {} ({}{}{}): {}", started.run.value, started.workflow, started.event,
+                   where.empty() ? "" : ", ", where, counted(started.jobs.size(), "job")));
 }
 
 void PlainView::jobs_added(const model::JobsAdded& added) {
   line("", "",
-       fmt::format("{} more job{} ({}): {}", added.jobs.size(), added.jobs.size() == 1 ? "" : "s", added.because,
-                   join(added.jobs, ", ")));
+       fmt::format("{} more ({}): {}", counted(added.jobs.size(), "job"), added.because, join(added.jobs, ", ")));
 }
 
 void PlainView::attempt_started(const AttemptView& attempt, Time /*at*/) {
@@ -89,7 +88,8 @@ void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/
   }
   std::string text = fmt::format("{} {}", result.name,
                                  result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
-  if (const std::string exit = exit_text(result.exit_code); !exit.empty()) text += fmt::format(" ({})", exit);
+  if (const std::string exit = exit_text(result.outcome, result.exit_code); !exit.empty())
+    text += fmt::format(" ({})", exit);
   text += fmt::format(" in {}", to_short_text(result.finished - result.started));
   if (!finished.reason.empty()) text += ": " + finished.reason;
   if (finished.failure_allowed) text += " (allowed)";

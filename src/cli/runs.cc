@@ -26,6 +26,7 @@ std::string outcome_of_run(const RunEntry& run) {
 
 std::string age_text(Time now, Time then) {
   const auto age = std::max(now - then, Duration(0));
+  if (age < std::chrono::seconds(5)) return "just now";
   if (age >= std::chrono::hours(48))
     return fmt::format("{} days ago", std::chrono::duration_cast<std::chrono::hours>(age).count() / 24);
   return to_short_text(std::chrono::duration_cast<std::chrono::seconds>(age)) + " ago";
@@ -143,7 +144,7 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
                         attempt.reason.empty() ? "" : ": ", shown(attempt.reason));
   }
   for (const model::StepResult& step : attempt.steps) {
-    const std::string exit = exit_text(step.exit_code);
+    const std::string exit = exit_text(step.outcome, step.exit_code);
     text += fmt::format("    {} {:<24} {:>8}{}{}", symbol(mark_of(step.outcome), colour), shown(step.name),
                         to_short_text(step.finished - step.started), exit.empty() ? "" : "  ", exit);
     const std::string figures = figures_of(step);
@@ -178,8 +179,8 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
   for (const ArtifactEntry& artifact : run.artifacts) {
-    text += fmt::format("    {:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes),
-                        artifact.files, shown(artifact.job));
+    text += fmt::format("    {:<24} {:>10}  {}, of {}\n", shown(artifact.name), size_text(artifact.bytes),
+                        counted(artifact.files, "file"), shown(artifact.job));
   }
   return text + fmt::format("\n  slipway logs {}\n", run.id.value);
 }
@@ -204,15 +205,16 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
       continue;
     }
     const std::string jobs = run.jobs_failed > 0
-                                 ? fmt::format("{} of {} jobs failed", run.jobs_failed, run.jobs_total)
-                                 : fmt::format("{} job{}", run.jobs_total, run.jobs_total == 1 ? "" : "s");
+                                 ? fmt::format("{} of {} failed", run.jobs_failed, counted(run.jobs_total, "job"))
+                                 : counted(run.jobs_total, "job");
     text += fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n",
                         symbol(mark_of_run(run), style.colour), run.id.value, run.number, shown(run.workflow),
                         shown(run.event), shown(run.branch), outcome_of_run(run),
                         run.finished > run.started ? to_short_text(run.finished - run.started) : "",
                         age_text(style.now, run.started), jobs);
   }
-  if (text.empty() && !style.json) text = "No runs yet. `slipway run` starts one.\n";
+  if (text.empty() && !style.json)
+    text = runs.empty() ? "No runs yet. `slipway run` starts one.\n" : "No run is like that.\n";
   return text;
 }
 
@@ -244,8 +246,7 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
   }
   if (runs.empty()) return text + "Nothing to remove.\n";
   if (!options.yes) {
-    const auto agreed = prompt.confirm(
-        fmt::format("Remove {} run{} with logs and artifacts?", runs.size(), runs.size() == 1 ? "" : "s"));
+    const auto agreed = prompt.confirm(fmt::format("Remove {} with logs and artifacts?", counted(runs.size(), "run")));
     if (!agreed && agreed.error().kind == ErrorKind::invalid)
       return fail(ErrorKind::invalid, "removing runs: nobody can be asked; say --yes");
     if (!agreed) return std::unexpected(agreed.error());
@@ -261,7 +262,7 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
     }
     ++removed;
   }
-  return text + fmt::format("Removed {} run{}.\n", removed, removed == 1 ? "" : "s");
+  return text + fmt::format("Removed {}.\n", counted(removed, "run"));
 }
 
 Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistory& history,
@@ -276,8 +277,8 @@ Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistor
         json.field("bytes", artifact.bytes).end_object();
         text += '\n';
       } else {
-        text += fmt::format("{:<24} {:>10}  {} files, of {}\n", shown(artifact.name), size_text(artifact.bytes),
-                            artifact.files, shown(artifact.job));
+        text += fmt::format("{:<24} {:>10}  {}, of {}\n", shown(artifact.name), size_text(artifact.bytes),
+                            counted(artifact.files, "file"), shown(artifact.job));
       }
     }
     if (text.empty() && !style.json) text = fmt::format("Run {} stored no artifacts.\n", run.id.value);

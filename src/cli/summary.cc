@@ -85,18 +85,21 @@ void Summary::run_started(const model::RunStarted& started) {
 
 void Summary::annotated(const AttemptView& attempt, const wire::payload::Annotation& annotation) {
   if (annotation.level == wire::payload::Annotation::Level::notice) return;
-  std::vector<std::string>& warnings = runs_[attempt.run].warnings;
+  std::vector<Warning>& warnings = runs_[attempt.run].warnings;
   if (warnings.size() >= kMaxNotes) return;
   std::string place = annotation.file;
   if (!place.empty() && annotation.line > 0) place += fmt::format(":{}", annotation.line);
   if (!place.empty()) place += ": ";
-  warnings.push_back(fmt::format("{}: {}{}", attempt.label, place,
-                                 annotation.message.empty() ? annotation.title : annotation.message));
+  const bool is_error = annotation.level == wire::payload::Annotation::Level::error;
+  warnings.push_back({is_error ? Mark::failed : Mark::allowed_failure,
+                      fmt::format("{}: {}{}", attempt.label, place,
+                                  annotation.message.empty() ? annotation.title : annotation.message)});
 }
 
 void Summary::noticed(const AttemptView& attempt, const wire::payload::Notice& notice) {
-  std::vector<std::string>& warnings = runs_[attempt.run].warnings;
-  if (warnings.size() < kMaxNotes) warnings.push_back(fmt::format("{}: {}", attempt.label, notice.message));
+  std::vector<Warning>& warnings = runs_[attempt.run].warnings;
+  if (warnings.size() >= kMaxNotes) return;
+  warnings.push_back({Mark::allowed_failure, fmt::format("{}: {}", attempt.label, notice.message)});
 }
 
 void Summary::stored(const AttemptView& attempt, const wire::payload::Artifact& artifact) {
@@ -170,8 +173,8 @@ void Summary::append_run(std::string& out, const RunEnd& run, Detail detail) con
   if (run.more_ends > 0) {
     out += fmt::format("  ... and {} more: {} runs view {}\n", run.more_ends, program_, run.started.run.value);
   }
-  for (const std::string& warning : run.warnings) {
-    out += fmt::format("  {} {}\n", symbol(Mark::allowed_failure, colour_), printable(warning, Colour::strip));
+  for (const Warning& warning : run.warnings) {
+    out += fmt::format("  {} {}\n", symbol(warning.mark, colour_), printable(warning.text, Colour::strip));
   }
   if (detail == Detail::failures) return;
   append_stored(out, run);
@@ -189,7 +192,7 @@ void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end)
   out += '\n';
   if (model::ending_of(job.outcome) != model::Ending::failed) return;
   for (const FailedStep& step : end.attempt.failed_steps) {
-    const std::string exit = exit_text(step.exit_code);
+    const std::string exit = exit_text(step.outcome, step.exit_code);
     out += fmt::format("      step {}: {}{}\n", printable(step.name, Colour::strip), outcome_text(step.outcome),
                        exit.empty() ? "" : ", " + exit);
     for (const std::string& line : error_lines(end.attempt.journal_path, step.index, kErrorLines)) {
@@ -203,10 +206,10 @@ void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end)
 
 void Summary::append_stored(std::string& out, const RunEnd& run) const {
   for (const Kept& artifact : run.artifacts) {
-    out += fmt::format("  artifact {} of {} ({} file{}, {}): {} runs artifacts {} {}\n",
-                       printable(artifact.name, Colour::strip), printable(artifact.job, Colour::strip), artifact.files,
-                       artifact.files == 1 ? "" : "s", size_text(artifact.bytes), program_, run.started.run.value,
-                       shell_quoted(artifact.name));
+    out +=
+        fmt::format("  artifact {} of {} ({}, {}): {} runs artifacts {} {}\n", printable(artifact.name, Colour::strip),
+                    printable(artifact.job, Colour::strip), counted(artifact.files, "file"), size_text(artifact.bytes),
+                    program_, run.started.run.value, shell_quoted(artifact.name));
   }
   for (const Kept& cache : run.caches) {
     out += fmt::format("  cache {} saved by {} ({})\n", printable(cache.name, Colour::strip),

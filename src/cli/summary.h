@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/audience.h"
+#include "cli/terminal_text.h"
 
 namespace slipway::cli {
 
@@ -52,6 +53,10 @@ class Summary {
     std::string name, job;
     std::uint64_t files = 0, bytes = 0;
   };
+  struct Warning {
+    Mark mark = Mark::allowed_failure;
+    std::string text;
+  };
   struct RunEnd {
     model::RunStarted started;
     model::RunFinished finished;
@@ -61,7 +66,7 @@ class Summary {
     std::size_t more_ends = 0;
     std::vector<Kept> artifacts, caches;
     std::vector<model::Triggered> triggers;
-    std::vector<std::string> warnings;
+    std::vector<Warning> warnings;
     bool ended = false;
   };
 

@@ -192,8 +192,12 @@ std::string outcome_text(model::Outcome outcome) {
   return outcome == model::Outcome::infra_failed ? "infrastructure failed" : text;
 }
 
-std::string exit_text(int exit_code) {
-  if (exit_code == 0) return "";
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string exit_text(model::Outcome outcome, int exit_code) {
+  if (exit_code == 0 || outcome != model::Outcome::failed) return "";
   if (exit_code > 128 && exit_code < 128 + 65) return fmt::format("killed by signal {}", exit_code - 128);
   return fmt::format("exit {}", exit_code);
 }

@@ -44,7 +44,9 @@ std::string_view dim(bool colour);
 
 /// `timed out`, `out of memory`: for people.
 std::string outcome_text(model::Outcome outcome);
-/// `exit 2`, `killed by signal 9`; empty for 0.
-std::string exit_text(int exit_code);
+/// `exit 2`, `killed by signal 9`; empty for 0, and where the outcome says why it was ended.
+std::string exit_text(model::Outcome outcome, int exit_code);
+/// `1 job`, `2 jobs`.
+std::string counted(std::size_t count, std::string_view noun);
 
 }  // namespace slipway::cli

@@ -233,6 +233,20 @@ void print_result(const std::string& command, const control::Answer& answer) {
   std::fflush(stdout);
 }
 
+bool asks_for_help(const std::string& word) { return word == "--help" || word == "-h"; }
+
+/// The usage lines of one command; all if there is none of that name.
+std::string usage_of(std::string_view command) {
+  std::string lines;
+  std::string_view rest = kClientUsage;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n') + 1);
+    if (line.starts_with(fmt::format("  {} ", command))) lines += line;
+    rest.remove_prefix(line.size());
+  }
+  return lines.empty() ? kClientUsage : "usage: slipway COMMAND ...        (inside a job)\n" + lines;
+}
+
 }  // namespace
 
 Result<control::Request> parse_command(const Arguments& arguments, const std::string& working_dir, StdinText& input) {
@@ -277,8 +291,12 @@ Result<control::Answer> ask_job(const std::string& socket_path, const control::R
 }
 
 int client_main(const Arguments& arguments) {
-  if (arguments.size() == 1 && (arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h")) {
+  if (arguments.size() == 1 && (arguments[0] == "help" || asks_for_help(arguments[0]))) {
     fmt::print("{}", kClientUsage);
+    return 0;
+  }
+  if (arguments.size() == 2 && (asks_for_help(arguments[1]) || arguments[0] == "help")) {
+    fmt::print("{}", usage_of(arguments[0] == "help" ? arguments[1] : arguments[0]));
     return 0;
   }
   RealInput input;

@@ -67,7 +67,7 @@ void StepRunner::advance() {
 
 void StepRunner::start_one(std::size_t index) {
   if (os::Clock::now() >= kill_at_) {
-    return finish_unstarted(index, {model::Outcome::cancelled, 0, "the grace period is over"});
+    return finish_unstarted(index, {model::Outcome::cancelled, 0, late_reason_});
   }
   const auto started = try_start(index);
   if (started) return;
@@ -146,6 +146,7 @@ void StepRunner::watch_silence(std::size_t index, Duration limit) {
 
 void StepRunner::stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at) {
   kill_at_ = std::min(kill_at_, kill_at);
+  if (kill_at <= os::Clock::now()) late_reason_ = reason;  // there is no grace
   plan_.cancel();
   std::vector<std::size_t> indexes;
   for (const auto& [index, step] : running_) indexes.push_back(index);
@@ -156,7 +157,7 @@ void StepRunner::stop(model::Outcome outcome, const std::string& reason, os::Dea
     std::vector<std::size_t> late;
     for (const auto& [index, step] : running_) late.push_back(index);
     for (const std::size_t index : late) {
-      stop_one(index, model::Outcome::cancelled, "the grace period is over", os::Clock::now());
+      stop_one(index, model::Outcome::cancelled, late_reason_, os::Clock::now());
     }
   });
   advance();

@@ -93,6 +93,7 @@ class StepRunner {
   std::vector<std::string> reasons_;
   Poller::Token wake_ = Poller::kNone, last_call_ = Poller::kNone;
   os::Deadline kill_at_ = os::Deadline::max();
+  std::string late_reason_ = "the grace period is over";  // of what would start, or still runs, behind kill_at_
   bool advancing_ = false, again_ = false, done_ = false;
 };
 

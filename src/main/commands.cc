@@ -89,6 +89,16 @@ int examine(const Surroundings& around) {
   return cli::worst_of(checks) == cli::Health::broken ? cli::kExitFailed : cli::kExitSucceeded;
 }
 
+int complete(const Surroundings& around, const cli::CompletionOptions& options) {
+  if (options.words.empty()) return print(cli::completion_script(options.shell));
+  if (options.words == "codes") return print(cli::help_words());
+  if (options.words == "jobs") {
+    const auto tree = source::read_working_tree(around.directory, os::within(kGitLimit));
+    return tree ? print(cli::job_words(options.file, around.directory, tree->root)) : complain(tree.error());
+  }
+  return with_history(around, [](cli::RunHistory& history, const cli::RunsStyle&) { return cli::run_words(history); });
+}
+
 int dispatch(const Surroundings& around, const cli::Command& command, SignalWatch& signals) {
   return std::visit(
       Overloaded{
@@ -104,7 +114,7 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
           },
           [&](const cli::GraphOptions& options) { return graph(around, options, signals); },
           [&](const cli::SchemaOptions&) { return print(definition::schema()); },
-          [&](const cli::CompletionOptions& options) { return print(cli::completion_script(options.shell)); },
+          [&](const cli::CompletionOptions& options) { return complete(around, options); },
           [&](const cli::DoctorOptions&) { return examine(around); },
           [&](const cli::HelpCodeOptions& options) { return print(cli::help_code(options.code)); },
           [&](const cli::RunsListOptions& options) {
@@ -125,7 +135,7 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
           },
           [&](const cli::LogsOptions& options) { return show_logs(around, options, signals); },
           [&](const cli::PrintConfigOptions&) {
-            return print(around.common.json ? around.configuration.to_json() + "\n" : around.configuration.to_text());
+            return print(around.common.json ? around.configuration.to_json() : around.configuration.to_text());
           },
       },
       command);

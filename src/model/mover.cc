@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "model/instances.h"
+#include "model/wording.h"
 
 namespace slipway::model {
 
@@ -13,14 +14,14 @@ namespace {
 
 constexpr std::size_t kMostNamed = 5;
 
-std::string_view past_tense(Ending ending) {
-  switch (ending) {
-    case Ending::succeeded: return "succeeded";
-    case Ending::failed: return "failed";
-    case Ending::cancelled: return "was cancelled";
-    case Ending::skipped: return "was skipped";
+/// How a dependency ended that did not succeed: the worst of its instances.
+Outcome outcome_of_group(const Run& run, const Group& group) {
+  Outcome worst = ending_of_group(group) == Ending::skipped ? Outcome::skipped : Outcome::succeeded;
+  for (const JobIndex index : group.jobs) {
+    const Job& job = run.jobs[index];
+    if (!job.failure_allowed) worst = worse(worst, job.outcome);
   }
-  return "ended";
+  return worst;
 }
 
 bool holds_place(JobState state) {
@@ -58,9 +59,8 @@ void Mover::all_success(const Group& group, Verdict& verdict) const {
   std::vector<std::string> bad;
   for (const GroupIndex index : group.depends_on) {
     const Group& dependency = run_.groups[index];
-    const Ending ending = ending_of_group(dependency);
-    if (ending == Ending::succeeded) continue;
-    bad.push_back(fmt::format("{} {}", dependency.name, past_tense(ending)));
+    if (ending_of_group(dependency) == Ending::succeeded) continue;
+    bad.push_back(fmt::format("{} {}", dependency.name, past_tense(outcome_of_group(run_, dependency))));
     if (bad.size() == kMostNamed) break;
   }
   if (group.dependencies_bad > bad.size()) bad.push_back(fmt::format("{} more", group.dependencies_bad - bad.size()));
@@ -235,7 +235,7 @@ void Mover::account(const Job& job, Group& group) {
   const Outcome worst = worse(run_.outcome, counts);
   if (worst != run_.outcome && exit_code_of(worst) != 0) {
     run_.reason =
-        fmt::format("job `{}` {}{}{}", job.name, to_string(job.outcome), job.reason.empty() ? "" : ": ", job.reason);
+        fmt::format("job `{}` {}{}{}", job.name, past_tense(job.outcome), job.reason.empty() ? "" : ": ", job.reason);
   }
   run_.outcome = worst;
 }
@@ -295,6 +295,9 @@ void Mover::finish_run() {
   run_.state = RunState::finished;
   run_.finished = now_;
   run_.exit_code = exit_code_of(run_.outcome);
+  std::size_t failed = 0;
+  for (const Group& group : run_.groups) failed += group.failed;
+  if (failed > 1) run_.reason += fmt::format("; {} more failed", failed - 1);
   changes_.run_changed = true;
   notify(RunFinished{run_.id, run_.outcome, run_.exit_code, run_.reason, now_});
 }

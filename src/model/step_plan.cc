@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "model/wording.h"
+
 namespace slipway::model {
 
 namespace {
@@ -24,20 +26,6 @@ std::vector<std::size_t> all_before(const std::vector<StepSpec>& steps, std::siz
   std::vector<std::size_t> before(first);
   for (std::size_t i = 0; i < first; ++i) before[i] = i;
   return before;
-}
-
-std::string_view past_tense(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::failed: return "failed";
-    case Outcome::timed_out: return "timed out";
-    case Outcome::out_of_memory: return "ran out of memory";
-    case Outcome::infra_failed: return "could not be run";
-    case Outcome::cancelled: return "was cancelled";
-    case Outcome::skipped: return "was skipped";
-    case Outcome::rejected: return "was rejected";
-    case Outcome::succeeded: return "succeeded";
-  }
-  return "failed";
 }
 
 bool is_failure(Outcome outcome) { return ending_of(outcome) == Ending::failed; }

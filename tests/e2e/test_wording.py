@@ -1,0 +1,92 @@
+"""What people read: names, plurals and symbols that say what happened, hints that name what was meant."""
+import re
+
+import pytest
+from harness import SIGINT
+
+SEVERAL = """
+workflow:
+  name: ci
+  defaults: {image: host, network: none}
+  jobs:
+    - {name: fails, run: exit 3}
+    - {name: breaks, run: exit 4}
+    - {name: slow, timeout: 300ms, run: sleep 20}
+    - {name: after, depends_on: [slow], run: "true"}
+"""
+
+
+def test_the_summary_counts_what_failed_and_says_how_a_dependency_ended(slipway):
+    ran = slipway("run", slipway.project.workflow(SEVERAL)).expect(1)
+    assert re.search(r"✗ ci failed in .*: job `(fails|breaks)` failed: step `run`: exit code [34]; 2 more failed", ran.out), ran
+    assert "after  skipped: slow timed out" in ran.out
+    assert "killed by signal" not in ran.out, "the timeout says why it ended"
+    assert "3 of 4 jobs failed" in slipway("runs", "ls", "-n", "1").expect(0).out
+
+
+def test_an_error_annotation_is_no_warning(slipway):
+    file = slipway.project.job(run='slipway annotate --level error --file a.c --line 3 bad; slipway annotate --level warning hm')
+    out = slipway("run", file).expect(0).out
+    assert "✗ job: a.c:3: bad" in out and "⚠ job: hm" in out
+
+
+def test_what_starts_after_a_second_ctrl_c_is_not_said_to_have_had_a_grace(slipway):
+    file = slipway.project.job(steps=[("one", "trap '' TERM INT; echo up; while :; do sleep 0.05; done"), ("two", "true")])
+    running = slipway.start("run", file)
+    running.wait_for("up")
+    running.signal(SIGINT)
+    running.wait_for("again to stop at once")
+    running.signal(SIGINT)
+    ran = running.ended(10).expect(130)
+    assert "grace period" not in ran.out and "cancelled by the user" in ran.out, ran
+
+
+def test_ages_and_counts_are_words(alone):
+    alone("run", alone.project.job(run="exit 1")).expect(1)
+    listed = alone("runs", "ls").expect(0).out
+    assert "just now" in listed and "1 of 1 job failed" in listed
+    assert alone("runs", "rm", "--all", "--yes").expect(0).out == "Removed 1 run.\n"
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed", "timed_out", "cancelled", "out_of_memory", "infra_failed", "rejected", "skipped"])
+def test_every_outcome_can_be_listed(slipway, outcome):
+    slipway.run(slipway.project.job(run="true")).expect(0)
+    out = slipway("runs", "ls", "--outcome", outcome).expect(0).out
+    assert outcome == "succeeded" or "No runs yet" not in out
+
+
+@pytest.mark.parametrize("name", ["ci.yaml", "ci", "cy.yaml"])
+def test_a_file_named_without_its_directory_is_suggested(slipway, name):
+    file = slipway.project.job(run="true")
+    assert f"there is no file {name}, did you mean {file}?" in slipway("run", name).expect(2).err
+    below = slipway.project.path / "below"
+    below.mkdir()
+    assert f"did you mean ../{file}?" in slipway("run", name, cwd=below).expect(2).err
+
+
+def test_the_state_directory_says_where_it_comes_from(slipway, tmp_path):
+    del slipway.environment["SLIPWAY_CONFIG_STATE_DIR"]
+    def line(*arguments):
+        return re.search(r"^state_dir: (.*)$", slipway(*arguments, "--print-config").expect(0).out, re.M)[1]
+    assert line() == f"{slipway.environment['XDG_STATE_HOME']}/slipway  # $XDG_STATE_HOME"
+    del slipway.environment["XDG_STATE_HOME"]
+    assert line() == f"{slipway.home}/.local/state/slipway  # built in"
+    assert line("--state-dir", tmp_path / "x") == f"{tmp_path}/x  # --state-dir"
+
+
+def test_scripts_of_shells_can_ask_for_runs_jobs_and_codes(slipway):
+    file = slipway.project.workflow(SEVERAL)
+    run = slipway.run(slipway.project.job(run="true")).expect(0).finished["run"]
+    words = lambda *arguments: slipway("completion", "--words", *arguments).expect(0).out.splitlines()
+    assert words("runs")[:2] == ["latest", run]
+    slipway.project.workflow(SEVERAL)
+    assert words("jobs") == words("jobs", "--workflow-file", file) == ["after", "breaks", "fails", "slow"]
+    assert {"E012", "run"} <= set(words("codes"))
+    slipway("completion").expect(2)
+
+
+def test_commands_inside_a_job_explain_themselves(slipway):
+    ran = slipway.run(slipway.project.job(run="slipway annotate --help; slipway help mask; slipway trigger -h")).expect(0)
+    text = ran.output()
+    assert "annotate [--level notice|warning|error]" in text and "mask VALUE" in text and "trigger --job NAME" in text
+    assert "git-info" not in text
