@@ -225,6 +225,8 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   if (!text("sandbox.pids").empty()) settings.pids = number("sandbox.pids");
   if (!text("sandbox.cpu").empty()) settings.cpus = std::strtod(text("sandbox.cpu").c_str(), nullptr);
   settings.pool_bytes = size("sandbox.pool");
+  settings.source_confine = is_on("source.confine");
+  settings.source_limit_bytes = size("source.limit");
   settings.history_runs = number("history.runs");
   return settings;
 }

@@ -27,6 +27,9 @@ constexpr SettingRow kRows[] = {
     {"sandbox.disk", SettingType::size, "10GiB", SettableBy::anyone, "disk of jobs that name none", ""},
     {"sandbox.pool", SettingType::size, "40GiB", SettableBy::operator_only,
      "the sparse disk image that sandboxes' files lie in", ""},
+    {"source.confine", SettingType::flag, "true", SettableBy::operator_only,
+     "keep git and other fetching tools apart from this machine", ""},
+    {"source.limit", SettingType::size, "20GiB", SettableBy::operator_only, "what one checkout may take", ""},
     {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", ""},
 };
 

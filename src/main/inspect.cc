@@ -10,8 +10,8 @@
 #include "main/checks.h"
 #include "main/console.h"
 #include "main/selection.h"
+#include "main/source_kit.h"
 #include "os/files.h"
-#include "source/git_source.h"
 
 namespace slipway::program {
 
@@ -28,10 +28,8 @@ cli::Style style_of(const Surroundings& around) {
 template <class Show>
 int with_plan(const Surroundings& around, const cli::Selection& what, const SignalWatch& signals, Show&& show) {
   const cli::Settings& settings = around.configuration.settings();
-  source::Sources sources;
-  sources.add(std::make_unique<source::DirectorySource>());
-  sources.add(std::make_unique<source::GitSource>(settings.state_dir / "source"));
-  const auto selected = select(what, around.directory, sources, os::within(kLookUpLimit, signals.graceful()));
+  SourceKit kit(settings, around.common.json ? SourceKit::Progress::silent : SourceKit::Progress::told);
+  const auto selected = select(what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return complain(selected.error());
   if (!report_problems(*selected, around.common)) return cli::kExitUsage;
   const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());

@@ -24,9 +24,9 @@
 #include "main/local_executor.h"
 #include "main/local_host.h"
 #include "main/selection.h"
+#include "main/source_kit.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
-#include "source/git_source.h"
 #include "store/owner.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/journal_files.h"
@@ -240,10 +240,9 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
 
 int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
   const cli::Settings& settings = around.configuration.settings();
-  source::Sources sources;
-  sources.add(std::make_unique<source::DirectorySource>());
-  sources.add(std::make_unique<source::GitSource>(settings.state_dir / "source"));
-  auto selected = select(options.what, around.directory, sources, os::within(kLookUpLimit, signals.graceful()));
+  const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
+  SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
+  auto selected = select(options.what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return complain(selected.error());
   if (!report_problems(*selected, around.common)) return cli::kExitUsage;
 
@@ -262,7 +261,9 @@ int run_locally(const Surroundings& around, const cli::RunOptions& options, Sign
     say_nothing_starts(*selected, *planned);
     return cli::kExitSucceeded;
   }
-  const Result<int> code = drive(around, options, sources, *selected, std::move(runs), signals);
+  kit.hush();
+  kit.sweep();
+  const Result<int> code = drive(around, options, kit.sources(), *selected, std::move(runs), signals);
   return code ? *code : complain(code.error());
 }
 

@@ -71,14 +71,19 @@ ErrorKind kind_of(std::string_view message) {
   return ErrorKind::internal;
 }
 
+// Git's complaints, without the progress before them.
 std::string message_of(std::string_view error_output) {
-  std::vector<std::string> lines;
+  std::vector<std::string> lines, complaints;
   for (const std::string_view line : split(error_output, '\n')) {
-    const std::string_view text = trim(line);
+    const std::string_view text = trim(line.substr(line.rfind('\r', line.size() - 1) + 1));
     if (text.empty() || text.starts_with("hint:") || text.starts_with("warning:")) continue;
     lines.push_back(printable(text, Colour::strip));
+    if (text.starts_with("fatal:") || text.starts_with("error:") || text.starts_with("ssh:") ||
+        text.find("ermission denied") != std::string_view::npos || text.starts_with("Host key")) {
+      complaints.push_back(lines.back());
+    }
   }
-  std::string message = redact(join(lines, "; "));
+  std::string message = redact(join(complaints.empty() ? lines : complaints, "; "));
   if (message.size() > kMostMessage) message.resize(kMostMessage);
   return message;
 }
@@ -102,30 +107,44 @@ std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
+// `git fetch`
+std::string verb_of(const std::vector<std::string>& arguments) {
+  const auto verb = std::ranges::find_if(arguments, [](const std::string& word) { return !word.starts_with('-'); });
+  return "git" + (verb == arguments.end() ? std::string() : " " + *verb);
+}
+
 }  // namespace
+
+std::vector<std::string> git_guards() {
+  std::vector<std::string> arguments;
+  for (const std::string_view guard : kGuards) {
+    arguments.emplace_back("-c");
+    arguments.emplace_back(guard);
+  }
+  return arguments;
+}
+
+Error git_error(const std::vector<std::string>& arguments, int exit_code, std::string_view error_output) {
+  std::string message = message_of(error_output);
+  if (message.empty()) message = fmt::format("exit code {}", exit_code);
+  return {kind_of(message), verb_of(arguments) + ": " + message};
+}
 
 Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit) {
   os::Subprocess::Options options;
-  options.argv = {"git"};
-  for (const std::string_view guard : kGuards) {
-    options.argv.emplace_back("-c");
-    options.argv.emplace_back(guard);
-  }
+  options.argv = git_guards();
+  options.argv.insert(options.argv.begin(), "git");
   options.argv.insert(options.argv.end(), call.arguments.begin(), call.arguments.end());
   options.environment = environment_of(call);
   options.working_dir = call.directory.string();
+  options.stdin_fd = call.stdin_fd;
   auto output = os::run_command(options, kMostOutput, limit);
   if (!output && output.error().kind == ErrorKind::not_found) {
     return fail(ErrorKind::unavailable, "cannot start git in " + call.directory.string() + ": is it installed?");
   }
-  const auto verb =
-      std::ranges::find_if(call.arguments, [](const std::string& word) { return !word.starts_with('-'); });
-  const std::string what = "git" + (verb == call.arguments.end() ? std::string() : " " + *verb);
-  if (!output) return wrap(output.error(), what);
+  if (!output) return wrap(output.error(), verb_of(call.arguments));
   if (output->exit_code == 0) return std::move(output->out);
-  std::string message = message_of(output->err);
-  if (message.empty()) message = fmt::format("exit code {}", output->exit_code);
-  return fail(kind_of(message), what + ": " + message);
+  return std::unexpected(git_error(call.arguments, output->exit_code, output->err));
 }
 
 Result<std::string> ask_git(const GitCall& call, const os::CallLimit& limit) {
@@ -149,18 +168,6 @@ RemoteUrl RemoteUrl::parse(std::string_view url) {
   if (colon != std::string_view::npos) parsed.password = percent_decoded(login.substr(colon + 1));
   parsed.clean = fmt::format("{}{}{}", url.substr(0, begin), web ? "" : std::string(user) + "@", url.substr(at + 1));
   return parsed;
-}
-
-std::vector<std::pair<std::string, std::string>> RemoteUrl::credentials() const {
-  if (!clean.starts_with("http") || (user.empty() && password.empty())) return {};
-  const std::size_t host = clean.find("://") + 3;
-  const std::string key = "credential." + clean.substr(0, std::min(clean.find('/', host), clean.size())) + ".helper";
-  // `printf` is of the shell: nothing shows in a list of processes. A token alone stands where the user does.
-  const char* helper =
-      R"(!f() { printf 'username=%s\npassword=%s\n' "$SLIPWAY_GIT_USER" "$SLIPWAY_GIT_PASSWORD"; }; f)";
-  return {{"GIT_CONFIG_COUNT", "2"},         {"GIT_CONFIG_KEY_0", key},      {"GIT_CONFIG_VALUE_0", ""},
-          {"GIT_CONFIG_KEY_1", key},         {"GIT_CONFIG_VALUE_1", helper}, {"SLIPWAY_GIT_USER", user},
-          {"SLIPWAY_GIT_PASSWORD", password}};
 }
 
 std::string redact(std::string_view text) {

@@ -11,7 +11,8 @@
 
 namespace slipway::source {
 
-/// One run of git. Never asks for anything, runs no hook and no file system monitor, takes no optional lock (so it
+/// One run of git on the user's own checkout, with the user's rights; what is fetched from elsewhere is only touched by
+/// git_tool.h. Never asks for anything, runs no hook and no file system monitor, takes no optional lock (so it
 /// writes nothing to a user's checkout), and ignores the `GIT_DIR` and its like of a hook that called us.
 struct GitCall {
   std::filesystem::path directory;  ///< empty: ours
@@ -21,6 +22,7 @@ struct GitCall {
     isolated,  ///< without: no filter, no attribute, nothing of the machine has a say
   } config = Config::user;
   std::vector<std::pair<std::string, std::string>> environment;  ///< on top
+  int stdin_fd = -1;                                             ///< -1: /dev/null
 };
 
 /// What it printed, at most 64 MiB. Errors hold git's own words without credentials, and a kind: `not_found`,
@@ -30,14 +32,18 @@ Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit);
 /// `run_git`, one value: without the end of line.
 Result<std::string> ask_git(const GitCall& call, const os::CallLimit& limit);
 
+/// Settings that switch off hooks, monitors and whatever else runs by itself; as `-c` arguments.
+std::vector<std::string> git_guards();
+
+/// What git's failure says: its own words without credentials, and the kind that `run_git` names.
+Error git_error(const std::vector<std::string>& arguments, int exit_code, std::string_view error_output);
+
 /// A URL and what was in it to log in.
 struct RemoteUrl {
   std::string clean;
   std::string user, password;
 
   static RemoteUrl parse(std::string_view url);
-  /// Variables that answer git's question for credentials, for this URL's host only. Empty without any.
-  std::vector<std::pair<std::string, std::string>> credentials() const;
 };
 
 /// Text that may hold URLs, without their credentials.

@@ -1,12 +1,15 @@
 #include "source/git_mirror.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include <sodium.h>
 
 #include "base/text.h"
-#include "os/file_lock.h"
 #include "os/files.h"
+#include "source/git_objects.h"
 
 namespace slipway::source {
 
@@ -15,6 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kHeads = "refs/heads/";
+constexpr std::size_t kMostPacks = 40;  // one a fetch that brought something
+constexpr std::size_t kMostPackList = 1U << 20U;
+const std::vector<std::string> kBranchesAndTags = {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"};
 
 // `https://...`, or `user@host:path`: a colon before the first slash. A path may hold one behind `./`.
 bool is_url(const std::string& location) {
@@ -23,9 +29,39 @@ bool is_url(const std::string& location) {
   return colon != std::string::npos && colon > 0 && location.find('/') > colon;
 }
 
-bool is_temporary(const Error& error) {
-  return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::denied || error.kind == ErrorKind::timeout ||
-         error.kind == ErrorKind::cancelled;
+// Faults that a new mirror does not cure.
+bool is_of_the_remote(const Error& error) {
+  return error.kind == ErrorKind::denied || error.kind == ErrorKind::timeout || error.kind == ErrorKind::cancelled ||
+         error.kind == ErrorKind::exhausted || error.what.find("Could not resolve") != std::string::npos ||
+         error.what.find("Connection refused") != std::string::npos;
+}
+
+bool is_there(const fs::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+// Of git processes that were killed: we hold the mirror's lock, so nobody else is in there.
+void remove_stale_locks(const fs::path& git_dir) {
+  std::vector<fs::path> stale;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(git_dir, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name == "objects" && at.depth() == 0) at.disable_recursion_pending();
+    if (name.ends_with(".lock")) stale.push_back(at->path());
+  }
+  for (fs::directory_iterator at(git_dir / "objects/pack", error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename().string().starts_with("tmp_")) stale.push_back(at->path());
+  }
+  for (const fs::path& path : stale) ::unlink(path.c_str());
+}
+
+// What a forge keeps outside of branches, as people and webhooks write it: `pull/5/head`, `merge-requests/5/merge`.
+std::string full_ref(const std::string& revision) {
+  for (const std::string_view prefix : {"pull/", "pulls/", "merge-requests/", "changes/"}) {
+    if (revision.starts_with(prefix)) return "refs/" + revision;
+  }
+  return revision;
 }
 
 }  // namespace
@@ -39,82 +75,187 @@ std::string hashed(std::string_view text) {
   return hex;
 }
 
-Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mirrors, const os::CallLimit& limit) {
+Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mirrors, Runner& runner,
+                                const os::CallLimit& limit) {
   if (location.empty() || location.starts_with('-') || location.find('\0') != std::string::npos) {
     return fail(ErrorKind::invalid, "`" + printable(redact(location), Colour::strip) + "` is no repository");
   }
-  GitMirror mirror;
-  mirror.is_path_ = !is_url(location);
-  if (mirror.is_path_) {
+  GitMirror mirror(runner);
+  if (!is_url(location)) {
     std::error_code error;
     const fs::path path = fs::canonical(location, error);
     if (error) return fail(ErrorKind::not_found, "no directory " + location);
-    mirror.url_.clean = path.string();
-    auto git_dir =
-        ask_git({.directory = path, .arguments = {"rev-parse", "--absolute-git-dir"}, .environment = {}}, limit);
-    if (!git_dir) return std::unexpected(git_dir.error());
-    mirror.git_dir_ = *git_dir;
+    mirror.url_ = path.string();
+    SW_TRY(const std::string places,
+           ask_git({.directory = path,
+                    .arguments = {"rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir"},
+                    .environment = {}},
+                   limit));
+    const std::size_t line = places.find('\n');
+    mirror.git_dir_ = fs::canonical(places.substr(0, line), error);
+    mirror.worktree_dir_ = fs::canonical(places.substr(std::min(line, places.size() - 1) + 1), error);
+    if (error) return fail(ErrorKind::not_found, "no repository in " + location);
     return mirror;
   }
-  mirror.url_ = RemoteUrl::parse(location);
-  const std::string name = hashed(mirror.url_.clean);
+  SW_TRY(GitRemote remote, GitRemote::of(location));
+  mirror.url_ = remote.url();
+  mirror.remote_ = std::move(remote);
+  const std::string name = hashed(mirror.url_);
   SW_CHECK(os::make_directories(mirrors, 0700));
-  mirror.git_dir_ = mirrors / (name + ".git");
-  mirror.lock_ = mirrors / (name + ".lock");
+  std::error_code error;
+  const fs::path whole = fs::canonical(mirrors, error);
+  if (error) return fail(ErrorKind::internal, "looking at " + mirrors.string() + ": " + error.message());
+  mirror.git_dir_ = whole / (name + ".git");
+  mirror.lock_ = whole / (name + ".lock");
+  mirror.packs_ = whole / (name + ".packs");
   return mirror;
 }
 
-Result<std::string> GitMirror::git(std::vector<std::string> arguments, const os::CallLimit& limit) const {
-  arguments.insert(arguments.begin(), "--git-dir=" + git_dir_.string());
-  return ask_git({.directory = {}, .arguments = std::move(arguments), .environment = url_.credentials()}, limit);
+std::vector<fs::path> GitMirror::readable() const {
+  std::vector<fs::path> paths = {git_dir_};
+  if (!worktree_dir_.empty()) paths.push_back(worktree_dir_);
+  constexpr std::size_t kMostAlternates = 64U << 10U;
+  if (remote_) return paths;
+  if (const auto others = os::read_file(git_dir_ / "objects/info/alternates", kMostAlternates)) {
+    for (const std::string_view line : split(*others, '\n')) {
+      std::error_code error;
+      const fs::path path = fs::canonical(git_dir_ / "objects" / std::string(trim(line)), error);
+      if (!trim(line).empty() && !error) paths.push_back(path);
+    }
+  }
+  return paths;
 }
 
-bool GitMirror::has_commit(const std::string& sha, const os::CallLimit& limit) const {
-  struct stat status{};
-  return ::stat(git_dir_.c_str(), &status) == 0 && git({"cat-file", "-e", sha + "^{commit}"}, limit).has_value();
+Result<std::string> GitMirror::git(std::vector<std::string> arguments, const os::CallLimit& limit,
+                                   std::string input) const {
+  const fs::path& git_dir = worktree_dir_.empty() ? git_dir_ : worktree_dir_;
+  arguments.insert(arguments.begin(), "--git-dir=" + git_dir.string());
+  GitToolCall call{.arguments = std::move(arguments), .directory = git_dir, .input = std::move(input)};
+  call.readable = readable();
+  if (!remote_) call.access.home.push_back({".gitconfig", user_git_settings(url_, limit).config});
+  return run_git_tool(*runner_, call, limit);
 }
 
-Result<void> GitMirror::fetch(const std::vector<std::string>& refspecs, const os::CallLimit& limit) const {
-  std::vector<std::string> arguments = {"fetch", "--quiet", "--force", "--no-tags", "--update-head-ok"};
+// The commit of the first of these names that is one.
+Result<std::string> GitMirror::first_of(const std::vector<std::string>& names, std::size_t& which,
+                                        const os::CallLimit& limit) const {
+  std::string questions;
+  for (const std::string& name : names) questions += name + "^{commit}\n";
+  SW_TRY(const std::string answers,
+         git({"cat-file", "--batch-check=%(objectname) %(objecttype)"}, limit, std::move(questions)));
+  which = 0;
+  for (const std::string_view line : split(answers, '\n')) {
+    if (line.ends_with(" commit")) return std::string(line.substr(0, line.find(' ')));
+    ++which;
+  }
+  return fail(ErrorKind::not_found, "no such commit");
+}
+
+bool GitMirror::is_sound() const {
+  const auto known = os::read_file(packs_, kMostPackList);
+  return known && is_there(git_dir_ / "HEAD") && *known == describe_packs(git_dir_ / "objects");
+}
+
+Result<void> GitMirror::remember() const {
+  return os::replace_file(packs_, describe_packs(git_dir_ / "objects"), 0600);
+}
+
+Result<void> GitMirror::fetch_into(const fs::path& git_dir, const std::vector<std::string>& refspecs,
+                                   const os::CallLimit& limit) const {
+  std::vector<std::string> arguments = {"--git-dir=" + git_dir.string(),
+                                        "-c",
+                                        "fetch.unpackLimit=1",
+                                        "-c",
+                                        "transfer.unpackLimit=1",
+                                        "fetch",
+                                        "--quiet",
+                                        "--progress",
+                                        "--force",
+                                        "--no-tags",
+                                        "--update-head-ok",
+                                        "--no-write-fetch-head",
+                                        "--no-auto-maintenance"};
   if (refspecs.size() > 1) arguments.emplace_back("--prune");
-  arguments.push_back(url_.clean);
+  arguments.emplace_back(GitRemote::kUrl);
   arguments.insert(arguments.end(), refspecs.begin(), refspecs.end());
-  SW_CHECK(git(std::move(arguments), limit));
+  GitToolCall call{.arguments = std::move(arguments), .directory = git_dir};
+  call.writable = {git_dir};
+  SW_CHECK(remote_->run(*runner_, std::move(call), limit));
   return {};
 }
 
-// Brings branches and tags up to date. Whatever is wrong with a mirror, a new one is the cure; one try shows whether
-// the fault is on the other side.
-Result<void> GitMirror::update(const os::CallLimit& limit) const {
-  const std::vector<std::string> refspecs = {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"};
-  struct stat status{};
-  const bool fresh = ::stat(git_dir_.c_str(), &status) != 0;
-  if (!fresh) {
-    const auto fetched = fetch(refspecs, limit);
-    if (fetched) return {};
-    if (is_temporary(fetched.error())) return std::unexpected(fetched.error());
-    SW_CHECK(os::remove_tree(git_dir_));
+// Made beside the old one, which stays until the new one is whole.
+Result<void> GitMirror::rebuild(const os::CallLimit& limit) const {
+  const fs::path fresh = git_dir_.string() + ".new";
+  Result<void> fetched;
+  for (const char* format : {"sha1", "sha256"}) {
+    SW_CHECK(os::remove_tree(fresh));
+    SW_CHECK(os::make_directories(fresh, 0700));
+    GitToolCall init{.arguments = {"init", "--quiet", "--bare", "--template=", std::string("--object-format=") + format,
+                                   fresh.string()},
+                     .directory = fresh};
+    init.writable = {fresh};
+    SW_CHECK(run_git_tool(*runner_, init, limit));
+    fetched = fetch_into(fresh, kBranchesAndTags, limit);
+    if (fetched || fetched.error().what.find("mismatched algorithms") == std::string::npos) break;
   }
-  SW_CHECK(ask_git({.directory = {},
-                    .arguments = {"init", "--quiet", "--bare", "--template=", git_dir_.string()},
-                    .environment = {}},
-                   limit));
-  auto fetched = fetch(refspecs, limit);
-  if (!fetched) (void)os::remove_tree(git_dir_);  // the error that counts is the fetch's
-  return fetched;
+  if (!fetched) {
+    (void)os::remove_tree(fresh);  // the error that counts is the fetch's
+    return fetched;
+  }
+  SW_CHECK(os::remove_tree(git_dir_));
+  if (::rename(fresh.c_str(), git_dir_.c_str()) != 0) return fail_errno(errno, "keeping the mirror");
+  return remember();
 }
 
-Result<std::string> GitMirror::commit_of(const std::string& name, const os::CallLimit& limit) const {
-  return git({"rev-parse", "--quiet", "--verify", name + "^{commit}"}, limit);
+// Many small packs make every look-up slow. Nothing is thrown away: a commit of a queued run may hang on no branch.
+Result<void> GitMirror::tidy(const os::CallLimit& limit) const {
+  std::error_code error;
+  const auto packs =
+      std::count_if(fs::directory_iterator(git_dir_ / "objects/pack", error), fs::directory_iterator(),
+                    [](const fs::directory_entry& entry) { return entry.path().extension() == ".pack"; });
+  if (error || static_cast<std::size_t>(packs) <= kMostPacks) return {};
+  GitToolCall call{.arguments = {"--git-dir=" + git_dir_.string(), "repack", "--quiet", "-a", "-d", "-k"},
+                   .directory = git_dir_};
+  call.writable = {git_dir_};
+  SW_CHECK(run_git_tool(*runner_, call, limit));
+  return {};
+}
+
+// Brings branches and tags up to date.
+Result<void> GitMirror::update(const os::CallLimit& limit) const {
+  if (!is_sound()) return rebuild(limit);
+  remove_stale_locks(git_dir_);
+  const auto fetched = fetch_into(git_dir_, kBranchesAndTags, limit);
+  if (!fetched) return is_of_the_remote(fetched.error()) ? fetched : rebuild(limit);
+  SW_CHECK(tidy(limit));
+  return remember();
+}
+
+Result<void> GitMirror::make_anew(const os::CallLimit& limit) const {
+  if (!remote_) return {};
+  SW_TRY(const auto lock, os::FileLock::acquire(lock_, os::LockMode::exclusive, limit));
+  return rebuild(limit);
+}
+
+Result<std::optional<os::FileLock>> GitMirror::hold(const os::CallLimit& limit) const {
+  if (!remote_) return std::nullopt;
+  return os::FileLock::acquire(lock_, os::LockMode::shared, limit);
+}
+
+Result<std::string> GitMirror::refs(const os::CallLimit& limit) const {
+  return git({"for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"}, limit);
 }
 
 // The branch that HEAD of the remote is, `main`; empty: detached.
 Result<std::string> GitMirror::remote_head(const os::CallLimit& limit) const {
-  if (is_path_) {
+  if (!remote_) {
     const auto head = git({"symbolic-ref", "--quiet", "HEAD"}, limit);
-    return head && head->starts_with(kHeads) ? head->substr(kHeads.size()) : std::string();
+    const std::string_view name = head ? trim(*head) : std::string_view();
+    return std::string(name.starts_with(kHeads) ? name.substr(kHeads.size()) : std::string_view());
   }
-  SW_TRY(const std::string text, git({"ls-remote", "--symref", url_.clean, "HEAD"}, limit));
+  GitToolCall call{.arguments = {"ls-remote", "--symref", GitRemote::kUrl, "HEAD"}, .directory = "/"};
+  SW_TRY(const std::string text, remote_->run(*runner_, std::move(call), limit));
   for (const std::string_view line : split(text, '\n')) {
     if (!line.starts_with("ref: ")) continue;
     const std::string_view ref = line.substr(5, line.find('\t') - 5);
@@ -126,18 +267,17 @@ Result<std::string> GitMirror::remote_head(const os::CallLimit& limit) const {
 // By branch, tag, then whatever else git takes for a commit.
 Result<GitMirror::Found> GitMirror::look_up(const std::string& revision, const os::CallLimit& limit) const {
   const std::string short_name = revision.starts_with(kHeads) ? revision.substr(kHeads.size()) : revision;
-  if (auto sha = commit_of(std::string(kHeads) + short_name, limit)) return Found{std::move(*sha), short_name};
-  if (auto sha = commit_of("refs/tags/" + revision, limit)) return Found{std::move(*sha), {}};
-  auto sha = commit_of(revision, limit);
-  if (!sha) return std::unexpected(sha.error());
-  return Found{std::move(*sha), {}};
+  std::size_t which = 0;
+  SW_TRY(std::string sha,
+         first_of({std::string(kHeads) + short_name, "refs/tags/" + revision, revision}, which, limit));
+  return Found{std::move(sha), which == 0 ? short_name : std::string()};
 }
 
 std::string GitMirror::nearest_names(const std::string& revision, const os::CallLimit& limit) const {
   const auto text = git({"for-each-ref", "--format=%(refname:strip=2)", "refs/heads", "refs/tags"}, limit);
   if (!text || text->empty()) return "the repository is empty";
   std::vector<std::string> names;
-  for (const std::string_view name : split(*text, '\n')) names.emplace_back(name);
+  for (const std::string_view name : split(trim(*text), '\n')) names.emplace_back(name);
   if (const auto near = nearest(revision, names)) return "did you mean `" + *near + "`?";
   constexpr std::size_t kShown = 10;
   const bool more = names.size() > kShown;
@@ -147,30 +287,43 @@ std::string GitMirror::nearest_names(const std::string& revision, const os::Call
 
 Result<GitMirror::Found> GitMirror::find(const std::string& revision, const os::CallLimit& limit) const {
   SW_CHECK(check_revision(revision));
-  std::optional<os::FileLock> lock;
-  if (!is_path_) {
-    SW_TRY(auto held, os::FileLock::acquire(lock_, os::LockMode::exclusive, limit));
-    lock = std::move(held);
-    if (is_full_sha(revision) && has_commit(revision, limit)) return Found{revision, {}};
-    SW_CHECK(update(limit));
+  if (!remote_) return find_locked(revision, limit);
+  SW_TRY(const auto lock, os::FileLock::acquire(lock_, os::LockMode::exclusive, limit));
+  if (is_full_sha(revision) && is_sound()) {
+    std::size_t which = 0;
+    if (first_of({revision}, which, limit)) return Found{revision, {}};
   }
+  SW_CHECK(update(limit));
+  auto found = find_locked(revision, limit);
+  if (found || found.error().kind != ErrorKind::internal) return found;
+  SW_CHECK(rebuild(limit));  // what is there cannot be read
+  return find_locked(revision, limit);
+}
+
+Result<GitMirror::Found> GitMirror::find_locked(const std::string& revision, const os::CallLimit& limit) const {
   std::string wanted = revision;
   if (wanted.empty()) {
     SW_TRY(wanted, remote_head(limit));
     if (wanted.empty()) wanted = "HEAD";
   }
   auto found = look_up(wanted, limit);
-  if (found) return found;
-  // Neither branch nor tag: a commit of a pull request, say, which a forge gives when it is asked for by name.
-  const bool nameable = is_full_sha(wanted) || wanted.starts_with("refs/");
-  const std::string kept = "refs/slipway/" + hashed(wanted);
-  if (!is_path_ && nameable && fetch({"+" + wanted + ":" + kept}, limit)) {
-    SW_TRY(std::string sha, commit_of(kept, limit));
-    return Found{std::move(sha), {}};
+  if (found || found.error().kind != ErrorKind::not_found) return found;
+  // Neither branch nor tag: a pull request, or a commit of one, which a forge gives when it is asked for by name.
+  const std::string full = full_ref(wanted);
+  if (!remote_ && full != wanted) {
+    if (auto local = look_up(full, limit)) return local;
   }
-  if (is_temporary(found.error())) return found;
-  return fail(ErrorKind::not_found, "no branch, tag or commit `" + printable(wanted, Colour::strip) + "` in " +
-                                        url_.clean + ": " + nearest_names(wanted, limit));
+  const std::string kept = "refs/slipway/" + hashed(full);
+  if (remote_ && (is_full_sha(full) || full.starts_with("refs/"))) {
+    const auto fetched = fetch_into(git_dir_, {"+" + full + ":" + kept}, limit);
+    if (fetched) {
+      SW_CHECK(remember());
+      return look_up(kept, limit);
+    }
+    if (is_of_the_remote(fetched.error())) return std::unexpected(fetched.error());
+  }
+  return fail(ErrorKind::not_found, "no branch, tag or commit `" + printable(wanted, Colour::strip) + "` in " + url_ +
+                                        ": " + nearest_names(wanted, limit));
 }
 
 }  // namespace slipway::source

@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <functional>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "source/git_command.h"
+#include "source/git_tool.h"
 #include "source/test_support.h"
 
 namespace slipway::source {
@@ -36,7 +37,9 @@ class GitSourceTest : public testing::Test {
 
   TempDir dir_;
   Repository remote_{dir_.path() / "remote"};
-  GitSource source_{dir_.path() / "state"};
+  std::unique_ptr<Runner> runner_ = make_plain_runner({}, {});
+  CheckoutStore checkouts_{dir_.path() / "state/checkouts"};
+  GitSource source_{dir_.path() / "state/mirrors", checkouts_, *runner_};
   std::string first_, second_;
 };
 
@@ -105,26 +108,105 @@ TEST_F(GitSourceTest, AMissingRepositoryIsNotFoundAndNamesNoCredentials) {
   EXPECT_EQ(secret.error().what.find("s3cret"), std::string::npos) << secret.error().what;
 }
 
-TEST_F(GitSourceTest, CredentialsReachGitForTheirHostOnlyAndOutsideOfArguments) {
-  const RemoteUrl url = RemoteUrl::parse("https://user:p%40ss@example.org:8443/x.git");
-  EXPECT_EQ(url.clean, "https://example.org:8443/x.git");
-  const auto fill = [&](const std::string& host) {
-    const fs::path question = dir_.path() / "question";
-    EXPECT_TRUE(os::replace_file(question, "protocol=https\nhost=" + host + "\n\n", 0600));
-    const auto in = os::open_file(question, O_RDONLY);
-    std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "HOME=/nonexistent", "GIT_TERMINAL_PROMPT=0",
-                                            "GIT_CONFIG_NOSYSTEM=1"};
-    for (const auto& [name, value] : url.credentials()) environment.push_back(name + "=" + value);
-    const auto output = os::run_command({.argv = {"git", "credential", "fill"},
-                                         .environment = environment,
-                                         .working_dir = {},
-                                         .fds = {},
-                                         .stdin_fd = in->get()},
-                                        4096, limit());
-    return output ? output->out : std::string();
+// Keeps what a tool was called with.
+class RecordingRunner final : public Runner {
+ public:
+  Result<os::CommandOutput> run(const ToolCall& call, const os::CallLimit&) override {
+    calls.push_back(call);
+    return os::CommandOutput{};
+  }
+  std::vector<ToolCall> calls;
+};
+
+TEST_F(GitSourceTest, CredentialsReachGitForTheirHostOnlyAndOutsideOfArgumentsAndVariables) {
+  RecordingRunner recorder;
+  const auto remote = GitRemote::of("https://user:p%40ss@example.org:8443/x.git");
+  ASSERT_TRUE(remote);
+  EXPECT_EQ(remote->url(), "https://example.org:8443/x.git");
+  ASSERT_TRUE(remote->run(recorder, {.arguments = {"fetch", GitRemote::kUrl}}, limit()));
+  ASSERT_EQ(recorder.calls.size(), 1U);
+  const ToolCall& call = recorder.calls[0];
+  for (const std::string& word : call.argv) EXPECT_EQ(word.find("p@ss"), std::string::npos);
+  for (const auto& [name, value] : call.environment) EXPECT_EQ(value.find("p@ss"), std::string::npos) << name;
+  std::string settings, login;
+  for (const HomeFile& file : call.home) (file.name == ".gitconfig" ? settings : login) += file.text;
+  EXPECT_NE(login.find("password=p@ss\n"), std::string::npos);
+  EXPECT_NE(settings.find("[credential \"https://example.org:8443\"]"), std::string::npos);
+  EXPECT_EQ(call.argv.back(), "https://example.org:8443/x.git");
+}
+
+TEST_F(GitSourceTest, OnlyKnownTransportsAreUsed) {
+  for (const char* url : {"ext::sh -c true", "-oProxyCommand=x:y", "foo://host/x", "https+ext://a"}) {
+    EXPECT_FALSE(source_.pin({.kind = "git", .location = url}, limit())) << url;
+  }
+}
+
+TEST_F(GitSourceTest, PullRequestsAreFoundByTheirShortNames) {
+  remote_.git({"checkout", "-q", "--detach"});
+  const std::string third = remote_.commit("file", "of a pull request");
+  remote_.git({"update-ref", "refs/pull/7/head", third});
+  remote_.git({"checkout", "-q", "main"});
+  for (const bool by_url : {true, false}) {
+    for (const char* name : {"pull/7/head", "refs/pull/7/head"}) {
+      const Prepared prepared = prepare(spec(name, by_url));
+      EXPECT_EQ(prepared.sha, third) << name;
+      EXPECT_EQ(text(prepared.directory / "file"), "of a pull request");
+      EXPECT_EQ(prepared.branch, "");
+    }
+  }
+  EXPECT_EQ(source_.pin(spec("pull/8/head"), limit()).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(GitSourceTest, WhateverHappensToAMirrorItHeals) {
+  const auto mirror = [&] {
+    for (const auto& entry : fs::directory_iterator(dir_.path() / "state/mirrors")) {
+      if (entry.path().extension() == ".git") return entry.path();
+    }
+    return fs::path();
   };
-  EXPECT_NE(fill("example.org:8443").find("password=p@ss\n"), std::string::npos);
-  EXPECT_EQ(fill("evil.example").find("p@ss"), std::string::npos);
+  const auto packs = [&](const char* extension) {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(mirror() / "objects/pack")) {
+      if (entry.path().extension() == extension) found.push_back(entry.path());
+    }
+    return found;
+  };
+  const std::vector<std::function<void()>> accidents = {
+      [&] {
+        for (const auto& pack : packs(".pack")) fs::resize_file(pack, 40);
+      },
+      [&] {
+        for (const auto& pack : packs(".idx")) fs::remove(pack);
+      },
+      [&] {
+        for (const auto& pack : packs(".pack")) (void)os::replace_file(pack, std::string(500, 'x'), 0600);
+      },
+      [&] { fs::remove(mirror() / "HEAD"); },
+      [&] { fs::remove_all(mirror() / "refs"); },
+      [&] { (void)os::replace_file(mirror() / "packed-refs", "rubbish", 0600); },
+      [&] { (void)os::replace_file(mirror() / "config", "[rubbish", 0600); },
+      [&] { (void)os::replace_file(mirror() / "refs/heads/main.lock", "", 0600); },
+      [&] { (void)os::replace_file(mirror() / "packed-refs.lock", "", 0600); },
+      [&] { (void)os::replace_file(mirror() / "refs/heads/main", std::string(40, '1') + "\n", 0600); },
+      [&] { fs::create_directories(mirror().string() + ".new/objects"); },
+  };
+  prepare(spec("main"));
+  for (std::size_t i = 0; i < accidents.size(); ++i) {
+    accidents[i]();
+    const std::string sha = remote_.commit("file", "after " + std::to_string(i));
+    const Prepared prepared = prepare(spec("main"));
+    EXPECT_EQ(prepared.sha, sha) << i;
+    Repository(prepared.directory).git({"fsck", "--full", "--strict"});
+  }
+}
+
+TEST_F(GitSourceTest, ADamagedCheckoutIsMadeAnew) {
+  const fs::path directory = prepare(spec("main")).directory;
+  for (const auto& entry : fs::directory_iterator(directory / ".git/objects/pack")) {
+    if (entry.path().extension() == ".pack") fs::resize_file(entry.path(), 30);
+  }
+  EXPECT_EQ(prepare(spec("main")).directory, directory);
+  Repository(directory).git({"fsck", "--full"});
 }
 
 TEST_F(GitSourceTest, ABrokenMirrorIsMadeAnew) {
@@ -177,18 +259,18 @@ TEST_F(GitSourceTest, ASweepTakesWhatNobodyUses) {
   const Time future = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()) + std::chrono::hours(1);
   {
     const Prepared held = prepare(spec("main"));
-    EXPECT_EQ(source_.sweep(future).value(), 0U);
+    EXPECT_EQ(checkouts_.sweep(future).value(), 0U);
     EXPECT_TRUE(fs::exists(held.directory / "file"));
   }
-  EXPECT_EQ(source_.sweep(from_micros(0)).value(), 0U);
-  EXPECT_EQ(source_.sweep(future).value(), 1U);
+  EXPECT_EQ(checkouts_.sweep(from_micros(0)).value(), 0U);
+  EXPECT_EQ(checkouts_.sweep(future).value(), 1U);
   EXPECT_EQ(text(prepare(spec("main")).directory / "file"), "two");
 }
 
 TEST_F(GitSourceTest, KindsAreFoundByName) {
   Sources sources;
   sources.add(std::make_unique<DirectorySource>());
-  sources.add(std::make_unique<GitSource>(dir_.path() / "state"));
+  sources.add(std::make_unique<GitSource>(dir_.path() / "state/mirrors", checkouts_, *runner_));
   const auto tree = sources.prepare({.kind = "directory", .location = remote_.root().string()}, limit());
   ASSERT_TRUE(tree) << tree.error().what;
   EXPECT_EQ(tree->directory, remote_.root());

@@ -1,0 +1,175 @@
+#include "source/git_checkout.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "os/files.h"
+#include "source/git_files.h"
+#include "source/git_objects.h"
+
+namespace slipway::source {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostConfig = 1U << 20U;
+constexpr std::string_view kHeads = "refs/heads/";
+
+}  // namespace
+
+Result<void> GitCheckout::make() {
+  SW_CHECK(spec_.checkout.depth ? take_part_of_history() : take_history());
+  std::vector<std::string> arguments = {"checkout", "--quiet", "--force"};
+  if (spec_.branch.empty()) {
+    arguments.emplace_back("--detach");
+  } else {
+    arguments.insert(arguments.end(), {"-B", spec_.branch});
+  }
+  arguments.push_back(spec_.revision);
+  SW_CHECK(git(std::move(arguments), Objects::sealed));
+  if (spec_.checkout.submodules) SW_CHECK(take_submodules());
+  if (spec_.checkout.lfs) SW_CHECK(take_large_files());
+  return seal();
+}
+
+Result<void> GitCheckout::git(std::vector<std::string> arguments, Objects objects, std::vector<fs::path> readable) {
+  GitToolCall call{.arguments = std::move(arguments), .directory = directory_, .readable = std::move(readable)};
+  call.writable = {directory_};
+  // Shared with the mirror and other checkouts by links.
+  if (objects == Objects::sealed) call.readable.push_back(directory_ / ".git/objects");
+  auto output = run_git_tool(runner_, call, limit_);
+  if (!output) return std::unexpected(output.error());
+  return {};
+}
+
+Result<void> GitCheckout::with_remote(std::vector<std::string> arguments, std::vector<fs::path> readable) {
+  GitToolCall call{.arguments = std::move(arguments), .directory = directory_, .readable = std::move(readable)};
+  call.writable = {directory_};
+  call.readable.push_back(directory_ / ".git/objects");
+  if (!from_.remote()) {
+    // A path: what the repository itself refers to may still be elsewhere.
+    for (const fs::path& path : from_.readable()) call.readable.push_back(path);
+    call.network = ToolCall::Network::host;
+  }
+  auto output =
+      from_.remote() ? from_.remote()->run(runner_, std::move(call), limit_) : run_git_tool(runner_, call, limit_);
+  if (!output) return std::unexpected(output.error());
+  return {};
+}
+
+// What `git clone --no-checkout` would make, without running git on the mirror's objects.
+Result<void> GitCheckout::take_history() {
+  SW_TRY(const auto lock, from_.hold(limit_));
+  SW_TRY(const std::string refs, from_.refs(limit_));
+  const fs::path git_dir = directory_ / ".git";
+  SW_CHECK(os::make_directories(git_dir / "refs/heads", 0755));
+  SW_CHECK(link_objects(from_.git_dir() / "objects", git_dir / "objects"));
+  std::string packed;
+  for (const std::string_view line : split(trim(refs), '\n')) {
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) continue;
+    const std::string_view name = line.substr(space + 1);
+    packed += name.starts_with(kHeads)
+                  ? fmt::format("{} refs/remotes/origin/{}\n", line.substr(0, space), name.substr(kHeads.size()))
+                  : fmt::format("{}\n", line);
+  }
+  SW_CHECK(os::replace_file(git_dir / "packed-refs", packed, 0644));
+  SW_CHECK(os::replace_file(git_dir / "HEAD", spec_.revision + "\n", 0644));
+  if (const auto shallow = os::read_file(from_.git_dir() / "shallow", kMostConfig)) {
+    SW_CHECK(os::replace_file(git_dir / "shallow", *shallow, 0644));
+  }
+  return write_config();
+}
+
+Result<void> GitCheckout::write_config() const {
+  const bool sha256 = spec_.revision.size() == 64;
+  std::string text = fmt::format(
+      "[core]\n\trepositoryformatversion = {}\n\tfilemode = true\n\tbare = false\n"
+      "\tlogallrefupdates = true\n",
+      sha256 ? 1 : 0);
+  if (sha256) text += "[extensions]\n\tobjectformat = sha256\n";
+  std::string url;
+  for (const char c : from_.url()) {
+    if (c == '"' || c == '\\') url.push_back('\\');
+    url.push_back(c);
+  }
+  text += fmt::format("[remote \"origin\"]\n\turl = \"{}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n", url);
+  return os::replace_file(directory_ / ".git/config", text, 0644);
+}
+
+Result<void> GitCheckout::take_part_of_history() {
+  SW_TRY(const auto lock, from_.hold(limit_));
+  const fs::path git_dir = directory_ / ".git";
+  for (const char* name : {"refs/heads", "objects/pack", "objects/info"}) {
+    SW_CHECK(os::make_directories(git_dir / name, 0755));
+  }
+  SW_CHECK(os::replace_file(git_dir / "HEAD", "ref: refs/heads/main\n", 0644));
+  SW_CHECK(write_config());
+  return git({"fetch", "--quiet", "--no-tags", fmt::format("--depth={}", *spec_.checkout.depth),
+              "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack",
+              "file://" + from_.git_dir().string(), spec_.revision},
+             Objects::writable, from_.readable());
+}
+
+// Of a repository on this machine, submodules may be beside it: nowhere else, or a commit could name any repository of
+// the user's for its jobs to read.
+Result<std::vector<fs::path>> GitCheckout::local_submodules() {
+  std::vector<fs::path> paths;
+  const fs::path own = from_.local_path();
+  if (own.empty()) return paths;
+  const fs::path beside = (own.filename() == ".git" ? own.parent_path() : own).parent_path();
+  SW_TRY(const os::Fd root, os::open_file(directory_, O_RDONLY | O_DIRECTORY));
+  const auto file = os::open_untrusted(root.get(), ".gitmodules");
+  if (!file) return paths;
+  SW_TRY(const std::string text, os::read_all(file->get(), kMostConfig));
+  for (const auto& [key, value] : parse_git_config(text)) {
+    if (!key.starts_with("submodule.") || !key.ends_with(".url")) continue;
+    const std::string_view plain = value.starts_with("file://") ? std::string_view(value).substr(7) : value;
+    std::error_code error;
+    const fs::path base = own.filename() == ".git" ? own.parent_path() : own;
+    const fs::path path = fs::canonical(plain.starts_with('/') ? fs::path(plain) : base / plain, error);
+    if (!error && path.parent_path() == beside && fs::is_directory(path)) paths.push_back(path);
+  }
+  return paths;
+}
+
+Result<void> GitCheckout::take_submodules() {
+  std::vector<std::string> arguments;
+  std::vector<fs::path> readable;
+  if (from_.is_local()) {
+    // git allows this to nobody by default; what it can reach is what `readable` says.
+    arguments.insert(arguments.end(), {"-c", "protocol.file.allow=always"});
+    SW_TRY(readable, local_submodules());
+  }
+  arguments.insert(arguments.end(), {"submodule", "--quiet", "update", "--init", "--recursive"});
+  return with_remote(std::move(arguments), std::move(readable));
+}
+
+Result<void> GitCheckout::take_large_files() {
+  auto pulled = with_remote({"lfs", "pull"}, {});
+  if (!pulled && pulled.error().what.find("is not a git command") != std::string::npos) {
+    return fail(ErrorKind::unavailable,
+                "`checkout: {lfs: true}` needs git-lfs, which is not installed here: install the package git-lfs");
+  }
+  return pulled;
+}
+
+// From here on programs of this machine may read the repository: its configuration holds nothing that runs or reveals.
+Result<void> GitCheckout::seal() const {
+  struct stat status{};
+  const fs::path git_dir = directory_ / ".git";
+  if (::lstat(git_dir.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return fail(ErrorKind::denied, "the checkout has replaced its own .git");
+  }
+  SW_TRY(const os::Fd root, os::open_file(git_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  SW_TRY(const os::Fd file, os::open_untrusted(root.get(), "config"));
+  SW_TRY(const std::string text, os::read_all(file.get(), kMostConfig));
+  SW_CHECK(os::replace_file(git_dir / "config", config_for_jobs(text), 0644));
+  return os::remove_tree(git_dir / "hooks");
+}
+
+}  // namespace slipway::source
