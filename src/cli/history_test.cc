@@ -213,7 +213,7 @@ TEST_F(HistoryTest, RunsAreListedAndFiltered) {
             "✗ run1  #12    ci               push         main             failed          1.4 s  3m01s ago      1 of "
             "2 jobs failed\n");
   EXPECT_EQ(list_runs({.limit = 20, .workflow = "other", .outcome = {}}, history_, style()).value(),
-            "No runs yet. `slipway run` starts one.\n");
+            "No run is like that.\n");
   const auto json = boost::json::parse(list_runs({}, history_, style(true)).value()).as_object();
   EXPECT_EQ(json.at("run").as_string(), "run1");
   EXPECT_EQ(json.at("duration_ms").as_int64(), 1421);
