@@ -181,6 +181,7 @@ constexpr OptionRow kRunsList[] = {
      .doc = "only runs that ended so",
      .completes = Completes::choices,
      .choices = "succeeded|failed|timed_out|cancelled|out_of_memory|infra_failed|rejected|skipped"},
+    {.names = "--all-projects", .doc = "of every project, not only of this one"},
 };
 constexpr OptionRow kRun1[] = {{.names = "RUN",
                                 .arity = Arity::one,
@@ -194,7 +195,8 @@ constexpr OptionRow kRunsRemove[] = {
      .doc = "ids or their beginnings, or numbers",
      .completes = Completes::run},
     {.names = "--older-than", .arity = Arity::one, .value = "AGE", .doc = "every run that ended before (30d)"},
-    {.names = "--all", .doc = "every run that has ended"},
+    {.names = "--all", .doc = "every run of this project that has ended"},
+    {.names = "--all-projects", .doc = "with --all or --older-than: of every project"},
     {.names = "-y,--yes", .doc = "do not ask"},
 };
 constexpr OptionRow kRunsArtifacts[] = {

@@ -42,10 +42,12 @@ Result<void> check_item(const SettingRow& row, const std::string& text) {
       if (text == "true" || text == "false") return {};
       return fail(ErrorKind::invalid, fmt::format("`{}` is neither true nor false", text));
     case SettingType::number: {
-      std::uint32_t number = 0;
+      std::uint64_t number = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error == std::errc() && end == text.data() + text.size() && number <= 1'000'000'000) return {};
-      return fail(ErrorKind::invalid, fmt::format("`{}` is not a whole number", text));
+      const bool is_number = end == text.data() + text.size() && error != std::errc::invalid_argument;
+      if (!is_number) return fail(ErrorKind::invalid, fmt::format("`{}` is not a whole number", text));
+      if (error == std::errc() && number >= row.least && number <= row.most) return {};
+      return fail(ErrorKind::invalid, fmt::format("`{}` is not between {} and {}", text, row.least, row.most));
     }
     case SettingType::real: {
       double number = 0;

@@ -29,7 +29,8 @@ struct SettingRow {
   std::string_view built_in;  ///< as it would be written; empty: none
   SettableBy by;
   std::string_view doc;
-  std::string_view choices;  ///< `native|fake`; only for `choice`
+  std::string_view choices;                       ///< `native|fake`; only for `choice`
+  std::uint64_t least = 0, most = 1'000'000'000;  ///< only for `number`
 };
 
 /// The one table: reader, --print-config, environment names and documentation come from it.

@@ -84,6 +84,19 @@ TEST_F(ConfigurationTest, AllProblemsOfAFileAreReportedWithTheirPlaces) {
                                      ":7:1: `keep` is set twice");
 }
 
+TEST_F(ConfigurationTest, NumbersStayWithinTheirBounds) {
+  for (const char* number : {"1025", "1000000000", "99999999999999999999", "-1", "x"}) {
+    sources_.flags = {{"max_parallel", number, "--max-parallel"}};
+    const auto loaded = Configuration::load(sources_);
+    ASSERT_FALSE(loaded) << number;
+    EXPECT_TRUE(loaded.error().what.starts_with("--max-parallel: `")) << loaded.error().what;
+  }
+  sources_.flags = {{"max_parallel", "2000", "--max-parallel"}};
+  EXPECT_EQ(Configuration::load(sources_).error().what, "--max-parallel: `2000` is not between 0 and 1024");
+  sources_.flags = {{"max_parallel", "1024", "--max-parallel"}};
+  EXPECT_EQ(Configuration::load(sources_)->settings().max_parallel, 1024);
+}
+
 TEST_F(ConfigurationTest, BrokenYamlAndUnknownVariablesAreErrors) {
   write("user.yaml", "max_parallel: [1\n");
   sources_.environment = {{"SLIPWAY_CONFIG_BACKENDD", "fake"}};

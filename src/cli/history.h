@@ -50,7 +50,7 @@ struct JobEntry {
 struct RunEntry {
   RunId id;
   std::int64_t number = 0;  ///< counts per project; 0: none
-  std::string workflow, event, branch, sha, file;
+  std::string project, workflow, event, branch, sha, file;
   std::optional<model::Outcome> outcome;  ///< none: running, or its process died: see `is_alive`
   bool is_alive = false;
   int exit_code = 0;
@@ -62,17 +62,21 @@ struct RunEntry {
   std::vector<ArtifactEntry> artifacts;
 };
 
+enum class Projects { this_one, all };
+
 /// The local history of runs. One thread at a time.
 class RunHistory {
  public:
   virtual ~RunHistory() = default;
   /// Newest first, at most `most`, without jobs.
-  virtual Result<std::vector<RunEntry>> list(std::size_t most) = 0;
+  virtual Result<std::vector<RunEntry>> list(std::size_t most, Projects which) = 0;
   /// With jobs, attempts and artifacts. `text`: an id or its beginning, a number, or `latest`. Errors: `not_found`;
   /// `conflict` when it fits several runs.
   virtual Result<RunEntry> find(const std::string& text) = 0;
-  /// The run with its journals and artifacts. `conflict`: it is running.
-  virtual Result<void> remove(const RunId& run) = 0;
+  /// The run with its journals and artifacts; how many bytes that freed. `conflict`: it is running.
+  virtual Result<std::uint64_t> remove(const RunId& run) = 0;
+  /// Removes content that no run has any more, as after `remove`; how many bytes that freed.
+  virtual Result<std::uint64_t> sweep() = 0;
   /// Unpacks one artifact into `directory`, which is created. `not_found`.
   virtual Result<void> get_artifact(const RunId& run, const std::string& name,
                                     const std::filesystem::path& directory) = 0;

@@ -167,6 +167,21 @@ TEST_F(HistoryTest, FollowingReadsUntilTheRunHasEnded) {
   EXPECT_EQ(logs({.run = "run1", .job = "deploy", .follow = true}), "push | one\npush | two\npush | end\n");
 }
 
+TEST_F(HistoryTest, OtherProjectsRunsAreListedAndRemovedOnlyWhenAsked) {
+  RunEntry other = stored_run(directory_.path());
+  other.id = RunId("run2");
+  other.project = "/other";
+  history_.runs.push_back(other);
+  Prompt nobody = Prompt::open(Prompt::Mode::never);
+  EXPECT_EQ(list_runs({}, history_, style())->find("run2"), std::string::npos);
+  EXPECT_NE(list_runs({.all_projects = true}, history_, style())->find("/other\n"), std::string::npos);
+  ASSERT_TRUE(remove_runs({.all = true, .yes = true}, history_, nobody, style()));
+  EXPECT_EQ(history_.removed, std::vector<std::string>{"run1"});
+  history_.removed.clear();
+  ASSERT_TRUE(remove_runs({.all = true, .all_projects = true, .yes = true}, history_, nobody, style()));
+  EXPECT_EQ(history_.removed, (std::vector<std::string>{"run1", "run2"}));
+}
+
 TEST_F(HistoryTest, StepsOfAnAttemptThatRunsAreNamedByItsJournal) {
   JournalOfTest journal(directory_.path() / "live.journal");
   journal.add(journal::RecordType::attempt_started, journal::kNoStep,
@@ -240,7 +255,7 @@ TEST_F(HistoryTest, RemovalAsksUnlessToldNotTo) {
   EXPECT_TRUE(history_.removed.empty());
   EXPECT_EQ(
       remove_runs({.runs = {"run1"}, .older_than = {}, .all = false, .yes = true}, history_, nobody, style()).value(),
-      "Removed 1 run.\n");
+      "Removed 1 run, 3.0 KiB freed.\n");
   EXPECT_EQ(history_.removed, std::vector<std::string>{"run1"});
   EXPECT_EQ(remove_runs({.runs = {}, .older_than = std::chrono::hours(1), .all = false, .yes = true}, history_, nobody,
                         style())

@@ -16,8 +16,9 @@ class HistoryOfTest final : public RunHistory {
   std::vector<std::string> unpacked;
   std::function<void(HistoryOfTest&)> on_find;
 
-  Result<std::vector<RunEntry>> list(std::size_t most) override {
+  Result<std::vector<RunEntry>> list(std::size_t most, Projects which) override {
     auto listed = runs;
+    if (which == Projects::this_one) std::erase_if(listed, [](const RunEntry& run) { return !run.project.empty(); });
     if (listed.size() > most) listed.resize(most);
     return listed;
   }
@@ -28,10 +29,11 @@ class HistoryOfTest final : public RunHistory {
     }
     return fail(ErrorKind::not_found, "there is no run `" + text + "`");
   }
-  Result<void> remove(const RunId& run) override {
+  Result<std::uint64_t> remove(const RunId& run) override {
     removed.push_back(run.value);
-    return {};
+    return 1024;
   }
+  Result<std::uint64_t> sweep() override { return 2048; }
   Result<void> get_artifact(const RunId& run, const std::string& name,
                             const std::filesystem::path& directory) override {
     unpacked.push_back(run.value + ":" + name + ":" + directory.string());

@@ -107,17 +107,24 @@ Result<Command> runs_list_of(const Arguments& arguments) {
   if (limit) options.limit = *limit;
   options.workflow = arguments.one("--workflow");
   if (arguments.has("--outcome")) options.outcome = model::outcome_of(arguments.one("--outcome"));
+  options.all_projects = arguments.has("--all-projects");
   return options;
 }
 
 Result<Command> runs_remove_of(const Arguments& arguments) {
-  RunsRemoveOptions options{
-      .runs = arguments.all("RUN"), .older_than = {}, .all = arguments.has("--all"), .yes = arguments.has("--yes")};
+  RunsRemoveOptions options{.runs = arguments.all("RUN"),
+                            .older_than = {},
+                            .all = arguments.has("--all"),
+                            .all_projects = arguments.has("--all-projects"),
+                            .yes = arguments.has("--yes")};
   if (arguments.has("--older-than")) {
     SW_TRY(options.older_than, parse_duration(arguments.one("--older-than")));
   }
   const int ways = (options.runs.empty() ? 0 : 1) + (options.older_than ? 1 : 0) + (options.all ? 1 : 0);
   if (ways != 1) return fail(ErrorKind::invalid, "say which runs: ids, --older-than AGE, or --all");
+  if (options.all_projects && !options.runs.empty()) {
+    return fail(ErrorKind::invalid, "--all-projects goes with --all or --older-than: an id is of one project");
+  }
   return options;
 }
 

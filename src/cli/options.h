@@ -90,6 +90,7 @@ struct RunsListOptions {
   std::size_t limit = 20;
   std::string workflow;
   std::optional<model::Outcome> outcome;
+  bool all_projects = false;
 };
 struct RunsViewOptions {
   std::string run;
@@ -98,6 +99,7 @@ struct RunsRemoveOptions {
   std::vector<std::string> runs;
   std::optional<Duration> older_than;
   bool all = false;
+  bool all_projects = false;  ///< with `all` or `older_than`
   bool yes = false;
 };
 struct RunsArtifactsOptions {

@@ -87,6 +87,8 @@ TEST(Options, BadValuesAreUsageErrors) {
   EXPECT_EQ(problem({"run", "--no-deps"}), "--no-deps needs --job");
   EXPECT_EQ(problem({"logs", "--since-line", "x"}), "--since-line: `x` is not a number");
   EXPECT_EQ(problem({"runs", "rm"}), "say which runs: ids, --older-than AGE, or --all");
+  EXPECT_EQ(problem({"runs", "rm", "a", "--all-projects"}),
+            "--all-projects goes with --all or --older-than: an id is of one project");
   EXPECT_EQ(problem({"run", "-q", "-v"}), "--quiet and --verbose do not go together");
   EXPECT_NE(problem({"run", "--commit"}), "no error");
 }

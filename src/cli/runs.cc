@@ -44,7 +44,11 @@ void outcome_field(JsonWriter& json, const std::optional<model::Outcome>& outcom
 }
 
 void run_fields(JsonWriter& json, const RunEntry& run) {
-  json.field("run", run.id.value).field("number", run.number).field("workflow", run.workflow).field("event", run.event);
+  json.field("run", run.id.value)
+      .field("project", run.project)
+      .field("number", run.number)
+      .field("workflow", run.workflow)
+      .field("event", run.event);
   json.field("branch", run.branch).field("sha", run.sha);
   outcome_field(json, run.outcome);
   json.field("exit_code", run.exit_code).field("reason", run.reason).field("started_at", run.started);
@@ -189,7 +193,8 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
 
 Result<std::string> list_runs(const RunsListOptions& options, RunHistory& history, const RunsStyle& style) {
   const bool filtered = options.outcome || !options.workflow.empty();
-  SW_TRY(const auto runs, history.list(filtered ? kMostRuns : std::min(options.limit, kMostRuns)));
+  SW_TRY(const auto runs, history.list(filtered ? kMostRuns : std::min(options.limit, kMostRuns),
+                                       options.all_projects ? Projects::all : Projects::this_one));
   std::string text;
   std::size_t count = 0;
   for (const RunEntry& run : runs) {
@@ -207,6 +212,7 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
     const std::string jobs = run.jobs_failed > 0
                                  ? fmt::format("{} of {} failed", run.jobs_failed, counted(run.jobs_total, "job"))
                                  : counted(run.jobs_total, "job");
+    if (options.all_projects) text += fmt::format("{}\n  ", shown(run.project));
     text += fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n",
                         symbol(mark_of_run(run), style.colour), run.id.value, run.number, shown(run.workflow),
                         shown(run.event), shown(run.branch), outcome_of_run(run),
@@ -238,7 +244,7 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
     take(std::move(run));
   }
   if (options.all || options.older_than) {
-    SW_TRY(auto listed, history.list(kMostRuns));
+    SW_TRY(auto listed, history.list(kMostRuns, options.all_projects ? Projects::all : Projects::this_one));
     for (RunEntry& run : listed) {
       if (options.older_than && std::max(run.finished, run.started) > style.now - *options.older_than) continue;
       take(std::move(run));
@@ -253,16 +259,23 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
     if (!*agreed) return fail(ErrorKind::cancelled, "nothing was removed");
   }
   std::size_t removed = 0;
+  std::uint64_t freed = 0;
   for (const RunEntry& run : runs) {
-    if (auto done = history.remove(run.id); !done) {
-      if (done.error().kind != ErrorKind::conflict)
-        return wrap(std::move(done).error(), "removing run " + run.id.value);
+    const auto done = history.remove(run.id);
+    if (!done && done.error().kind != ErrorKind::conflict) return wrap(done.error(), "removing run " + run.id.value);
+    if (!done) {
       text += fmt::format("{} is running: left alone\n", run.id.value);
       continue;
     }
     ++removed;
+    freed += *done;
   }
-  return text + fmt::format("Removed {}.\n", counted(removed, "run"));
+  text += fmt::format("Removed {}", counted(removed, "run"));
+  const auto swept = history.sweep();
+  if (swept) return text + fmt::format(", {} freed.\n", size_text(freed + *swept));
+  // The runs are gone all the same; what they left in the store goes with the next sweep.
+  return text +
+         fmt::format(", {} freed; their artifacts' content stays for now: {}\n", size_text(freed), swept.error().what);
 }
 
 Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistory& history,

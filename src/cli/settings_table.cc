@@ -4,11 +4,14 @@ namespace slipway::cli {
 
 namespace {
 
+constexpr std::uint64_t kMostParallel = 1024;  // a thread each
+
 constexpr SettingRow kRows[] = {
     {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|fake"},
     {"image", SettingType::text, "host", SettableBy::anyone, "image of jobs that name none: `host` or a directory", ""},
     {"state_dir", SettingType::text, "", SettableBy::operator_only, "where runs, caches and artifacts lie", ""},
-    {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", ""},
+    {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", "", 0,
+     kMostParallel},
     {"log_cap", SettingType::size, "64MiB", SettableBy::anyone, "output kept from the start of each step", ""},
     {"cache_limit", SettingType::size, "5GiB", SettableBy::operator_only,
      "caches in all; the least recently used go first", ""},
@@ -30,7 +33,8 @@ constexpr SettingRow kRows[] = {
     {"source.confine", SettingType::flag, "true", SettableBy::operator_only,
      "keep git and other fetching tools apart from this machine", ""},
     {"source.limit", SettingType::size, "20GiB", SettableBy::operator_only, "what one checkout may take", ""},
-    {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", ""},
+    {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", "", 1,
+     1'000'000},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "cli/feed.h"
 #include "cli/json_view.h"
 #include "cli/live_view.h"
@@ -106,8 +107,6 @@ std::unique_ptr<Audience> make_audience(const ViewOptions& options, Sink& sink) 
   return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::summary_of_failures);
 }
 
-Time wall_clock() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
 class ThreadedView final : public View {
  public:
   explicit ThreadedView(ViewOptions options)
@@ -144,7 +143,7 @@ class ThreadedView final : public View {
       for (const model::AttemptProgress& progress : taken.progress) feed_.take(progress);
       more = feed_.read_some();
       if (taken.is_last && !more) break;
-      if (!more || options_.kind == ViewKind::live) audience_->pause(wall_clock());
+      if (!more || options_.kind == ViewKind::live) audience_->pause(wall_now());
     }
     audience_->end(options_.closing_lines ? options_.closing_lines() : std::vector<std::string>());
   }

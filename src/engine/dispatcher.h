@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -44,6 +45,8 @@ class Dispatcher final : public Reports {
   struct Options {
     std::uint32_t slots = 1;  ///< attempts alive at a time, of all runs; at least 1
     std::string owner;        ///< store::Owner::id()
+    /// Where concurrency groups are shared with other processes; empty: they hold within this one.
+    std::filesystem::path groups_dir{};
   };
 
   /// All references outlive the dispatcher. `listener` is called on the dispatcher's thread.

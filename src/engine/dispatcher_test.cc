@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <future>
+#include <thread>
 
 #include <unistd.h>
 
@@ -283,6 +285,102 @@ TEST_F(DispatcherTest, ClosingCancelsWhatStillRuns) {
     ASSERT_TRUE(dispatcher.submit(submission({job("a"), job("b")})));
   }
   EXPECT_EQ(store_->find_run("/p", "latest")->outcome, Outcome::cancelled);
+}
+
+/// Another process, as far as concurrency groups go: a store and a dispatcher of its own, the same directory of groups.
+class OtherProcess {
+ public:
+  OtherProcess(const std::filesystem::path& dir, const std::string& name, FakeExecutor::Answer answer)
+      : store_(store::open_sqlite({dir / (name + ".db")}).value()),
+        executor_(std::move(answer)),
+        dispatcher_(*store_, executor_, triggers_, recorder_, log_,
+                    {.slots = 4, .owner = name, .groups_dir = dir / "groups"}) {}
+  void begin(Submission submission) {
+    end_ = std::async(std::launch::async, [this, one = std::move(submission)]() mutable {
+      std::vector<Submission> all;
+      all.push_back(std::move(one));
+      return dispatcher_.run_to_end(std::move(all), {cancel.get_token(), {}})->front();
+    });
+  }
+  bool has_ended() { return end_.wait_for(std::chrono::milliseconds(250)) == std::future_status::ready; }
+  RunOutcome end() { return end_.get(); }
+  bool has_started() { return !executor_.started().empty(); }
+  void wait_for_start() {
+    while (!has_started()) std::this_thread::yield();
+  }
+  std::stop_source cancel;
+
+ private:
+  std::unique_ptr<store::Store> store_;
+  Silent log_;
+  Recorder recorder_;
+  JsonTriggerReader triggers_{{}};
+  FakeExecutor executor_;
+  Dispatcher dispatcher_;
+  std::future<RunOutcome> end_;
+};
+
+const FakeExecutor::Answer kRunsOn = [](const model::JobSpec&) { return std::optional<AttemptReport>(); };
+using Policy = model::Concurrency::Policy;
+
+TEST_F(DispatcherTest, AGroupHoldsBetweenProcesses) {
+  const auto in = [&](Policy policy) {
+    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
+  };
+  OtherProcess first(dir_, "first", kRunsOn);
+  OtherProcess second(dir_, "second", kSucceeds);
+  first.begin(in(Policy::queue));
+  first.wait_for_start();
+  second.begin(in(Policy::queue));
+  EXPECT_FALSE(second.has_ended());
+  EXPECT_FALSE(second.has_started());
+  first.cancel.request_stop();
+  EXPECT_EQ(first.end().outcome, Outcome::cancelled);
+  EXPECT_EQ(second.end().outcome, Outcome::succeeded);
+}
+
+TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
+  const auto in = [&](Policy policy) {
+    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
+  };
+  OtherProcess inside(dir_, "inside", kRunsOn);
+  OtherProcess waits(dir_, "waits", kSucceeds);
+  OtherProcess newer(dir_, "newer", kRunsOn);
+  OtherProcess newest(dir_, "newest", kSucceeds);
+  inside.begin(in(Policy::queue));
+  inside.wait_for_start();
+  waits.begin(in(Policy::queue));
+  EXPECT_FALSE(waits.has_ended());
+  newer.begin(in(Policy::latest));
+  const RunOutcome displaced = waits.end();
+  EXPECT_EQ(displaced.outcome, Outcome::cancelled);
+  EXPECT_EQ(displaced.reason, "a newer one waits for concurrency group `g`");
+  EXPECT_FALSE(newer.has_started());
+  inside.cancel.request_stop();
+  EXPECT_EQ(inside.end().outcome, Outcome::cancelled);
+  newer.wait_for_start();
+  newest.begin(in(Policy::cancel_running));
+  EXPECT_EQ(newest.end().outcome, Outcome::succeeded);
+  const RunOutcome superseded = newer.end();
+  EXPECT_EQ(superseded.outcome, Outcome::cancelled);
+  EXPECT_EQ(superseded.reason, "a newer one takes concurrency group `g`");
+}
+
+TEST_F(DispatcherTest, WhoWaitsForAnotherProcessCanBeCancelled) {
+  const auto in = [&](Policy policy) {
+    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
+  };
+  OtherProcess first(dir_, "first", kRunsOn);
+  OtherProcess second(dir_, "second", kSucceeds);
+  first.begin(in(Policy::queue));
+  first.wait_for_start();
+  second.begin(in(Policy::queue));
+  EXPECT_FALSE(second.has_ended());
+  second.cancel.request_stop();
+  EXPECT_EQ(second.end().outcome, Outcome::cancelled);
+  EXPECT_FALSE(second.has_started());
+  first.cancel.request_stop();
+  first.end();
 }
 
 }  // namespace

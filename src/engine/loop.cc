@@ -5,16 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "engine/rows.h"
 #include "model/plan.h"
 
 namespace slipway::engine {
-
-namespace {
-
-Time wall_clock() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
-}  // namespace
 
 Dispatcher::Loop::Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener,
                        Log& log, Options options, Reports& reports)
@@ -25,18 +20,20 @@ Dispatcher::Loop::Loop(store::Store& store, Executor& executor, TriggerReader& t
       log_(log),
       options_(std::move(options)),
       reports_(reports),
+      shared_groups_(options_.groups_dir),
       thread_([this] { serve(); }) {}
 
 void Dispatcher::Loop::serve() {
   while (!closing_ || !attempts_.empty()) {
-    std::vector<Command> commands = commands_.pop(kMaxBatch, {{}, next_wake(wall_clock())});
-    const Time now = wall_clock();
+    std::vector<Command> commands = commands_.pop(kMaxBatch, {{}, next_wake(wall_now())});
+    const Time now = wall_now();
     // Decide.
     for (Command& command : commands) {
       std::visit([&](auto&& c) { handle(std::move(c), now); }, std::move(command));
       feed_all(now);
     }
     tick(now);
+    look_at_groups(now);
     fill_slots(now);
     // Persist, and only then act.
     if (const auto done = commit(); !done) break_down(done.error(), now);
@@ -46,9 +43,10 @@ void Dispatcher::Loop::serve() {
 }
 
 os::Deadline Dispatcher::Loop::next_wake(Time now) const {
-  if (wakes_.empty()) return os::Deadline::max();
+  const os::Deadline look = inside_.empty() || !shared_groups_.are_shared() ? os::Deadline::max() : next_look_;
+  if (wakes_.empty()) return look;
   const Duration left = std::max(Duration(0), wakes_.begin()->first - now);
-  return os::Clock::now() + left;
+  return std::min(look, os::Clock::now() + left);
 }
 
 Dispatcher::Loop::Live* Dispatcher::Loop::live_of(const RunId& run) {
@@ -207,49 +205,113 @@ void Dispatcher::Loop::take(Live& live, model::Effect&& effect) {
       std::move(effect));
 }
 
+// --- concurrency groups ---
+
+namespace {
+
+// Groups are named `PROJECT\nGROUP` here.
+std::string shown(const std::string& group) { return group.substr(group.find('\n') + 1); }
+
+}  // namespace
+
+void Dispatcher::Loop::refuse(const model::Holder& who, model::Outcome outcome, const std::string& reason) {
+  if (who.job)
+    to_feed_.emplace_back(who.run, model::GroupRefused{*who.job, outcome, reason});
+  else
+    to_feed_.emplace_back(who.run, model::RunRefused{outcome, reason});
+}
+
+void Dispatcher::Loop::supersede(const model::Holder& who, const std::string& reason) {
+  if (who.job)
+    to_feed_.emplace_back(who.run, model::JobSuperseded{*who.job, reason});
+  else
+    to_feed_.emplace_back(who.run,
+                          model::CancelRequested{model::StopWhy::superseded, model::Promptness::graceful, reason});
+}
+
 void Dispatcher::Loop::enter(const std::string& group, model::Concurrency::Policy policy, const model::Holder& who) {
-  const auto refuse = [&](const model::Holder& whom, model::Outcome outcome, const std::string& reason) {
-    if (whom.job)
-      to_feed_.emplace_back(whom.run, model::GroupRefused{*whom.job, outcome, reason});
-    else
-      to_feed_.emplace_back(whom.run, model::RunRefused{outcome, reason});
-  };
   const auto answer = groups_.enter(group, policy, who);
-  const std::string name = group.substr(group.find('\n') + 1);
+  const std::string name = shown(group);
   for (const model::Holder& displaced : answer.displaced) {
+    shared_groups_.leave(group, displaced);
     refuse(displaced, model::Outcome::cancelled, fmt::format("a newer one waits for concurrency group `{}`", name));
   }
   if (answer.to_cancel) {
-    const std::string reason = fmt::format("a newer one takes concurrency group `{}`", name);
-    if (answer.to_cancel->job)
-      to_feed_.emplace_back(answer.to_cancel->run, model::JobSuperseded{*answer.to_cancel->job, reason});
-    else
-      to_feed_.emplace_back(answer.to_cancel->run,
-                            model::CancelRequested{model::StopWhy::superseded, model::Promptness::graceful, reason});
+    inside_[group].told_to_go = true;
+    supersede(*answer.to_cancel, fmt::format("a newer one takes concurrency group `{}`", name));
   }
-  switch (answer.verdict) {
-    case model::ConcurrencyGroups::Answer::Verdict::entered:
-      if (who.job)
-        to_feed_.emplace_back(who.run, model::GroupEntered{*who.job});
-      else
-        to_feed_.emplace_back(who.run, model::RunBegins{});
-      return;
-    case model::ConcurrencyGroups::Answer::Verdict::waits: return;
-    case model::ConcurrencyGroups::Answer::Verdict::refused:
-      refuse(who, model::Outcome::rejected,
-             fmt::format("{} are waiting for concurrency group `{}` already", model::ConcurrencyGroups::kMaxWaiting,
-                         name));
-      return;
+  using Verdict = model::ConcurrencyGroups::Answer::Verdict;
+  if (answer.verdict == Verdict::refused) {
+    return refuse(
+        who, model::Outcome::rejected,
+        fmt::format("{} are waiting for concurrency group `{}` already", model::ConcurrencyGroups::kMaxWaiting, name));
   }
+  if (const auto joined = shared_groups_.join(group, policy, who); !joined) {
+    refuse(who, model::Outcome::infra_failed, joined.error().what);
+    return leave(group, who);
+  }
+  if (answer.verdict == Verdict::waits) return;
+  if (const auto [at, is_new] = inside_.try_emplace(group, Inside{who}); !is_new && at->second.entered) {
+    at->second.entered = false;  // it asks again: it is told again
+  }
+  look_at(group);
 }
 
 void Dispatcher::Loop::leave(const std::string& group, const model::Holder& who) {
   const auto next = groups_.leave(group, who);
-  if (!next) return;
-  if (next->job)
-    to_feed_.emplace_back(next->run, model::GroupEntered{*next->job});
+  shared_groups_.leave(group, who);
+  const auto inside = inside_.find(group);
+  if (inside == inside_.end() || inside->second.who != who) return;
+  if (next) {
+    inside->second = Inside{*next};
+    return look_at(group);
+  }
+  inside_.erase(inside);
+  shared_groups_.release(group);
+}
+
+/// Lets in who is next as soon as no other process has the group, and gives way to newer members of others.
+void Dispatcher::Loop::look_at(const std::string& group) {
+  Inside& inside = inside_.at(group);
+  const model::Holder who = inside.who;
+  const auto sight = shared_groups_.look(group, who);
+  if (!sight && inside.entered) return;  // it runs; what cannot be read now may be later
+  if (!sight) {
+    refuse(who, model::Outcome::infra_failed, sight.error().what);
+    return leave(group, who);
+  }
+  if (inside.entered) {
+    if (sight->newer_cancels && !std::exchange(inside.told_to_go, true)) {
+      supersede(who, fmt::format("a newer one takes concurrency group `{}`", shown(group)));
+    }
+    return;
+  }
+  if (sight->newer_waits) {
+    refuse(who, model::Outcome::cancelled, fmt::format("a newer one waits for concurrency group `{}`", shown(group)));
+    return leave(group, who);
+  }
+  if (!sight->is_ours) {
+    if (!std::exchange(inside.told_to_wait, true)) {
+      log_.write(LogLevel::warn, "waiting", {{"for", "another slipway in the concurrency group " + shown(group)}});
+    }
+    return;
+  }
+  inside.entered = true;
+  if (who.job)
+    to_feed_.emplace_back(who.run, model::GroupEntered{*who.job});
   else
-    to_feed_.emplace_back(next->run, model::RunBegins{});
+    to_feed_.emplace_back(who.run, model::RunBegins{});
+}
+
+void Dispatcher::Loop::look_at_groups(Time now) {
+  if (inside_.empty() || !shared_groups_.are_shared() || os::Clock::now() < next_look_) return;
+  next_look_ = os::Clock::now() + SharedGroups::kLookAgain;
+  std::vector<std::string> names;  // looking may change the map
+  for (const auto& [group, inside] : inside_) names.push_back(group);
+  for (const std::string& group : names) {
+    if (inside_.contains(group)) look_at(group);
+  }
+  feed_all(now);
 }
 
 void Dispatcher::Loop::end(Live& live) {
@@ -331,6 +393,8 @@ void Dispatcher::Loop::break_down(const Error& error, Time now) {
                               RunOutcome{id, live->run.number, model::Outcome::infra_failed, exit_code, reason});
   }
   live_.clear();
+  inside_.clear();
+  shared_groups_.release_all();
   turn_.clear();
   wakes_.clear();
   done_.clear();

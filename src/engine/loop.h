@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <thread>
@@ -9,6 +10,7 @@
 #include <variant>
 
 #include "engine/dispatcher.h"
+#include "engine/shared_groups.h"
 #include "model/concurrency.h"
 #include "model/transitions.h"
 #include "os/queue.h"
@@ -52,6 +54,13 @@ class Dispatcher::Loop {
     std::vector<model::JobIndex> dirty;  ///< to be written with the next commit
     bool in_turn = false;
   };
+  /// Whom a concurrency group lets in, as far as this process goes.
+  struct Inside {
+    model::Holder who;
+    bool entered = false;  ///< no other process has the group: `who` was told
+    bool told_to_go = false;
+    bool told_to_wait = false;  ///< said to people once
+  };
   /// What is done after the commit, in this order.
   struct Acts {
     std::vector<model::JobSpec> starts;
@@ -79,6 +88,10 @@ class Dispatcher::Loop {
   void take(Live& live, model::Effect&& effect);
   void enter(const std::string& group, model::Concurrency::Policy policy, const model::Holder& who);
   void leave(const std::string& group, const model::Holder& who);
+  void look_at(const std::string& group);
+  void look_at_groups(Time now);
+  void refuse(const model::Holder& who, model::Outcome outcome, const std::string& reason);
+  void supersede(const model::Holder& who, const std::string& reason);
   void end(Live& live);
   void end_unstored(Submit&& command, const Error& error, Time now);
   model::TriggerRequested understood(const Live& live, const AttemptId& attempt, const std::string& json);
@@ -107,6 +120,9 @@ class Dispatcher::Loop {
   std::vector<RunId> touched_;  ///< runs with dirty jobs
   std::vector<RunId> done_;     ///< to be forgotten after the commit
   model::ConcurrencyGroups groups_;
+  SharedGroups shared_groups_;
+  std::map<std::string, Inside> inside_;                   ///< by concurrency group
+  os::Deadline next_look_{};                               ///< when members of other processes are looked for again
   std::deque<std::pair<RunId, model::RunEvent>> to_feed_;  ///< what one run's change means for others
   store::Batch batch_;
   Acts acts_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "model/plan.h"
 
@@ -18,14 +19,8 @@ constexpr std::size_t kMaxTriggerBytes = 1U << 20U;
 constexpr std::size_t kMaxJobsOfTrigger = 64;
 constexpr int kMaxTimeoutSeconds = 7 * 24 * 3600;
 
-std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains({key.data(), key.size()});
-  return value != nullptr && value->is_string() ? std::string(value->get_string().data(), value->get_string().size())
-                                                : std::string();
-}
-
 /// The first of several keys that is there: people write both names.
-std::string text_at(const json::object& object, std::initializer_list<std::string_view> keys) {
+std::string first_text_at(const json::object& object, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) {
     if (std::string text = text_at(object, key); !text.empty()) return text;
   }
@@ -117,7 +112,7 @@ Result<void> check_image(const model::Run& run, const std::string& image) {
 
 /// What the JSON says goes above what the job is already.
 Result<void> take_fields(const model::Run& run, const json::object& object, JobDefinition& job) {
-  if (const std::string image = text_at(object, {"container_image", "image"}); !image.empty()) {
+  if (const std::string image = first_text_at(object, {"container_image", "image"}); !image.empty()) {
     SW_CHECK(check_image(run, image));
     job.image = model::Template::of(image);
   }
@@ -212,7 +207,7 @@ std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model
       job.problem = "a job of a trigger is an object";
       continue;
     }
-    job.name = text_at(entry.get_object(), {"job_name", "name"});
+    job.name = first_text_at(entry.get_object(), {"job_name", "name"});
     auto made = definition(run, by, job.name, job.json);
     if (made)
       job.definition = std::make_shared<const JobDefinition>(std::move(*made));
@@ -228,7 +223,7 @@ Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const
   const json::object& object = value.get_object();
   if (name.empty()) return fail(ErrorKind::invalid, "a job of a trigger needs a `job_name`");
   JobDefinition job;
-  const std::string script = text_at(object, {"job_command", "run"});
+  const std::string script = first_text_at(object, {"job_command", "run"});
   if (!script.empty()) {
     job.name = name;
     model::StepDefinition step;

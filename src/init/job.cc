@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "init/secret_files.h"
 #include "init/workspace_files.h"
 #include "os/files.h"
@@ -29,7 +30,6 @@ constexpr auto kSyncWithin =
 constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
 constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
-constexpr std::size_t kFixedFds = 2;      // journal and ring, before the bundles
 
 std::string_view reason_of(wire::Cancel::Why why) {
   switch (why) {
@@ -72,7 +72,8 @@ int Job::run() {
 }
 
 Result<void> Job::make_parts() {
-  if (fds_.size() < kFixedFds + orders_.inputs.size()) return fail(ErrorKind::invalid, "the orders lack descriptors");
+  if (fds_.size() < wire::kFixedFds + orders_.inputs.size())
+    return fail(ErrorKind::invalid, "the orders lack descriptors");
   started_ = wall_now();
   const journal::LogCap cap{orders_.job.log_head_bytes, orders_.job.log_tail_bytes};
   SW_TRY(records_, RecordKeeper::create(std::move(fds_[0]), std::move(fds_[1]), cap));
@@ -159,7 +160,7 @@ void Job::begin() {
   watch_times();
   std::deque<Bundles::Input> inputs;
   for (std::size_t i = 0; i < orders_.inputs.size(); ++i) {
-    inputs.push_back({orders_.inputs[i].path, orders_.inputs[i].keep_absolute, fds_[kFixedFds + i].get()});
+    inputs.push_back({orders_.inputs[i].path, orders_.inputs[i].keep_absolute, fds_[wire::kFixedFds + i].get()});
   }
   bundles_->unpack(identity_, std::move(inputs), [this](const Result<void>& done) {
     fds_.clear();

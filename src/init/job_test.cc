@@ -390,6 +390,25 @@ TEST(Job, AFailedJobStoresItsFailureArtifactsAndNoCache) {
   EXPECT_EQ(job.bundles().size(), 1U);
 }
 
+TEST(Job, EveryArtifactThatFindsNoTimeIsANotice) {
+  TestJob job;
+  using When = model::ArtifactDefinition::When;
+  job.spec.artifacts = {{"one", {"*.txt"}, When::always, {}}, {"two", {"*.txt"}, When::always, {}}};
+  job.add("echo a > a.txt");
+  // The end of the time to gather comes as a cancellation does.
+  job.before_bundle = [&job, sent = false]() mutable {
+    if (!std::exchange(sent, true)) job.send(wire::Cancel{});
+  };
+  const Outcome outcome = job.run();
+  EXPECT_TRUE(outcome.has_notice("artifact_not_stored"));
+  for (const char* name : {"`one`", "`two`"}) {
+    int told = 0;
+    for (const Recorded& record : outcome.records) told += record.payload.find(name) != std::string::npos ? 1 : 0;
+    EXPECT_EQ(told, 1) << name;
+  }
+  EXPECT_TRUE(job.bundles().empty());
+}
+
 TEST(Job, AnArtifactThatMatchesNothingIsANotice) {
   TestJob job;
   job.spec.artifacts = {{"none", {"*.nothing"}, model::ArtifactDefinition::When::always, {}}};
@@ -412,6 +431,25 @@ TEST(Job, WhatOneJobStoresAnotherFindsInItsInputs) {
   second.inputs = {{{second.workspace() + "/inputs/dist", false}, bundle.get()}};
   second.add("cat ../inputs/dist/out/deep/file");
   EXPECT_EQ(second.run().output(0), "content\n");
+}
+
+TEST(Job, InputsThatComeBeforeTheOrdersAreUnpackedToo) {
+  TestJob first;
+  first.spec.artifacts = {{"dist", {"out/**"}, model::ArtifactDefinition::When::success, {}}};
+  first.add("mkdir -p out; echo content > out/file");
+  first.run();
+  ASSERT_EQ(first.bundles().size(), 1U);
+  TestJob second;
+  const std::string path = second.workspace() + "/bundle";
+  ASSERT_TRUE(os::replace_file(path, first.bundles().begin()->second, 0600));
+  std::vector<os::Fd> bundles;  // each reader moves its descriptor's position
+  for (const char* name : {"a", "b", "c"}) {
+    bundles.push_back(os::open_file(path, O_RDONLY).value());
+    second.inputs.push_back({{second.workspace() + "/inputs/" + name, false}, bundles.back().get()});
+  }
+  second.inputs_ahead = 2;
+  second.add("cat ../inputs/a/out/file ../inputs/b/out/file ../inputs/c/out/file");
+  EXPECT_EQ(second.run().output(0), "content\ncontent\ncontent\n");
 }
 
 TEST(Job, ABrokenInputIsAFailureOfTheInfrastructure) {

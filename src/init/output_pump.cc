@@ -125,10 +125,6 @@ void OutputPump::finish() {
   }
 }
 
-bool OutputPump::has_open_stream(std::uint16_t step) const {
-  return std::ranges::any_of(pipes_, [step](const auto& entry) { return entry.second.step == step; });
-}
-
 os::Deadline OutputPump::last_output(std::uint16_t step) const {
   const auto found = last_outputs_.find(step);
   return found == last_outputs_.end() ? last_output_ : found->second;

@@ -30,7 +30,6 @@ class OutputPump {
   /// No process of the job is left: takes everything and ends all streams.
   void finish();
 
-  bool has_open_stream(std::uint16_t step) const;
   /// When `step` last printed something; never before it was added.
   os::Deadline last_output(std::uint16_t step) const;
   os::Deadline last_output() const { return last_output_; }

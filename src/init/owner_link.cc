@@ -2,6 +2,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/scope_exit.h"
 
 namespace slipway::init {
@@ -20,10 +23,27 @@ constexpr auto kReplyLimit = 10min;  // the owner may have to store a large bund
 OwnerLink::~OwnerLink() { poller_.unwatch(watch_); }
 
 Result<OwnerLink::Received> OwnerLink::receive_orders() {
-  SW_TRY(os::Message message, socket_.receive({}));
-  SW_TRY(wire::ToInit said, wire::decode_to_init(message.text));
-  if (auto* orders = std::get_if<wire::Orders>(&said)) return Received{std::move(*orders), std::move(message.fds)};
-  return fail(ErrorKind::invalid, "the leash began with something else than orders");
+  std::vector<wire::InputBundle> inputs;
+  std::vector<os::Fd> bundles;
+  for (;;) {
+    SW_TRY(os::Message message, socket_.receive({}));
+    SW_TRY(wire::ToInit said, wire::decode_to_init(message.text));
+    if (auto* orders = std::get_if<wire::Orders>(&said)) {
+      // Journal and ring come first, then the bundles in the order of the messages.
+      const std::size_t fixed = std::min(message.fds.size(), wire::kFixedFds);
+      message.fds.insert(message.fds.begin() + static_cast<std::ptrdiff_t>(fixed),
+                         std::make_move_iterator(bundles.begin()), std::make_move_iterator(bundles.end()));
+      orders->inputs.insert(orders->inputs.begin(), inputs.begin(), inputs.end());
+      return Received{std::move(*orders), std::move(message.fds)};
+    }
+    auto* more = std::get_if<wire::Inputs>(&said);
+    if (more == nullptr) return fail(ErrorKind::invalid, "the leash began with something else than orders");
+    inputs.insert(inputs.end(), more->inputs.begin(), more->inputs.end());
+    if (inputs.size() > wire::kMaxInputs || more->inputs.size() != message.fds.size()) {
+      return fail(ErrorKind::invalid, "inputs without their descriptors, or too many");
+    }
+    std::ranges::move(message.fds, std::back_inserter(bundles));
+  }
 }
 
 void OwnerLink::attach(Events events) {
@@ -37,6 +57,7 @@ void OwnerLink::on_ready() {
   const auto said = wire::decode_to_init(message->text);
   if (!said) return;  // a newer owner's message that this program does not know
   std::visit(Overloaded{
+                 [](const wire::Inputs&) {},
                  [](const wire::Orders&) {},  // given once
                  [this](const wire::Cancel& cancel) { events_.cancel(cancel); },
                  [&](const wire::Reply& given) { reply(given, std::move(message->fds)); },

@@ -1,8 +1,8 @@
 #include "init/record_keeper.h"
 
-namespace slipway::init {
+#include "base/wall_clock.h"
 
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+namespace slipway::init {
 
 RecordKeeper::RecordKeeper(journal::Writer writer, std::optional<journal::TailRing> ring)
     : writer_(std::move(writer)), ring_(std::move(ring)), sync_(writer_.fd()) {}

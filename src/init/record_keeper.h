@@ -12,8 +12,6 @@
 
 namespace slipway::init {
 
-Time wall_now();
-
 /// Everything that goes into the journal passes here, masked. One thread.
 ///
 /// Nothing here fails the job: a journal on a full disk counts what it loses (journal/step_log.h), and a record that

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "init/environment.h"
 #include "os/files.h"
+#include "os/subprocess.h"
 
 namespace slipway::init {
 
@@ -20,14 +21,6 @@ namespace {
 
 constexpr int kPipeBytes = 1 << 20;
 constexpr std::string_view kOomScore = "500";
-
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> raw;
-  raw.reserve(strings.size() + 1);
-  for (const std::string& text : strings) raw.push_back(const_cast<char*>(text.c_str()));  // execve's old type
-  raw.push_back(nullptr);
-  return raw;
-}
 
 /// Where the program may lie: as given when it has a slash, else in every directory of PATH.
 std::vector<std::string> candidates(const std::string& program, std::string_view path) {
@@ -111,9 +104,9 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
 
   Prepared prepared;
   prepared.programs = candidates(command.argv[0], value_in(command.environment, "PATH"));
-  prepared.program_pointers = pointers(prepared.programs);
-  prepared.argv = pointers(command.argv);
-  prepared.environment = pointers(command.environment);
+  prepared.program_pointers = os::pointers_to(prepared.programs);
+  prepared.argv = os::pointers_to(command.argv);
+  prepared.environment = os::pointers_to(command.environment);
   prepared.stdout_fd = out.write.get();
   prepared.stderr_fd = err.write.get();
   prepared.error_fd = error.write.get();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "init/secret_files.h"
 #include "init/step_words.h"
 #include "os/files.h"

@@ -113,9 +113,14 @@ void TestJob::start() {
   leash_ = std::make_unique<os::MessageSocket>(std::move(pair.first));
   wire::Orders orders{spec, secrets, {}, orphan_grace};
   std::vector<int> fds = {journal_.get(), ring_.get()};
-  for (const auto& [input, fd] : inputs) {
-    orders.inputs.push_back(input);
-    fds.push_back(fd);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (i < inputs_ahead) {
+      EXPECT_TRUE(leash_->send(wire::encode(wire::ToInit(wire::Inputs{{inputs[i].first}})), {inputs[i].second},
+                               os::within(5s)));
+      continue;
+    }
+    orders.inputs.push_back(inputs[i].first);
+    fds.push_back(inputs[i].second);
   }
   EXPECT_TRUE(leash_->send(wire::encode(wire::ToInit(std::move(orders))), fds, os::within(5s)));
 }

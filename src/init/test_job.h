@@ -45,6 +45,7 @@ class TestJob {
   std::vector<wire::SecretValue> secrets;
   Duration orphan_grace{0};
   std::vector<std::pair<wire::InputBundle, int>> inputs;
+  std::size_t inputs_ahead = 0;  ///< so many are sent before the orders
 
   /// Adds a `sh -e` step and answers its spec.
   model::StepSpec& add(const std::string& script);

@@ -6,6 +6,7 @@
 
 #include "base/scope_exit.h"
 #include "base/text.h"
+#include "base/wall_clock.h"
 #include "cli/completion.h"
 #include "cli/definitions.h"
 #include "cli/doctor.h"
@@ -53,8 +54,7 @@ Result<OpenHistory> open_history(const Surroundings& around) {
 
 cli::RunsStyle runs_style(const Surroundings& around) {
   return {around.common.json,
-          cli::choose_colour(around.configuration.settings().colour, STDOUT_FILENO, around.environment),
-          std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())};
+          cli::choose_colour(around.configuration.settings().colour, STDOUT_FILENO, around.environment), wall_now()};
 }
 
 template <class Ask>

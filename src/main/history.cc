@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/text.h"
-#include "os/files.h"
+#include "main/upkeep.h"
 #include "store/owner.h"
 
 namespace slipway::program {
@@ -17,6 +17,7 @@ cli::RunEntry entry_of(const store::RunRow& row, const std::filesystem::path& st
   cli::RunEntry entry;
   entry.id = row.id;
   entry.number = row.number;
+  entry.project = row.project;
   entry.workflow = row.workflow;
   entry.event = row.event;
   entry.branch = row.branch;
@@ -50,12 +51,13 @@ cli::AttemptEntry entry_of(const store::AttemptRow& row, const std::filesystem::
 
 }  // namespace
 
-Result<std::vector<cli::RunEntry>> LocalHistory::list(std::size_t most) {
+Result<std::vector<cli::RunEntry>> LocalHistory::list(std::size_t most, cli::Projects which) {
+  store::RunFilter filter;
+  if (which == cli::Projects::this_one) filter.project = places_.project;
   std::vector<cli::RunEntry> entries;
   std::string cursor;
   while (entries.size() < most) {
-    SW_TRY(const store::RunPage page,
-           store_.list_runs({.project = places_.project}, std::min(kPage, most - entries.size()), cursor));
+    SW_TRY(const store::RunPage page, store_.list_runs(filter, std::min(kPage, most - entries.size()), cursor));
     for (const store::RunRow& row : page.runs) {
       cli::RunEntry entry = entry_of(row, places_.state_dir);
       SW_TRY(const std::vector<store::JobRow> jobs, store_.jobs_of(row.id));
@@ -119,14 +121,15 @@ Result<void> LocalHistory::add_artifacts(cli::RunEntry& entry) {
   return {};
 }
 
-Result<void> LocalHistory::remove(const RunId& run) {
+Result<std::uint64_t> LocalHistory::remove(const RunId& run) {
   SW_TRY(const store::RunRow row, store_.find_run(places_.project, run.value));
   if (!row.outcome && store::is_alive(places_.state_dir, row.owner)) {
     return fail(ErrorKind::conflict, "run " + run.value + " is still running: stop it first");
   }
-  SW_CHECK(os::remove_tree(places_.state_dir / "runs" / run.value));
-  return store_.remove_run(run);
+  return remove_run(store_, places_.state_dir, run);
 }
+
+Result<std::uint64_t> LocalHistory::sweep() { return sweep_content(artifacts_); }
 
 Result<void> LocalHistory::get_artifact(const RunId& run, const std::string& name,
                                         const std::filesystem::path& directory) {

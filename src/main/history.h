@@ -19,9 +19,10 @@ class LocalHistory final : public cli::RunHistory {
   LocalHistory(store::Store& store, worker::Artifacts& artifacts, Places places)
       : store_(store), artifacts_(artifacts), places_(std::move(places)) {}
 
-  Result<std::vector<cli::RunEntry>> list(std::size_t most) override;
+  Result<std::vector<cli::RunEntry>> list(std::size_t most, cli::Projects which) override;
   Result<cli::RunEntry> find(const std::string& text) override;
-  Result<void> remove(const RunId& run) override;
+  Result<std::uint64_t> remove(const RunId& run) override;
+  Result<std::uint64_t> sweep() override;
   Result<void> get_artifact(const RunId& run, const std::string& name, const std::filesystem::path& directory) override;
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "base/wall_clock.h"
 #include "cli/exit_codes.h"
 #include "cli/view.h"
 #include "main/checks.h"
@@ -32,7 +33,7 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   const auto selected = select(what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return complain(selected.error());
   if (!report_problems(*selected, around.common)) return cli::kExitUsage;
-  const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  const Time now = wall_now();
   const auto planned = plan_all(*selected, run_options(what, settings), now);
   if (!planned) {
     complain(planned.error());

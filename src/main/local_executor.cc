@@ -1,5 +1,7 @@
 #include "main/local_executor.h"
 
+#include "base/wall_clock.h"
+
 #include <exception>
 
 namespace slipway::program {
@@ -24,7 +26,7 @@ model::AttemptReport without_start(const model::JobSpec& spec, model::Outcome ou
   report.attempt = spec.attempt;
   report.outcome = outcome;
   report.reason = std::move(reason);
-  report.started = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  report.started = wall_now();
   report.finished = report.started;
   return report;
 }

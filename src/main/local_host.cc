@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "os/files.h"
 #include "source/git_files.h"
 
@@ -18,18 +19,6 @@ namespace {
 constexpr auto kGitLimit = std::chrono::seconds(60);
 // Where a local job finds the repository without its forge.
 constexpr std::string_view kRepositoryInside = "/source.git";
-
-Result<json::object> parse_object(const std::string& text) {
-  boost::system::error_code bad;
-  json::value value = json::parse(text.empty() ? "{}" : text, bad);
-  if (bad || !value.is_object()) return fail(ErrorKind::invalid, "the question is not a JSON object");
-  return std::move(value.get_object());
-}
-
-std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 bool differs(const model::Checkout& asked) {
   return asked.depth.has_value() || asked.submodules || asked.lfs || asked.clean;
@@ -149,7 +138,7 @@ Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& 
 }
 
 Result<std::string> LocalHost::answer_state(const std::string& text) {
-  SW_TRY(const json::object asked, parse_object(text));
+  SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   const std::string what = text_at(asked, "what");
   const std::string job = text_at(asked, "job");
   if (job.empty()) return fail(ErrorKind::invalid, "which job?");
@@ -176,7 +165,7 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
 }
 
 Result<std::string> LocalHost::answer_changed_files(const std::string& text) {
-  SW_TRY(const json::object asked, parse_object(text));
+  SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   if (context_.source.git_dir.empty()) return fail(ErrorKind::not_found, "the source has no history");
   const std::string from = text_at(asked, "from");
   const std::string to = text_at(asked, "to");

@@ -12,6 +12,7 @@
 
 #include "base/scope_exit.h"
 #include "base/text.h"
+#include "base/wall_clock.h"
 #include "cli/exit_codes.h"
 #include "cli/secret_input.h"
 #include "cli/view.h"
@@ -21,10 +22,12 @@
 #include "main/checks.h"
 #include "main/console.h"
 #include "main/inspect.h"
+#include "main/job_files.h"
 #include "main/local_executor.h"
 #include "main/local_host.h"
 #include "main/selection.h"
 #include "main/source_kit.h"
+#include "main/upkeep.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
 #include "store/owner.h"
@@ -40,11 +43,8 @@ using namespace std::chrono_literals;
 constexpr auto kLookUpLimit = 10min;  // a first fetch of a large repository included
 constexpr auto kSweepLimit = 10s;
 
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
 std::uint32_t slots_of(const cli::Settings& settings) {
-  constexpr int kMostSlots = 1024;  // a thread each
-  if (settings.max_parallel > 0) return static_cast<std::uint32_t>(std::min(settings.max_parallel, kMostSlots));
+  if (settings.max_parallel > 0) return static_cast<std::uint32_t>(settings.max_parallel);
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
@@ -105,38 +105,39 @@ class LocalEngine {
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
                             [this](const model::JobSpec& job) { return check_policy(job, settings_); }},
                            slots);
-    engine::JsonTriggerReader triggers([&](const std::string& name) { return find_job(context, name); });
-    engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_, {slots, owner_->id()});
+    JobFiles files(context.source.directory);
+    engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
+    engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
+                                  {slots, owner_->id(), settings_.state_dir / "groups"});
     return dispatcher.run_to_end(std::move(runs), {signals.graceful(), signals.at_once()});
   }
 
   sandbox::SandboxBackend& backend() { return *backend_; }
 
+  /// After the runs: nobody waits for it but the end of the process.
+  void keep_house() { program::keep_house(*store_, *artifacts_, settings_.state_dir, settings_.history_runs, log_); }
+
  private:
   // Runs, sandboxes and journals of processes that were killed. Nothing of a live one is touched.
   Result<void> clear_after_the_dead() {
-    SW_TRY(const std::vector<store::AttemptRow> ended, store::recover(*store_, settings_.state_dir, wall_now()));
-    if (const auto swept = backend_->sweep(os::within(kSweepLimit)); !swept) {  // the next start tries again
-      log_.write(LogLevel::warn, "sandboxes_not_swept", {{"error", swept.error().what}});
-    }
-    for (const store::AttemptRow& attempt : ended) {
-      model::JobSpec job;
-      job.run = attempt.run;
-      job.attempt = attempt.id;
-      if (attempt.report) worker::close_journal(settings_.state_dir / "runs", job, *attempt.report, log_);
-    }
+    bool swept = false;
+    const auto sweep = [&] {
+      if (std::exchange(swept, true)) return;
+      if (const auto done = backend_->sweep(os::within(kSweepLimit)); !done) {  // the next start tries again
+        log_.write(LogLevel::warn, "sandboxes_not_swept", {{"error", done.error().what}});
+      }
+    };
+    SW_CHECK(store::recover(*store_, settings_.state_dir, wall_now(), [&](const std::vector<store::AttemptRow>& ended) {
+      sweep();  // first: only then nobody writes to their journals any more
+      for (const store::AttemptRow& attempt : ended) {
+        model::JobSpec job;
+        job.run = attempt.run;
+        job.attempt = attempt.id;
+        worker::close_journal(settings_.state_dir / "runs", job, *attempt.report, worker::JournalEnd::unknown, log_);
+      }
+    }));
+    sweep();
     return {};
-  }
-
-  // A triggered job that is no template of its workflow: `.slipway/jobs/NAME.yaml`.
-  static Result<model::JobDefinition> find_job(const LocalContext& context, const std::string& name) {
-    const std::filesystem::path& project = context.source.directory;
-    SW_TRY(const std::vector<cli::DefinitionFile> files, cli::read_definitions({}, project, project));
-    for (const cli::DefinitionFile& file : files) {
-      if (!file.workflow || !file.workflow->is_single_job) continue;
-      if (std::filesystem::path(file.name).stem() == name) return file.workflow->jobs.front();
-    }
-    return fail(ErrorKind::not_found, "no .slipway/jobs/" + name + ".yaml");
   }
 
   const cli::Settings& settings_;
@@ -208,15 +209,17 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
   if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);
 
+  const std::string asked = selection_json(options.what);
   std::vector<engine::Submission> submissions;
   for (model::Run& run : runs) {
     std::vector<std::string> names;
     for (const auto& [name, value] : context.secrets) names.push_back(name);
-    submissions.push_back({std::move(run), context.project, "{}", std::move(names)});
+    submissions.push_back({std::move(run), context.project, asked, std::move(names)});
   }
   const Result<std::vector<engine::RunOutcome>> outcomes = engine.run(std::move(submissions), context, *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return complain(closed.error());
+  if (signals.received() == 0) engine.keep_house();
   return exit_code(outcomes, signals);
 }
 

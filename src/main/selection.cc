@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "source/git_command.h"
 
 namespace slipway::program {
 
@@ -16,6 +18,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMostEventBytes = 4U << 20U;
+
 // A job without a file: `--job-command TEXT`.
 cli::DefinitionFile command_definition(const std::string& command) {
   model::JobDefinition job;
@@ -32,18 +35,10 @@ cli::DefinitionFile command_definition(const std::string& command) {
   return {"--job-command", command, std::make_shared<const model::Workflow>(std::move(workflow)), {}};
 }
 
-std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 // Our own event format: the names of model::Event. What a forge sends is read by the coordinator.
 Result<void> read_event_file(const std::filesystem::path& path, model::Event& event) {
   SW_TRY(event.json, os::read_file(path, kMostEventBytes));
-  boost::system::error_code bad;
-  const json::value parsed = json::parse(event.json, bad);
-  if (bad || !parsed.is_object()) return fail(ErrorKind::invalid, path.string() + ": not a JSON object");
-  const json::object& object = parsed.get_object();
+  SW_TRY(const json::object object, parse_object(event.json, path.string()));
   if (const std::string kind = text_at(object, "event"); !kind.empty()) {
     const auto known = model::event_kind_of(kind);
     if (!known) return fail(ErrorKind::invalid, path.string() + ": unknown event `" + kind + "`");
@@ -74,8 +69,12 @@ Result<void> read_event_file(const std::filesystem::path& path, model::Event& ev
   if (const json::value* pr = object.if_contains("pr"); pr != nullptr && pr->is_object()) {
     const json::object& fields = pr->get_object();
     model::PullRequest request;
-    if (const json::value* number = fields.if_contains("number"); number != nullptr && number->is_int64()) {
-      request.number = static_cast<int>(number->get_int64());
+    if (const json::value* number = fields.if_contains("number"); number != nullptr) {
+      boost::system::error_code bad;
+      request.number = number->is_number() ? number->to_number<int>(bad) : -1;
+      if (bad || request.number < 0) {
+        return fail(ErrorKind::invalid, path.string() + ": `pr.number` is not a pull request's number");
+      }
     }
     request.title = text_at(fields, "title");
     request.base = text_at(fields, "base");
@@ -101,6 +100,19 @@ std::string event_json(const model::Event& event) {
                     {"base", event.pull_request->base},
                     {"head", event.pull_request->head},
                     {"fork", event.pull_request->fork}};
+  }
+  return json::serialize(object);
+}
+
+// What a job reads as SLIPWAY_EVENT: the payload as it came, with the inputs that hold, those of the command line and
+// the defaults included.
+Result<std::string> with_inputs(const std::string& payload,
+                                const std::vector<std::pair<std::string, model::Value>>& inputs) {
+  if (inputs.empty()) return payload;
+  SW_TRY(json::object object, parse_object(payload, "the event"));
+  json::object& all = object["inputs"].is_object() ? object["inputs"].get_object() : object["inputs"].emplace_object();
+  for (const auto& [name, value] : inputs) {
+    SW_TRY(all[name], model::to_text(value));
   }
   return json::serialize(object);
 }
@@ -201,6 +213,31 @@ source::SourceSpec source_spec(const cli::Selection& what, const source::Working
 
 }  // namespace
 
+std::string selection_json(const cli::Selection& what) {
+  json::object asked{{"event", to_string(what.event)}};
+  const auto put = [&](const char* key, const std::string& value) {
+    if (!value.empty()) asked[key] = value;
+  };
+  put("file", what.file);
+  put("event_file", what.event_file);
+  put("commit", what.commit);
+  put("base", what.base);
+  put("git_url", source::RemoteUrl::parse(what.git_url).clean);
+  put("git_ref", what.git_ref);
+  put("job_command", what.job_command);
+  if (!what.jobs.empty()) asked["jobs"] = json::array(what.jobs.begin(), what.jobs.end());
+  if (what.alone) asked["no_deps"] = true;
+  const auto put_all = [&](const char* key, const cli::Pairs& pairs) {
+    json::array all;  // in the order given: the last of a name decides
+    for (const auto& [name, value] : pairs) all.push_back({name, value});
+    if (!all.empty()) asked[key] = std::move(all);
+  };
+  put_all("env", what.env);
+  put_all("inputs", what.inputs);
+  put_all("matrix", what.matrix);
+  return json::serialize(asked);
+}
+
 Result<Selected> select(const cli::Selection& what, const std::filesystem::path& directory, source::Sources& sources,
                         const os::CallLimit& limit) {
   Selected selected;
@@ -276,6 +313,7 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       request.facts = selected.facts;
       request.now = now;
       SW_TRY(planned.run, model::plan(std::move(request)));
+      SW_TRY(planned.run->event.json, with_inputs(planned.run->event.json, planned.run->inputs));
     }
   }
   return all;

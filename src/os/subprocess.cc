@@ -18,17 +18,17 @@ namespace slipway::os {
 
 namespace {
 
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> raw;
-  raw.reserve(strings.size() + 1);
-  for (const std::string& text : strings) raw.push_back(const_cast<char*>(text.c_str()));  // posix_spawn's old type
-  raw.push_back(nullptr);
-  return raw;
-}
-
 int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 }  // namespace
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> raw;
+  raw.reserve(strings.size() + 1);
+  for (const std::string& text : strings) raw.push_back(const_cast<char*>(text.c_str()));  // exec's old type
+  raw.push_back(nullptr);
+  return raw;
+}
 
 Result<Subprocess> Subprocess::start(const Options& options) {
   if (options.argv.empty()) return fail(ErrorKind::invalid, "a command without words");
@@ -75,8 +75,8 @@ Result<Subprocess> Subprocess::start(const Options& options) {
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setflags(&attributes, flags);
 
-  const std::vector<char*> argv = pointers(options.argv);
-  const std::vector<char*> environment = pointers(options.environment);
+  const std::vector<char*> argv = pointers_to(options.argv);
+  const std::vector<char*> environment = pointers_to(options.environment);
   pid_t pid = -1;
   const int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(),
                                    options.environment.empty() ? environ : environment.data());

@@ -11,6 +11,9 @@
 
 namespace slipway::os {
 
+/// As exec wants them: one to each of `strings`, which must outlive them, and a null behind the last.
+std::vector<char*> pointers_to(const std::vector<std::string>& strings);
+
 /// A child process, started by posix_spawn: a fork of a large process would copy its page tables (37 ms at 1 GiB).
 /// Owned by one thread; the destructor kills the child's process group and reaps it.
 class Subprocess {

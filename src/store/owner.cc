@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 
 namespace slipway::store {
@@ -101,8 +102,7 @@ bool is_alive(const std::filesystem::path& state_dir, const std::string& owner) 
   return try_lock(fd->get()) != Lock::taken;
 }
 
-Result<std::vector<AttemptRow>> recover(Store& store, const std::filesystem::path& state_dir, Time now) {
-  std::vector<AttemptRow> attempts;
+Result<void> recover(Store& store, const std::filesystem::path& state_dir, Time now, const CloseAttempts& close) {
   SW_TRY(const auto suspects, store.unfinished_runs());
   std::map<std::string, bool> alive;
   bool any_dead = false;
@@ -112,17 +112,24 @@ Result<std::vector<AttemptRow>> recover(Store& store, const std::filesystem::pat
     any_dead = any_dead || !at->second;
   }
   if (any_dead) {
-    // Read again: an owner that looks dead may have ended its run in good order just before it went.
+    constexpr auto kPatience = std::chrono::minutes(1);  // for another process that recovers
+    SW_TRY(const auto lock,
+           os::FileLock::acquire(state_dir / "recovery.lock", os::LockMode::exclusive, os::within(kPatience)));
+    // Read again: an owner that looks dead may have ended its run in good order just before it went, and another
+    // process may have recovered it.
     SW_TRY(const auto runs, store.unfinished_runs());
+    std::vector<Batch> batches;
+    std::vector<AttemptRow> attempts;
     for (const RunRow& run : runs) {
       const auto owner = alive.find(run.owner);
       if (owner == alive.end() || owner->second) continue;
-      SW_TRY(const Batch batch, ended(store, run, now, attempts));
-      SW_CHECK(store.commit(batch));
+      SW_TRY(batches.emplace_back(), ended(store, run, now, attempts));
     }
+    if (!attempts.empty()) close(attempts);
+    for (const Batch& batch : batches) SW_CHECK(store.commit(batch));
   }
   sweep(state_dir);
-  return attempts;
+  return {};
 }
 
 }  // namespace slipway::store

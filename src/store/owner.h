@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -37,8 +39,12 @@ class Owner {
 bool is_alive(const std::filesystem::path& state_dir, const std::string& owner);
 
 /// Ends every run whose owner is dead: unfinished attempts, jobs and the run become `infra_failed`, reason
-/// "slipway was killed"; jobs that had not started become `cancelled`. Removes dead owners' files. Safe to call from
-/// several processes at once. Returns the attempts that were ended, so that their journals can be closed.
-Result<std::vector<AttemptRow>> recover(Store& store, const std::filesystem::path& state_dir, Time now);
+/// "slipway was killed"; jobs that had not started become `cancelled`. Removes dead owners' files.
+///
+/// `close` is given the attempts with their reports, at most once, before their rows are written: who dies in between
+/// leaves all of it to the next `recover`, so `close` must bear being repeated. Several processes may call at once;
+/// one at a time recovers, under a lock.
+using CloseAttempts = std::function<void(const std::vector<AttemptRow>&)>;
+Result<void> recover(Store& store, const std::filesystem::path& state_dir, Time now, const CloseAttempts& close);
 
 }  // namespace slipway::store

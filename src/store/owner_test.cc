@@ -65,10 +65,10 @@ TEST_F(OwnerTest, RunsOfAKilledSlipwayEndAsInfraFailed) {
       {.jobs = {{.run = run.id, .index = 0, .name = "a", .state = JobState::running, .attempts = 1},
                 {.run = run.id, .index = 1, .name = "b", .state = JobState::waiting}},
        .attempts = {{AttemptId("t1"), run.id, "a", 1, "runs/aaaa1/t1.journal", from_micros(1), std::nullopt}}}));
-  const auto attempts = recover(*store, dir_, from_micros(50));
-
-  ASSERT_TRUE(attempts && attempts->size() == 1);
-  EXPECT_EQ(attempts->front().journal_path, "runs/aaaa1/t1.journal");
+  std::vector<AttemptRow> attempts;
+  ASSERT_TRUE(recover(*store, dir_, from_micros(50), [&](const auto& ended) { attempts = ended; }));
+  ASSERT_EQ(attempts.size(), 1U);
+  EXPECT_EQ(attempts.front().journal_path, "runs/aaaa1/t1.journal");
   const auto found = store->find_run("/p", "aaaa1");
   EXPECT_EQ(found->outcome, Outcome::infra_failed);
   EXPECT_EQ(found->exit_code, 5);
@@ -79,12 +79,36 @@ TEST_F(OwnerTest, RunsOfAKilledSlipwayEndAsInfraFailed) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_ / "owners"));
 }
 
+TEST_F(OwnerTest, JournalsAreClosedBeforeTheRowsSaySoSoThatARecoveryCanBeRepeated) {
+  const auto store = open();
+  const RunRow run{.id = RunId("aaaa1"), .project = "/p", .owner = killed_owner()};
+  ASSERT_TRUE(store->add_run(run));
+  ASSERT_TRUE(store->commit(
+      {.attempts = {{AttemptId("t1"), run.id, "a", 1, "runs/aaaa1/t1.journal", from_micros(1), std::nullopt}}}));
+  int closed = 0;
+  const pid_t child = ::fork();
+  if (child == 0) {  // a recovery that is killed while it closes journals
+    const auto own = open();
+    (void)recover(*own, dir_, from_micros(50), [](const auto&) { ::_exit(0); });
+    ::_exit(1);
+  }
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  ASSERT_TRUE(recover(*store, dir_, from_micros(60), [&](const auto& ended) {
+    closed += static_cast<int>(ended.size());
+    EXPECT_FALSE(store->find_run("/p", "aaaa1")->outcome);
+  }));
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(store->find_run("/p", "aaaa1")->outcome, Outcome::infra_failed);
+}
+
 TEST_F(OwnerTest, RunsOfALiveSlipwayAreLeftAlone) {
   const auto store = open();
   const auto owner = Owner::claim(dir_);
   const RunRow run{.id = RunId("aaaa1"), .project = "/p", .owner = owner->id()};
   ASSERT_TRUE(store->add_run(run));
-  ASSERT_TRUE(recover(*store, dir_, from_micros(50)));
+  ASSERT_TRUE(recover(*store, dir_, from_micros(50), [](const auto&) { ADD_FAILURE(); }));
   EXPECT_FALSE(store->find_run("/p", "aaaa1")->outcome);
   EXPECT_TRUE(is_alive(dir_, owner->id()));
 }

@@ -4,16 +4,6 @@
 
 namespace slipway::wire {
 
-Result<json::object> parse_object(std::string_view text, std::string_view what) {
-  json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
-  boost::system::error_code error;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), error, {}, options);
-  if (error) return fail(ErrorKind::invalid, fmt::format("{}: not JSON: {}", what, error.message()));
-  if (!value.is_object()) return fail(ErrorKind::invalid, fmt::format("{}: not a JSON object", what));
-  return std::move(value.get_object());
-}
-
 void Fields::refuse(std::string_view key, std::string_view expected) const {
   if (problem_->empty()) *problem_ = fmt::format("`{}` is not {}", key, expected);
 }

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/time.h"
 
 /// How this module reads JSON. Included by the sources of wire/ only, so that Boost.JSON stays behind them.
@@ -16,12 +17,6 @@
 namespace slipway::wire {
 
 namespace json = boost::json;
-
-/// Nesting is limited: these documents are ours or a job's, and neither needs more.
-inline constexpr std::size_t kMaxJsonDepth = 64;
-
-/// `invalid` when the text is not one JSON object.
-Result<json::object> parse_object(std::string_view text, std::string_view what);
 
 /// One object being read. Not thread-safe; the object outlives it.
 class Fields {

@@ -17,19 +17,34 @@ constexpr std::array<std::pair<std::string_view, Cancel::Why>, 4> kWhys = {{
     {"superseded", Cancel::Why::superseded},
 }};
 
+json::array inputs_to_json(const std::vector<InputBundle>& inputs) {
+  json::array array;
+  for (const InputBundle& input : inputs) {
+    array.push_back(json::object{{"path", input.path}, {"keep_absolute", input.keep_absolute}});
+  }
+  return array;
+}
+
+std::vector<InputBundle> inputs_of(const Fields& fields) {
+  std::vector<InputBundle> inputs;
+  if (const json::array* array = fields.array("inputs")) {
+    for (const json::value& item : *array) {
+      const Fields input(fields.as_object(item, "inputs"), fields.problem());
+      inputs.push_back({input.required_text("path"), input.flag("keep_absolute")});
+    }
+  }
+  return inputs;
+}
+
 json::object orders_to_json(const Orders& orders) {
   json::array secrets;
   for (const SecretValue& secret : orders.secrets) {
     secrets.push_back(json::object{{"name", secret.name}, {"value", secret.value}});
   }
-  json::array inputs;
-  for (const InputBundle& input : orders.inputs) {
-    inputs.push_back(json::object{{"path", input.path}, {"keep_absolute", input.keep_absolute}});
-  }
   return {{"type", "orders"},
           {"job", to_json_object(orders.job)},
           {"secrets", std::move(secrets)},
-          {"inputs", std::move(inputs)},
+          {"inputs", inputs_to_json(orders.inputs)},
           {"orphan_grace", orders.orphan_grace.count()}};
 }
 
@@ -46,12 +61,7 @@ Orders orders_of(const Fields& fields) {
       orders.secrets.push_back({secret.required_text("name"), secret.required_text("value")});
     }
   }
-  if (const json::array* inputs = fields.array("inputs")) {
-    for (const json::value& item : *inputs) {
-      const Fields input(fields.as_object(item, "inputs"), fields.problem());
-      orders.inputs.push_back({input.required_text("path"), input.flag("keep_absolute")});
-    }
-  }
+  orders.inputs = inputs_of(fields);
   orders.orphan_grace = fields.duration("orphan_grace");
   return orders;
 }
@@ -82,6 +92,7 @@ std::string word_of(Cancel::Why why) {
 std::string encode(const ToInit& message) {
   return json::serialize(std::visit(
       Overloaded{
+          [](const Inputs& more) { return json::object{{"type", "inputs"}, {"inputs", inputs_to_json(more.inputs)}}; },
           [](const Orders& orders) { return orders_to_json(orders); },
           [](const Cancel& cancel) {
             return json::object{{"type", "cancel"}, {"why", word_of(cancel.why)}, {"at_once", cancel.at_once}};
@@ -117,6 +128,7 @@ Result<ToInit> decode_to_init(std::string_view text) {
   const Fields fields(object, &problem);
   const std::string type = fields.text("type");
   if (type == "orders") return checked(ToInit(orders_of(fields)), problem, "leash: orders");
+  if (type == "inputs") return checked(ToInit(Inputs{inputs_of(fields)}), problem, "leash: inputs");
   if (type == "cancel") return checked(ToInit(cancel_of(fields)), problem, "leash: cancel");
   if (type == "reply") {
     return checked(ToInit(Reply{fields.count("id"), fields.flag("ok"), fields.text("json")}), problem, "leash: reply");

@@ -14,8 +14,9 @@
 /// os::MessageSocket (one object a message: {"type": "...", ...}). End of file on the leash ends the sandbox after
 /// `orphan_grace`.
 ///
-/// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`);
-/// init answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
+/// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`),
+/// after any number of `inputs` with the first bundles of a job that has more of them than one message carries; init
+/// answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
 namespace slipway::wire {
 
 /// How long init packs what a job passes on, which is no part of the job's own timeout; and of a job that was stopped.
@@ -29,6 +30,11 @@ struct InputBundle {
   bool keep_absolute = false;  ///< the bundle's paths are absolute (caches)
 };
 
+/// Journal and ring, before the bundles.
+constexpr std::size_t kFixedFds = 2;
+/// Of one job, over all messages.
+constexpr std::size_t kMaxInputs = 500;
+
 struct SecretValue {
   std::string name, value;
 };
@@ -40,6 +46,10 @@ struct Orders {
   std::vector<InputBundle> inputs;
   Duration orphan_grace{0};
 };
+/// Before `orders`: bundles that are unpacked before those named there. Descriptors: one a bundle.
+struct Inputs {
+  std::vector<InputBundle> inputs;
+};
 struct Cancel {
   enum class Why { by_user, timeout, fail_fast, superseded } why = Why::by_user;
   bool at_once = false;  ///< no grace
@@ -50,7 +60,7 @@ struct Reply {
   bool ok = false;
   std::string json;  ///< result, or {"error": "..."}
 };
-using ToInit = std::variant<Orders, Cancel, Reply>;
+using ToInit = std::variant<Inputs, Orders, Cancel, Reply>;
 
 // --- init to owner ---
 struct Running {};

@@ -11,7 +11,10 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/hashed_name.h"
+#include "base/json.h"
 #include "base/text.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "wire/control.h"
 #include "worker/fields.h"
@@ -63,8 +66,9 @@ std::string encode(const Artifact& artifact) {
 
 Result<Artifact> read_record(const RunId& run, const fs::path& path) {
   SW_TRY(const std::string text, os::read_file(path, kMaxRecord));
-  SW_TRY(const auto object, parse_object(text, path.string()));
-  Fields fields(object);
+  const auto object = parse_object(text, path.string());
+  if (!object) return fail(ErrorKind::internal, path.string() + " is damaged");
+  Fields fields(*object);
   Artifact artifact;
   artifact.run = run;
   artifact.name = fields.text("name");
@@ -107,6 +111,8 @@ Result<void> Artifacts::check_name(std::string_view name) {
 Result<Artifact> Artifacts::store(Artifact facts, objects::Upload& upload, const os::CallLimit& limit) {
   SW_CHECK(check_name(facts.name));
   SW_TRY(const fs::path directory, directory_of(runs_, facts.run));
+  SW_CHECK(os::make_directories(directory, 0700));
+  SW_TRY(const os::FileLock noting, os::FileLock::acquire(lock_path(), os::LockMode::shared, limit));
   SW_TRY(objects::Object object, upload.finish(limit));
   // Read from the store: what was checked is what is kept, whoever still holds the upload's descriptor. A bad one is
   // not removed here, since equal content may be somebody's; no artifact names it, so a sweep takes it.
@@ -117,7 +123,6 @@ Result<Artifact> Artifacts::store(Artifact facts, objects::Upload& upload, const
   facts.files = entries->size();
   facts.bytes = 0;
   for (const os::BundleEntry& entry : *entries) facts.bytes += entry.size;
-  SW_CHECK(os::make_directories(directory, 0700));
   SW_CHECK(os::replace_file(directory / (hashed_name({facts.job, facts.name}) + ".json"), encode(facts), 0600));
   return facts;
 }
@@ -177,10 +182,11 @@ Result<std::vector<os::BundleEntry>> Artifacts::content(const Artifact& artifact
   return os::list_bundle(bundle.get(), {});
 }
 
-Result<std::vector<Artifact>> Artifacts::sweep(Time now) {
-  constexpr auto kMargin = std::chrono::hours(1);  // between putting an object and noting it
-  std::vector<Artifact> expired;
+Result<Artifacts::Swept> Artifacts::sweep(Time now, const os::CallLimit& limit) {
+  Swept swept;
   std::set<objects::Digest> kept;
+  SW_CHECK(os::make_directories(runs_, 0700));
+  SW_TRY(const os::FileLock alone, os::FileLock::acquire(lock_path(), os::LockMode::exclusive, limit));
   SW_TRY(const auto runs, entries_of(runs_));
   for (const std::string& run : runs) {
     SW_TRY(const auto artifacts, list(RunId(run)));
@@ -191,11 +197,13 @@ Result<std::vector<Artifact>> Artifacts::sweep(Time now) {
       }
       const auto record = runs_ / run / "artifacts" / (hashed_name({artifact.job, artifact.name}) + ".json");
       if (::unlink(record.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "forgetting " + artifact.name);
-      expired.push_back(artifact);
+      swept.expired.push_back(artifact);
     }
   }
-  SW_CHECK(objects_.sweep(kept, now - kMargin));
-  return expired;
+  // Whatever is not noted under our lock is nobody's, however new.
+  SW_TRY(const std::vector<objects::Object> removed, objects_.sweep(kept, Time::max()));
+  for (const objects::Object& object : removed) swept.freed_bytes += object.bytes;
+  return swept;
 }
 
 }  // namespace slipway::worker

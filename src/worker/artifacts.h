@@ -68,12 +68,18 @@ class Artifacts {
   Result<os::BundleReport> extract(const Artifact& artifact, const std::filesystem::path& directory) const;
   Result<std::vector<os::BundleEntry>> content(const Artifact& artifact) const;
 
+  struct Swept {
+    std::vector<Artifact> expired;
+    std::uint64_t freed_bytes = 0;
+  };
   /// Forgets what expired by `now`, over all runs, and removes content that no artifact of any run has any more.
-  /// Returns what it forgot.
-  Result<std::vector<Artifact>> sweep(Time now);
+  /// What another process is storing now stays: content is put and noted under a lock that this takes alone.
+  Result<Swept> sweep(Time now, const os::CallLimit& limit);
 
  private:
   static constexpr std::uint64_t kMostBytes = 64ULL << 30U;
+  // Shared by who stores, alone for a sweep. Its name is no run's.
+  std::filesystem::path lock_path() const { return runs_ / ".artifacts.lock"; }
   objects::Objects& objects_;
   std::filesystem::path runs_;
 };

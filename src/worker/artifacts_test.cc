@@ -1,5 +1,6 @@
 #include "worker/artifacts.h"
 
+#include <atomic>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -103,14 +104,27 @@ TEST_F(ArtifactsTest, ASweepForgetsWhatExpiredAndItsContent) {
   const auto old = store("build", "old", "old", kNow + 1h);
   const auto kept = store("build", "kept", "kept", std::nullopt, RunId{"run2"});
   ASSERT_TRUE(old && kept);
-  const Time later = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()) + 2h;
-  const auto forgotten = artifacts_.sweep(later);
-  ASSERT_TRUE(forgotten) << forgotten.error().what;
-  ASSERT_EQ(forgotten->size(), 1U);
-  EXPECT_EQ(forgotten->front().name, "old");
+  const auto swept = artifacts_.sweep(kNow + 2h, os::within(10s));
+  ASSERT_TRUE(swept) << swept.error().what;
+  ASSERT_EQ(swept->expired.size(), 1U);
+  EXPECT_EQ(swept->expired.front().name, "old");
+  EXPECT_GT(swept->freed_bytes, 0U);
   EXPECT_TRUE(artifacts_.list(kRun)->empty());
   EXPECT_FALSE(objects_->has(old->digest).value());
   EXPECT_TRUE(objects_->has(kept->digest).value());
+}
+
+TEST_F(ArtifactsTest, ASweepWaitsForWhoStoresAndTakesNothingOfTheirs) {
+  std::atomic<bool> done = false;
+  std::jthread sweeper([&] {
+    while (!done) EXPECT_TRUE(artifacts_.sweep(kNow, os::within(10s)));
+  });
+  for (int i = 0; i < 50; ++i) {
+    const auto stored = store("build", "dist" + std::to_string(i), std::to_string(i));
+    ASSERT_TRUE(stored) << stored.error().what;
+    EXPECT_TRUE(objects_->has(stored->digest).value()) << i;
+  }
+  done = true;
 }
 
 TEST_F(ArtifactsTest, ADamagedNoteIsAnErrorAndNotAMissingArtifact) {

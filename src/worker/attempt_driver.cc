@@ -1,6 +1,7 @@
 #include "worker/attempt_driver.h"
 
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "worker/journal_files.h"
 #include "worker/session.h"
 
@@ -10,13 +11,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kSourceLimit = 10min;                     // of a checkout, submodules and large files included
-constexpr auto kImageLimit = 30min;                      // of an image's fetch and unpacking
-constexpr auto kStartLimit = 60s;                        // of one sandbox, disk pool included
-constexpr auto kEndLimit = 10s;                          // from init's last word to the end of its last process
-constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with the job's own timeout
-
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+constexpr auto kSourceLimit = 10min;  // of a checkout, submodules and large files included
+constexpr auto kImageLimit = 30min;   // of an image's fetch and unpacking
+constexpr auto kStartLimit = 60s;     // of one sandbox, disk pool included
+constexpr auto kEndLimit = 10s;       // from init's last word to the end of its last process
 
 // Which errors say that trying the same again is pointless.
 model::Outcome outcome_of(ErrorKind kind) {
@@ -91,6 +89,7 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
 model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control) {
   const Time began = wall_now();
   Result<model::AttemptReport> report = try_drive(job, control);
+  const JournalEnd end = report ? JournalEnd::is_there : JournalEnd::unknown;
   if (!report) {
     model::AttemptReport lost;
     lost.attempt = job.attempt;
@@ -100,7 +99,7 @@ model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptCont
     lost.finished = wall_now();
     report = std::move(lost);
   }
-  close_journal(parts_.runs_dir, job, *report, parts_.log);
+  close_journal(parts_.runs_dir, job, *report, end, parts_.log);
   return *std::move(report);
 }
 

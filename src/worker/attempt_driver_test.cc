@@ -13,6 +13,8 @@
 #include "sandbox/fake/fake_backend.h"
 #include "wire/journal_json.h"
 #include "worker/journal_files.h"
+#include "worker/session.h"
+#include "worker/test_support.h"
 
 namespace slipway::worker {
 namespace {
@@ -39,7 +41,7 @@ class TestHost final : public AttemptHost {
     if (on_sandbox_started) on_sandbox_started();
     return scopes_of({.project = "p", .branch = "main"});
   }
-  void tell(const model::JobSpec&, const std::string&) override {}
+  void tell(const model::JobSpec&, const std::string& text) override { told.push_back(text); }
   void started(const model::JobSpec&, const std::filesystem::path& path) override {
     journal = path;
     if (on_started) on_started();
@@ -54,6 +56,7 @@ class TestHost final : public AttemptHost {
   std::function<void()> on_started, on_sandbox_started;
   std::filesystem::path journal;
   std::uint64_t journal_bytes = 0;
+  std::vector<std::string> told;
 };
 
 class AttemptDriverTest : public testing::Test {
@@ -190,6 +193,105 @@ TEST_F(AttemptDriverTest, TriggersAreFoundWhereverTheyStandInTheJournal) {
 TEST_F(AttemptDriverTest, BrokenMachineIsInfrastructureAndBlamesNobody) {
   host.source_error = Error{ErrorKind::unavailable, "the disk is gone"};
   EXPECT_EQ(drive(job_of({"true"})).outcome, model::Outcome::infra_failed);
+}
+
+TEST_F(AttemptDriverTest, ACacheThatCannotBeLookedUpIsToldAndTheJobRuns) {
+  ASSERT_TRUE(os::make_directories(dir / "caches/index.json", 0700));  // reading it fails
+  model::JobSpec job = job_of({"true"});
+  job.cache.push_back({.key = "deps", .restore = {}, .paths = {"x"}});
+  EXPECT_EQ(drive(job).outcome, model::Outcome::succeeded);
+  ASSERT_EQ(host.told.size(), 1U);
+  EXPECT_TRUE(host.told[0].starts_with("cache deps: not restored: ")) << host.told[0];
+}
+
+/// Plays init by hand: the test holds the other end of the leash.
+class LeashInHand final : public sandbox::SandboxBackend {
+ public:
+  sandbox::Capabilities capabilities() override { return {}; }
+  Result<sandbox::ImageFacts> prepare_image(const std::string& image, const sandbox::ImageProgress&,
+                                            const os::CallLimit&) override {
+    return sandbox::ImageFacts{.image = image};
+  }
+  Result<sandbox::Started> start(const sandbox::SandboxSpec& spec, const os::CallLimit&) override {
+    SW_TRY(os::SocketPair pair, os::make_socket_pair());
+    init = std::jthread([this, leash = std::make_shared<os::MessageSocket>(std::move(pair.second))] { play(*leash); });
+    return sandbox::Started{spec.id, std::move(pair.first)};
+  }
+  Result<void> wait(const SandboxId&, const os::CallLimit&) override { return {}; }
+  Result<sandbox::Usage> usage(const SandboxId&) override { return sandbox::Usage{}; }
+  Result<void> destroy(const SandboxId&, const os::CallLimit&) override { return {}; }
+  Result<std::vector<SandboxId>> list_abandoned() override { return std::vector<SandboxId>{}; }
+  Result<void> sweep(const os::CallLimit&) override { return {}; }
+
+  std::function<void(os::MessageSocket&)> play;
+  std::jthread init;
+};
+
+TEST_F(AttemptDriverTest, MoreInputsThanOneMessageCarriesAllArrive) {
+  model::JobSpec job = job_of({"true"});
+  constexpr std::size_t kMany = 150;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const std::string name = "part" + std::to_string(i);
+    const auto upload = artifacts->begin().value();
+    test::write_bundle(upload->fd(), {{"file", name}});
+    ASSERT_TRUE(artifacts->store({.run = job.run, .job = "make", .attempt = AttemptId("a"), .name = name}, *upload,
+                                 os::within(std::chrono::seconds(10))));
+    job.uses_artifacts.push_back({name, {}});
+  }
+  LeashInHand backend_in_hand;
+  std::vector<std::string> paths;
+  std::size_t fds = 0;
+  backend_in_hand.play = [&](os::MessageSocket& leash) {
+    for (;;) {
+      const auto message = leash.receive(os::within(std::chrono::seconds(10)));
+      if (!message) return;
+      fds += message->fds.size();
+      const auto said = wire::decode_to_init(message->text);
+      const auto* more = std::get_if<wire::Inputs>(&*said);
+      const auto* orders = std::get_if<wire::Orders>(&*said);
+      for (const auto& input : more != nullptr ? more->inputs : orders->inputs) paths.push_back(input.path);
+      if (orders != nullptr) return;  // the leash breaks: that is how this test ends the attempt
+    }
+  };
+  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs"});
+  EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::infra_failed);
+  backend_in_hand.init.join();
+  ASSERT_EQ(paths.size(), kMany);
+  EXPECT_EQ(paths.front(), "/job/inputs/part0");
+  EXPECT_EQ(paths.back(), "/job/inputs/part149");
+  EXPECT_EQ(fds, kMany + 2);
+}
+
+TEST_F(AttemptDriverTest, MoreInputsThanAJobMayHaveAreRejected) {
+  model::JobSpec job = job_of({"true"});
+  for (std::size_t i = 0; i <= wire::kMaxInputs; ++i) job.uses_artifacts.push_back({"dist", {}});
+  const model::AttemptReport report = drive(job);
+  EXPECT_EQ(report.outcome, model::Outcome::rejected);
+  EXPECT_NE(report.reason.find("501 artifacts"), std::string::npos) << report.reason;
+}
+
+TEST_F(AttemptDriverTest, ATimedOutJobMayPackItsArtifactsBeyondItsTimeout) {
+  model::JobSpec job = job_of({"true"});
+  job.timeout = std::chrono::milliseconds(1);
+  job.grace = Duration(0);
+  LeashInHand backend_in_hand;
+  backend_in_hand.play = [&](os::MessageSocket& leash) {
+    const auto message = leash.receive(os::within(std::chrono::seconds(10)));
+    ASSERT_TRUE(message);
+    // The timeout has long passed; init is still at it and says so.
+    os::SocketPair silent = os::make_socket_pair().value();
+    (void)os::wait_readable(silent.first.get(), os::within(std::chrono::milliseconds(300)));
+    auto writer = journal::Writer::create(os::Fd(::dup(message->fds.at(0).get()))).value();
+    model::AttemptReport report;
+    report.outcome = model::Outcome::timed_out;
+    ASSERT_TRUE(writer.append(journal::RecordType::attempt_finished, journal::kNoStep, 0, Time{},
+                              wire::payload::encode(wire::payload::AttemptFinished{report, 0})));
+    ASSERT_TRUE(writer.close());
+    ASSERT_TRUE(leash.send(wire::encode(wire::ToOwner(wire::Finished{1})), {}, os::within(std::chrono::seconds(5))));
+  };
+  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs"});
+  EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::timed_out);
+  static_assert(kOverrun > wire::kGatherAfterStop);  // init ends packing before its owner gives it up
 }
 
 TEST_F(AttemptDriverTest, MissingArtifactSaysWhichOne) {

@@ -14,6 +14,7 @@
 #include <boost/json.hpp>
 
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "os/bundle.h"
 #include "os/file_lock.h"
@@ -221,12 +222,6 @@ Result<Caches::Saved> Caches::save(const CacheScopes& scopes, const std::string&
   return saved;
 }
 
-Result<CacheStats> Caches::stats(const os::CallLimit& limit) {
-  SW_TRY(const auto lock, os::FileLock::acquire(root_ / "lock", os::LockMode::shared, limit));
-  SW_TRY(const Index index, load());
-  return CacheStats{bytes_of(index.items), index.items.size(), limit_bytes_};
-}
-
 Result<std::vector<CacheEntry>> Caches::list(const os::CallLimit& limit) {
   SW_TRY(const auto lock, os::FileLock::acquire(root_ / "lock", os::LockMode::shared, limit));
   SW_TRY(Index index, load());
@@ -234,21 +229,6 @@ Result<std::vector<CacheEntry>> Caches::list(const os::CallLimit& limit) {
   for (Index::Item& item : index.items) entries.push_back(std::move(item.entry));
   std::ranges::sort(entries, std::greater(), &CacheEntry::last_used);
   return entries;
-}
-
-Result<std::vector<CacheEntry>> Caches::purge(const std::optional<std::string>& scope, const std::string& prefix,
-                                              const os::CallLimit& limit) {
-  SW_TRY(const auto lock, os::FileLock::acquire(root_ / "lock", os::LockMode::exclusive, limit));
-  SW_TRY(Index index, load());
-  std::vector<CacheEntry> removed;
-  std::erase_if(index.items, [&](Index::Item& item) {
-    const bool goes = (!scope || item.entry.scope == *scope) && item.entry.key.starts_with(prefix);
-    if (goes) removed.push_back(item.entry);
-    return goes;
-  });
-  SW_CHECK(store(index));
-  remove_unnamed(root_, index.items);
-  return removed;
 }
 
 }  // namespace slipway::worker

@@ -48,10 +48,6 @@ struct CacheHit {
   os::Fd bundle;  ///< stays good when the cache is evicted meanwhile
 };
 
-struct CacheStats {
-  std::uint64_t bytes = 0, entries = 0, limit_bytes = 0;
-};
-
 /// Caches of jobs, least recently used out first.
 ///
 /// `ROOT/data/ID.bundle`, and an index, `ROOT/index.json`, replaced whole under `ROOT/lock`: what the index names was
@@ -84,11 +80,7 @@ class Caches {
   Result<Saved> save(const CacheScopes& scopes, const std::string& key, bool untrusted, objects::StagedFile bundle,
                      Time now, const os::CallLimit& limit);
 
-  Result<CacheStats> stats(const os::CallLimit& limit);
   Result<std::vector<CacheEntry>> list(const os::CallLimit& limit);  ///< last used first
-  /// Removes those whose keys begin with `prefix` (empty: all) in `scope` (no value: all), and returns them.
-  Result<std::vector<CacheEntry>> purge(const std::optional<std::string>& scope, const std::string& prefix,
-                                        const os::CallLimit& limit);
 
  private:
   struct Index;

@@ -1,16 +1,8 @@
 #include "worker/fields.h"
 
-#include <sodium.h>
 #include <boost/json.hpp>
 
 namespace slipway::worker {
-
-Result<boost::json::object> parse_object(std::string_view text, const std::string& name) {
-  boost::json::error_code error;
-  boost::json::value value = boost::json::parse({text.data(), text.size()}, error);
-  if (error || !value.is_object()) return fail(ErrorKind::internal, name + " is damaged");
-  return std::move(value.get_object());
-}
 
 std::string Fields::text(std::string_view name) {
   const auto* value = object_.if_contains({name.data(), name.size()});
@@ -40,21 +32,6 @@ bool Fields::flag(std::string_view name) {
   if (value != nullptr && value->is_bool()) return value->get_bool();
   complete_ = false;
   return false;
-}
-
-std::string hashed_name(std::initializer_list<std::string_view> parts) {
-  crypto_generichash_state state;
-  unsigned char digest[16];
-  crypto_generichash_init(&state, nullptr, 0, sizeof digest);
-  for (const std::string_view part : parts) {
-    const std::uint64_t size = part.size();  // so that {"ab", "c"} and {"a", "bc"} differ
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(&size), sizeof size);
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(part.data()), part.size());
-  }
-  crypto_generichash_final(&state, digest, sizeof digest);
-  char hex[2 * sizeof digest + 1];
-  sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-  return hex;
 }
 
 }  // namespace slipway::worker

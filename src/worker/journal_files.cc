@@ -71,10 +71,10 @@ Result<model::AttemptReport> report_from_journal(const std::filesystem::path& jo
 }
 
 void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
-                   Log& log) {
+                   JournalEnd end, Log& log) {
   const std::filesystem::path path = journal_path(runs_dir, job);
   const auto closed = [&]() -> Result<void> {
-    if (!report_from_journal(path, job)) {
+    if (end == JournalEnd::unknown && !report_from_journal(path, job)) {
       SW_TRY(os::Fd journal, os::open_file(path, O_RDWR | O_CREAT, 0600));
       SW_TRY(os::Fd ring, os::open_file(tail_path(runs_dir, job), O_RDWR | O_CREAT, 0600));
       SW_CHECK(journal::finish_after_loss(std::move(journal), std::move(ring), report.finished,

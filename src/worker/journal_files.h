@@ -22,9 +22,11 @@ Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir,
 /// What the journal says of how the attempt ended. `not_found`: it has no end, so init died before it wrote one.
 Result<model::AttemptReport> report_from_journal(const std::filesystem::path& journal, const model::JobSpec& job);
 
+enum class JournalEnd { is_there, unknown };
+
 /// Gives a journal without an end the one in `report` (only once the sandbox is gone), removes the ring, and seals
-/// what is large enough to be worth it. Failures are logged: the attempt has ended all the same.
+/// what is large enough to be worth it. May be repeated. Failures are logged: the attempt has ended all the same.
 void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
-                   Log& log);
+                   JournalEnd end, Log& log);
 
 }  // namespace slipway::worker

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/scope_exit.h"
+#include "base/wall_clock.h"
 #include "os/wait.h"
 #include "wire/owner_json.h"
 
@@ -15,25 +18,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kSendLimit = 10s;                         // init reads its leash all the time
-constexpr auto kStoreLimit = 10min;                      // of copying one bundle into the store
-constexpr auto kOverrun = wire::kGatherAfterStop + 30s;  // how late init may be with ending a job before it is given up
+constexpr auto kSendLimit = 10s;     // init reads its leash all the time
+constexpr auto kStoreLimit = 10min;  // of copying one bundle into the store
 constexpr auto kGather = wire::kGatherLimit + 30s;
 constexpr std::size_t kMaxBundlesOpen = 32;
-
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-
-std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-Result<json::object> parse_object(const std::string& text) {
-  boost::system::error_code bad;
-  json::value value = json::parse(text, bad);
-  if (bad || !value.is_object()) return fail(ErrorKind::invalid, "a request of slipway-init is not a JSON object");
-  return std::move(value.get_object());
-}
 
 // A cache is named by its key; an artifact by its name.
 struct BundleName {
@@ -59,15 +47,38 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
   wire::Orders orders;
   orders.job = job_;
   orders.secrets = secrets;
+  SW_TRY(std::vector<Input> inputs, find_inputs());
+  // One message carries a limited number of descriptors: what does not fit goes ahead.
+  constexpr std::size_t kMostWithOrders = os::MessageSocket::kMaxFds - wire::kFixedFds;
+  std::size_t sent = 0;
+  while (inputs.size() - sent > kMostWithOrders) {
+    wire::Inputs more;
+    std::vector<int> fds;
+    for (; fds.size() < os::MessageSocket::kMaxFds && sent < inputs.size(); ++sent) {
+      more.inputs.push_back(inputs[sent].where);
+      fds.push_back(inputs[sent].bundle.get());
+    }
+    SW_CHECK(send(std::move(more), fds));
+  }
   std::vector<int> fds = {files.journal_fd.get(), files.tail_fd.get()};
-  std::vector<os::Fd> held;  // until they are sent
+  for (; sent < inputs.size(); ++sent) {
+    orders.inputs.push_back(inputs[sent].where);
+    fds.push_back(inputs[sent].bundle.get());
+  }
+  return send(orders, fds);
+}
+
+Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs() {
+  if (job_.uses_artifacts.size() + job_.cache.size() > wire::kMaxInputs) {
+    return fail(ErrorKind::invalid, fmt::format("{} artifacts and caches to begin with: a job may have {}",
+                                                job_.uses_artifacts.size() + job_.cache.size(), wire::kMaxInputs));
+  }
+  std::vector<Input> inputs;
   for (const model::ArtifactUse& use : job_.uses_artifacts) {
     const std::vector<std::string> producers = use.job.empty() ? std::vector<std::string>{} : std::vector{use.job};
     SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use, producers));
     SW_TRY(os::Fd bundle, parts_.artifacts.open(artifact));
-    orders.inputs.push_back({job_.workspace + "/inputs/" + use.name, false});
-    fds.push_back(bundle.get());
-    held.push_back(std::move(bundle));
+    inputs.push_back({{job_.workspace + "/inputs/" + use.name, false}, std::move(bundle)});
   }
   const CacheScopes scopes = parts_.host.cache_scopes(job_);
   for (const model::CacheSpec& cache : job_.cache) {
@@ -82,11 +93,9 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
       continue;
     }
     parts_.host.tell(job_, "cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
-    orders.inputs.push_back({"/", true});  // paths of caches are kept whole
-    fds.push_back(hit->bundle.get());
-    held.push_back(std::move(hit->bundle));
+    inputs.push_back({{"/", true}, std::move(hit->bundle)});  // paths of caches are kept whole
   }
-  return send(orders, fds);
+  return inputs;
 }
 
 Result<void> AttemptSession::serve(os::Deadline deadline) {
@@ -152,7 +161,7 @@ Result<void> AttemptSession::answer(const wire::Request& request) {
 Result<std::string> AttemptSession::open_bundle(const wire::Request& request, int& fd) {
   gathering_began_ = true;
   if (bundles_.size() >= kMaxBundlesOpen) return fail(ErrorKind::exhausted, "too many bundles are open");
-  SW_TRY(const json::object asked, parse_object(request.json));
+  SW_TRY(const json::object asked, parse_object(request.json, "a request of slipway-init"));
   SW_TRY(const BundleName which, bundle_name(asked));
   OpenBundle bundle{which.name, nullptr, std::nullopt};
   if (which.is_cache) {
@@ -171,7 +180,7 @@ Result<std::string> AttemptSession::open_bundle(const wire::Request& request, in
 }
 
 Result<std::string> AttemptSession::close_bundle(const wire::Request& request) {
-  SW_TRY(const json::object asked, parse_object(request.json));
+  SW_TRY(const json::object asked, parse_object(request.json, "a request of slipway-init"));
   const json::value* number = asked.if_contains("bundle");
   boost::system::error_code bad;
   const auto id = number == nullptr ? 0 : number->to_number<std::uint64_t>(bad);

@@ -12,6 +12,9 @@
 
 namespace slipway::worker {
 
+/// How late init may be with ending a job, on its own timeout or when told to, before it is given up.
+inline constexpr Duration kOverrun = wire::kGatherAfterStop + std::chrono::seconds(30);
+
 /// The talk with one `slipway-init` over its leash (wire/leash.h), from the orders to its last word.
 /// One thread; ends with the attempt.
 class AttemptSession {
@@ -35,6 +38,13 @@ class AttemptSession {
     std::optional<objects::StagedFile> cache;
   };
 
+  // What the job begins with, and where it goes.
+  struct Input {
+    wire::InputBundle where;
+    os::Fd bundle;
+  };
+
+  Result<std::vector<Input>> find_inputs();
   Result<void> send(const wire::ToInit& message, const std::vector<int>& fds);
   Result<void> serve_one();
   Result<void> answer(const wire::Request& request);

@@ -1,4 +1,5 @@
 """Matrix, for_each, outputs, conditions, parallel steps: the graph as it runs."""
+import json
 
 
 def test_matrix_instances_are_named_by_their_values(slipway):
@@ -167,3 +168,70 @@ def test_a_trigger_is_followed_or_shown_with_the_command_for_it(slipway):
         else:
             shown = slipway("run", file).expect(0)
             assert "deploy" in shown.out and "slipway run" in shown.out, shown
+
+
+def asking(slipway, name="deploy"):
+    return slipway.run(slipway.project.job(run=f"slipway trigger --json '{{\"job_name\": \"{name}\"}}'"))
+
+
+def test_a_triggered_job_file_is_read_by_its_name_and_judged_as_any_other(slipway):
+    slipway.project.write(".slipway/jobs/other.yaml", "job: {this: is broken")
+    slipway.project.write(".slipway/jobs/deploy.yaml", "job: {name: deploy, image: host, network: none, run: echo deployed}")
+    [trigger] = asking(slipway).expect(0).of("trigger")
+    assert "not followed" in trigger["reason"], "nothing is wrong with it; a local run shows what would come next"
+
+    slipway.project.write(".slipway/jobs/deploy.yaml", "job: {name: deploy, imge: host, run: echo deployed}")
+    [trigger] = asking(slipway).of("trigger")
+    assert not trigger["accepted"] and ".slipway/jobs/deploy.yaml:1:" in trigger["reason"] and "E012" in trigger["reason"], trigger
+
+    slipway.project.write(".slipway/jobs/deploy.yaml", "job: {name: deploy, image: host, run: x, devices: [kvm], hooks: [{phase: post_source_prep, run: x}]}")
+    [trigger] = asking(slipway).of("trigger")
+    assert not trigger["accepted"] and "E10" in trigger["reason"], trigger
+
+    for name in ("nothing", "../jobs/other", "../../etc/passwd"):
+        [trigger] = asking(slipway, name).of("trigger")
+        assert not trigger["accepted"] and "no template" in trigger["reason"], trigger
+
+
+def test_the_operators_policy_holds_for_jobs_that_no_plan_knows(slipway):
+    for key, value, says in (("network", "host", "allow_host_network"), ("nested", True, "allow_nested")):
+        file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "none"}, "jobs": [
+            {"name": "list", "run": "slipway output places '[\"eu\"]'", "outputs": ["places"]},
+            {"name": "deploy", "depends_on": ["list"], key: value, "run": "echo deployed",
+             "for_each": {"in": "outputs.list.places", "as": "PLACE"}}]}}))
+        ran = slipway.run(file).expect(2)
+        assert ran.outcomes() == {"list": "succeeded", "deploy (eu)": "rejected"} and ran.output("deploy (eu)") == "", ran
+        assert says in ran.out, ran
+
+
+def test_the_event_that_a_job_reads_has_the_inputs_that_hold(slipway, tmp_path):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          on: {manual: {inputs: {target: {type: choice, options: [staging, production], default: staging}, note: {default: none}}}}
+          defaults: {image: host, network: none}
+          jobs: [{name: job, run: 'cat "$SLIPWAY_EVENT"'}]
+        """)
+    event = json.loads(slipway.run(file, "--event", "manual", "--input", "note=hello").expect(0).output())
+    assert event["inputs"] == {"target": "staging", "note": "hello"}
+    (tmp_path / "event.json").write_text(json.dumps({"event": "manual", "kept": [1], "inputs": {"target": "staging"}}))
+    event = json.loads(slipway.run(file, "--event-file", tmp_path / "event.json", "--input", "target=production").expect(0).output())
+    assert event["inputs"] == {"target": "production", "note": "none"} and event["kept"] == [1]
+
+
+def test_an_event_files_pull_request_number_is_one(slipway, tmp_path):
+    file = slipway.project.job(run="true")
+    for number in (1 << 40, -1, "7", 1.5):
+        (tmp_path / "event.json").write_text(json.dumps({"event": "pull_request", "pr": {"number": number, "base": "main"}}))
+        assert "pr.number" in slipway("run", file, "--event-file", tmp_path / "event.json").expect(2).err
+    (tmp_path / "event.json").write_text(json.dumps({"event": "pull_request", "pr": {"number": 7, "base": "main"}}))
+    slipway("run", file, "--event-file", tmp_path / "event.json").expect(0)
+
+
+def test_a_job_takes_in_more_artifacts_than_one_message_carries(slipway):
+    names = [f"part{i}" for i in range(70)]
+    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "none"}, "jobs": [
+        {"name": "make", "run": "for i in $(seq 0 69); do echo $i >f$i; done",
+         "artifacts": [{"name": name, "paths": [f"f{i}"]} for i, name in enumerate(names)]},
+        {"name": "use", "depends_on": ["make"], "uses_artifacts": names, "run": "cat /job/inputs/*/f* | wc -l"}]}}))
+    assert slipway.run(file).expect(0).output("use").strip() == "70"

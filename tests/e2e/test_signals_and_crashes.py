@@ -1,4 +1,5 @@
 """Ctrl-C, kill -9, two at once: what ends, and that nothing is left behind."""
+import json
 import time
 
 import pytest
@@ -144,3 +145,27 @@ def test_a_reader_that_goes_away_does_not_hang_the_run(slipway):
     done = subprocess.run(f"{BUILD}/slipway run {file} | head -n 1", shell=True, cwd=slipway.project.path, env=slipway.environment,
                           capture_output=True, timeout=40)
     assert done.returncode == 0
+
+
+def in_group(alone, policy, name, job=None):
+    group = {"group": "deploy", "policy": policy}
+    work = {"name": "job", "image": "host", "network": "none", "run": f"echo in; {job or 'true'}"}
+    return alone.project.workflow(json.dumps({"workflow": {"name": name, "concurrency": group, "jobs": [work]}}), name=name)
+
+
+def test_a_concurrency_group_holds_between_processes_and_outlives_none(alone):
+    first = alone.start("run", "--json", in_group(alone, "queue", "first", "sleep 60"))
+    first.wait_for('"text":"in"')
+    second = alone.start("run", "--json", in_group(alone, "queue", "second"))
+    wait_until(lambda: "deploy" in second.log.with_suffix(".err").read_text(), what="word of what it waits for")
+    assert '"text":"in"' not in second.text()
+    first.signal(SIGKILL)
+    assert second.ended(10).expect(0).output() == "in\n"
+
+
+def test_a_newer_process_cancels_the_run_in_its_group(alone):
+    first = alone.start("run", "--json", in_group(alone, "cancel_running", "first", "sleep 60"))
+    first.wait_for('"text":"in"')
+    assert alone.run(in_group(alone, "cancel_running", "second")).expect(0).output() == "in\n"
+    ended = first.ended().expect(3)
+    assert ended.finished["outcome"] == "cancelled" and "deploy" in ended.out

@@ -4,6 +4,7 @@
 
 #include "base/scope_exit.h"
 #include "base/text.h"
+#include "base/wall_clock.h"
 #include "wire/journal_json.h"
 
 namespace slipway::sandbox {
@@ -14,8 +15,6 @@ namespace payload = wire::payload;
 namespace {
 
 constexpr auto kTalkLimit = std::chrono::seconds(5);
-
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 // What a fake step does.
 struct Act {
@@ -54,6 +53,7 @@ bool FakeBackend::Player::advance() {
 
 Result<bool> FakeBackend::Player::obey(os::Message message) {
   SW_TRY(wire::ToInit said, wire::decode_to_init(message.text));
+  if (std::holds_alternative<wire::Inputs>(said)) return true;
   if (auto* orders = std::get_if<wire::Orders>(&said)) {
     SW_CHECK(begin(std::move(*orders), message));
   } else if (std::holds_alternative<wire::Cancel>(said) && plan_) {

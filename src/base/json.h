@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <boost/json/object.hpp>
+
+#include "base/error.h"
+
+/// The little that every reader of a JSON object begins with. For .cc files only.
+namespace slipway {
+
+/// Nesting is limited: these documents are ours or a job's, and neither needs more.
+inline constexpr std::size_t kMaxJsonDepth = 64;
+
+/// `invalid`, with `what`, when the text is not one JSON object.
+Result<boost::json::object> parse_object(std::string_view text, std::string_view what);
+
+/// Empty where there is no such key, or no text behind it.
+std::string text_at(const boost::json::object& object, std::string_view key);
+
+}  // namespace slipway

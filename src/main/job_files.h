@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "model/definition.h"
+
+namespace slipway::program {
+
+/// The jobs that others may ask for by name: `.slipway/jobs/NAME.yaml` (or `.yml`) of one project. Each file is read
+/// when it is first asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
+class JobFiles {
+ public:
+  explicit JobFiles(std::filesystem::path project) : project_(std::move(project)) {}
+
+  /// `not_found`: no such file; `invalid`: what is wrong with it, or what this build cannot honour, with places.
+  Result<model::JobDefinition> find(const std::string& name);
+
+ private:
+  Result<model::JobDefinition> read(const std::string& name) const;
+
+  std::filesystem::path project_;
+  std::map<std::string, Result<model::JobDefinition>> known_;
+};
+
+}  // namespace slipway::program
