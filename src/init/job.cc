@@ -154,7 +154,7 @@ int Job::fail_early(const Error& why) {
 
 void Job::begin() {
   owner_.attach({[this](const wire::Cancel& cancel) { on_cancel(cancel); }, [this] { on_owner_lost(); }});
-  owner_.send(wire::Running{});
+  owner_.send(wire::Running{});  // an owner that is gone by now is noticed here
   at_border_ = true;
   synced_at_ = os::Clock::now();
   watch_times();
@@ -280,14 +280,21 @@ void Job::watch_silence() {
 
 // --- the phases ---
 
+/// False: it was abandoned, which nothing changes any more.
+bool Job::enter(Phase next) {
+  if (phase_ == Phase::abandoned) return false;
+  phase_ = next;
+  return true;
+}
+
 void Job::run_steps() {
-  phase_ = Phase::steps;
+  if (!enter(Phase::steps)) return;
   steps_->start();
 }
 
 /// Background children live until here.
 void Job::end_children() {
-  phase_ = Phase::ending_children;
+  if (!enter(Phase::ending_children)) return;
   poller_.cancel(timeout_);
   if (!children_->any()) return gather();
   children_->signal_all(SIGTERM);
@@ -304,8 +311,8 @@ void Job::kill_children() {
 }
 
 void Job::gather() {
+  if (!enter(Phase::gathering)) return;
   poller_.cancel(kill_);
-  phase_ = Phase::gathering;
   output_->finish();
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
   const Duration stopped = at_once_ ? Duration(kGatherAtOnce) : wire::kGatherAfterStop;
@@ -391,7 +398,7 @@ void Job::finish() {
   records_->append(RecordType::attempt_finished, journal::kNoStep,
                    wire::payload::AttemptFinished{report(), requests_->triggers()});
   records_->close();
-  phase_ = Phase::ended;
+  if (!enter(Phase::ended)) return;
   owner_.send(wire::Finished{records_->offset()});
 }
 

@@ -53,6 +53,7 @@ class Job {
   void watch_times();
   void watch_silence();
 
+  bool enter(Phase next);
   void run_steps();
   void end_children();
   void kill_children();

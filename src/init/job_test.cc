@@ -292,6 +292,16 @@ TEST(Job, ASecondCancellationBringsTheEndForward) {
   EXPECT_EQ(job.run().report.outcome, model::Outcome::cancelled);
 }
 
+TEST(Job, AnOwnerThatDiesRightAfterItsOrdersEndsTheJob) {
+  for (int i = 0; i < 5; ++i) {
+    TestJob job;
+    job.add("sleep 60");
+    job.start();
+    job.close_leash();
+    EXPECT_FALSE(job.wait().finished);
+  }
+}
+
 TEST(Job, TheEndOfTheLeashEndsEveryProcess) {
   TestJob job;
   job.add(

@@ -484,6 +484,14 @@ def test_private_keys_of_the_host_are_not_readable(slipway):
     assert ran.output() == ""
 
 
+@pytest.mark.parametrize("which", ["state", "state/objects", ".", "link"])
+def test_what_slipway_keeps_for_itself_is_no_image(alone, which):
+    alone.run(alone.project.job(run="true")).expect(0)
+    (alone.home / "link").symlink_to(alone.state)
+    ran = alone("run", alone.project.job(run="true", keys={"image": str(alone.home / which)}))
+    assert ran.code == 2 and "where slipway keeps its own files" in ran.out + ran.err, ran
+
+
 def test_host_paths_of_the_operator_are_what_image_host_shows(slipway):
     shown = slipway.home / "tools"
     shown.mkdir()
@@ -585,16 +593,19 @@ def stage_of(pid: int, launcher: int) -> str:
 
 def stages_below(owner: int) -> collections.Counter:
     found = collections.Counter()
-    for launcher in (pid for pid in descendants(owner) if b"\0launcher\0" in Path(f"/proc/{pid}/cmdline").read_bytes()):
-        if int(Path(f"/proc/{launcher}/stat").read_text().rpartition(")")[2].split()[1]) != owner:
-            continue
-        children = [int(pid) for pid in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()]
-        for pid in children:
-            try:
+
+    def children(pid):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    for launcher in children(owner):
+        try:
+            if b"\0launcher\0" not in Path(f"/proc/{launcher}/cmdline").read_bytes():
+                continue
+            found["launcher"] += not children(launcher)
+            for pid in children(launcher):
                 found[stage_of(pid, launcher)] += 1
-            except (OSError, IndexError):
-                pass  # it has just ended
-        found["launcher"] += not children
+        except (OSError, IndexError):
+            pass  # one that has just ended
     return found
 
 

@@ -144,6 +144,10 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
                    init::EntryPoint entry) {
   const Identity identity(kind, input.spec.slot, input.spec.runner_outside);
   os::MessageSocket status(std::move(input.status));
+  {
+    const os::Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+    if (!status.send("{}", {self.get()}, os::within(kTellWithin))) return 1;
+  }
   auto made =
       outside ? set_up(input, *outside, status, host, identity) : Result<SetUp>(std::unexpected(outside.error()));
   const os::CallLimit limit = os::within(kTellWithin);
@@ -152,9 +156,7 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
     return 1;
   }
   {
-    const os::Fd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-    std::vector<int> answer = {self.get()};
-    if (made->source) answer.push_back(made->source.get());
+    const std::vector<int> answer = made->source ? std::vector<int>{made->source.get()} : std::vector<int>{};
     if (!status.send("{}", answer, limit)) return 1;
     made->source.reset();
   }

@@ -171,8 +171,7 @@ Result<void> Nat::prepare(const os::CallLimit& limit) {
 
 Result<void> Nat::install(const os::CallLimit& limit) {
   SW_TRY(const os::FileLock changing, os::FileLock::acquire(directory_ / "nat.lock", os::LockMode::exclusive, limit));
-  SW_TRY(users_, os::open_file(directory_ / "nat.users", O_RDWR | O_CREAT, 0600));
-  if (::flock(users_.get(), LOCK_SH) != 0) return fail_errno(errno, "locking nat.users");
+  SW_TRY(users_, os::FileLock::acquire(directory_ / "nat.users", os::LockMode::shared, limit));
   nameservers_ = find_nameservers();
   const std::string wanted = rules(nameservers_);
   const auto loaded = run_tool({"nft", "list", "table", "inet", "slipway"}, -1, limit);
@@ -200,7 +199,7 @@ void Nat::take_back() {
   const os::CallLimit limit = os::within(std::chrono::seconds(5));
   const auto changing = os::FileLock::acquire(directory_ / "nat.lock", os::LockMode::exclusive, limit);
   if (!changing) return;
-  if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;  // another slipway still uses the rules
+  if (::flock(users_->fd(), LOCK_EX | LOCK_NB) != 0) return;  // another slipway still uses the rules
   (void)run_tool({"nft", "delete", "table", "inet", "slipway"}, -1,
                  limit);  // rules for links that are gone harm nobody
   in_docker_chain("-D", limit);

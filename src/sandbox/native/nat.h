@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "os/fd.h"
+#include "os/file_lock.h"
 #include "sandbox/native/setup_spec.h"
 
 namespace slipway::sandbox::native {
@@ -46,7 +46,7 @@ class Nat {
   const std::filesystem::path directory_;
   std::mutex mutex_;  // the first sandboxes wait for the rules
   bool ready_ = false;
-  os::Fd users_;  // shared flock: this process uses the rules
+  std::optional<os::FileLock> users_;  // shared: this process uses the rules
   std::vector<std::string> nameservers_;
   std::atomic<std::uint32_t> counter_ = 0;
 };

@@ -42,7 +42,27 @@ bool is_clean_absolute(const std::filesystem::path& path) {
   return path.is_absolute() && path == path.lexically_normal() && path != "/";
 }
 
-Result<void> check_image_directory(const std::string& image) {
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory) {
+  return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first == directory.end();
+}
+
+// Whoever names slipway's own directories, or what they lie in, would get what all runs left there as their own files.
+Result<void> check_apart(const std::string& image, const NativeOptions& options) {
+  std::error_code unreadable;
+  const std::filesystem::path root = std::filesystem::canonical(image, unreadable);
+  if (unreadable) return fail(ErrorKind::invalid, "image " + image + ": " + unreadable.message());
+  for (const std::filesystem::path& directory : {options.state_dir, options.runtime_dir}) {
+    const std::filesystem::path own = std::filesystem::canonical(directory, unreadable);
+    if (unreadable) return fail(ErrorKind::unavailable, directory.string() + ": " + unreadable.message());
+    const bool inside = lies_in(root, own);
+    if (!inside && !lies_in(own, root)) continue;
+    return fail(ErrorKind::denied, "image " + image + (inside ? " lies in " : " holds ") + directory.string() +
+                                       ", where slipway keeps its own files: name a directory apart from it");
+  }
+  return {};
+}
+
+Result<void> check_image_directory(const std::string& image, const NativeOptions& options) {
   struct stat status{};
   if (!std::filesystem::path(image).is_absolute()) {
     return fail(ErrorKind::invalid, "image `" + image + "` is neither `host` nor an absolute directory");
@@ -52,7 +72,7 @@ Result<void> check_image_directory(const std::string& image) {
   if (std::filesystem::path(image).lexically_normal() == "/") {
     return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
   }
-  return {};
+  return check_apart(image, options);
 }
 
 Result<void> check_shares(const SandboxSpec& spec) {
@@ -66,11 +86,11 @@ Result<void> check_shares(const SandboxSpec& spec) {
   return {};
 }
 
-Result<void> check(const SandboxSpec& spec) {
+Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
   if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
   if (!is_plain_name(spec.hostname))
     return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
-  if (spec.image != "host") SW_CHECK(check_image_directory(spec.image));
+  if (spec.image != "host") SW_CHECK(check_image_directory(spec.image, options));
   if (spec.limits.disk_bytes && *spec.limits.disk_bytes < kLeastDisk) {
     return fail(ErrorKind::invalid, "a disk of less than 1 MiB holds no sandbox");
   }
@@ -173,12 +193,12 @@ Capabilities NativeBackend::capabilities() {
 Result<ImageFacts> NativeBackend::prepare_image(const std::string& image, const ImageProgress&, const os::CallLimit&) {
   ImageFacts facts;
   facts.image = image;
-  if (image != "host") SW_CHECK(check_image_directory(image));
+  if (image != "host") SW_CHECK(check_image_directory(image, options_));
   return facts;
 }
 
 Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
-  SW_CHECK(check(spec));
+  SW_CHECK(check(spec, options_));
   if (kind_ != Identity::Kind::root && job_id(spec.run_as) == 0 && !os::may_map_a_range()) {
     return fail(ErrorKind::denied,
                 "`run_as: root` needs a range of user ids: install `uidmap` and add your user to "
@@ -200,6 +220,8 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   // From here on there is something to undo. The caller's limit may be spent by then: undoing has its own.
   ScopeExit undo([&] {
     if (auto undone = tear_down(*record, os::within(kCleanUpWithin)); !undone) {
+      records_.with(
+          [&](Records& records) { records[spec.id] = record; });  // its slot stays taken; `destroy` tries again
       log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", spec.id.value}, {"error", undone.error().what}});
     }
   });
@@ -271,11 +293,12 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     fds.push_back(record.group.init_leaf());
   }
   if (job) fds.push_back(job->process.get());
-  SW_CHECK(launcher_.send(encode(setup), fds, limit));
+  os::MessageSocket& answers = record.status.emplace(std::move(status.first));
+  const auto asked = launcher_.send(encode(setup), fds, limit);
   status.second.reset();
+  if (!asked) return asked;
   // Otherwise while the sandbox makes its mounts. When this fails, it finds the status socket closed, and ends.
   if (!setup.has_init_leaf) SW_CHECK(make_groups(spec, record));
-  os::MessageSocket answers(std::move(status.first));
   std::vector<GroupShape> shapes;
   fds.clear();
   for (const os::CgroupDirectory& one : record.group.directories()) {
@@ -285,15 +308,26 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   // `unavailable`: it has failed before it came to this. Its answer says why.
   if (auto sent = answers.send(encode_groups(shapes), fds, limit); !sent && sent.error().kind != ErrorKind::unavailable)
     return sent;
+  SW_CHECK(learn_process(record, limit));
   auto answer = answers.receive(limit);
   if (!answer && answer.error().kind == ErrorKind::unavailable) {
     return fail(ErrorKind::internal, "the sandbox's first process ended during set-up");
   }
   if (!answer) return std::unexpected(answer.error());
   SW_CHECK(decode_answer(answer->text));
-  if (answer->fds.empty()) return fail(ErrorKind::internal, "the launcher's answer lacks the process");
-  record.process = std::move(answer->fds.front());
-  if (answer->fds.size() > 1) record.source = std::move(answer->fds[1]);
+  if (!answer->fds.empty()) record.source = std::move(answer->fds.front());
+  record.status.reset();
+  return {};
+}
+
+// The first thing that is said on the status socket. No process and no error: there is none, and will be none.
+Result<void> NativeBackend::learn_process(Record& record, const os::CallLimit& limit) {
+  auto said = record.status->receive(limit);
+  if (!said && said.error().kind == ErrorKind::unavailable) return {};
+  if (!said) return std::unexpected(said.error());
+  SW_CHECK(decode_answer(said->text));  // a launcher that cannot start it says so here
+  if (said->fds.empty()) return fail(ErrorKind::internal, "the launcher's answer lacks the process");
+  record.process = std::move(said->fds.front());
   return {};
 }
 
@@ -331,6 +365,13 @@ Result<os::Fd> NativeBackend::open_source_file(const SandboxId& id, const std::s
 }
 
 Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit) {
+  if (record.status && !record.process) {
+    // It was given up during set-up. Its slot is nobody else's before its process is known to be gone.
+    const auto known = learn_process(record, limit);
+    const bool too_early = !known && (known.error().kind == ErrorKind::timeout ||  //
+                                      known.error().kind == ErrorKind::cancelled);
+    if (too_early) return wrap(known.error(), "waiting for its first process");
+  }
   if (record.process) {
     // ESRCH: it has ended by itself. When process 1 is gone, the kernel has ended all others of its namespace.
     ::syscall(SYS_pidfd_send_signal, record.process.get(), SIGKILL, nullptr, 0);

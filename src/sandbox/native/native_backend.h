@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "os/cgroup.h"
 #include "os/guarded.h"
+#include "os/message_socket.h"
 #include "sandbox/native/identity.h"
 #include "sandbox/native/launcher_link.h"
 #include "sandbox/native/nat.h"
@@ -50,8 +52,10 @@ class NativeBackend final : public SandboxBackend {
     SandboxDirectory directory;
     os::SandboxCgroup group;
     Slot slot;
-    bool in_pool = false;                     ///< its disk is one of the pool's
-    os::Fd process;                           ///< pidfd of its first process; none: it never came up
+    bool in_pool = false;  ///< its disk is one of the pool's
+    /// Until set-up is done. Its end of file tells that no process has, or will have, this sandbox.
+    std::optional<os::MessageSocket> status;
+    os::Fd process;                           ///< pidfd of its first process; none: it has not told yet
     std::uint32_t source_id = 0, job_id = 0;  ///< of the host: `source` and the job's user in it
     bool has_source = false;                  ///< a mount `of_source`
     os::Fd source;                            ///< of a sibling: its source directory, which outlives its processes
@@ -63,6 +67,7 @@ class NativeBackend final : public SandboxBackend {
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
+  static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   std::shared_ptr<Record> find(const SandboxId& id);
   Result<std::shared_ptr<Record>> find_job(const Beside& beside);

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sandbox/native/test_support.h"
@@ -374,6 +375,66 @@ int running(const std::filesystem::path& program) {
     if (std::filesystem::read_symlink(entry.path() / "exe", gone) == program) ++count;
   }
   return count;
+}
+
+// The launcher of `program`, by its first argument.
+pid_t launcher_of(const std::filesystem::path& program) {
+  std::error_code gone;  // processes come and go meanwhile
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (std::filesystem::read_symlink(entry.path() / "exe", gone) != program) continue;
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    const auto status = os::read_file(entry.path() / "status", 1U << 16U).value_or("");
+    if (status.find(fmt::format("PPid:\t{}\n", ::getpid())) != std::string::npos) return pid;
+  }
+  return -1;
+}
+
+TEST_F(Native, ASlotOfASetUpThatHangsIsNobodyElsesBeforeItsProcessIsGone) {
+  const auto program = place_.path() / "init";
+  std::filesystem::copy(SLIPWAY_SHELL_INIT, program);
+  NativeOptions options = place_.options();
+  options.init_program = program;
+  auto backend = NativeBackend::open(options, log_).value();
+  SandboxSpec first = spec_, second = spec_;
+  first.id = SandboxId("first");
+  second.id = SandboxId("second");
+  const auto started = backend->start(first, os::within(10s));
+  ASSERT_TRUE(started) << started.error().what;
+  const pid_t launcher = launcher_of(program);
+  ASSERT_GT(launcher, 0);
+  ::kill(launcher, SIGSTOP);  // the request waits, and so does all that would follow from it
+  const auto began = os::Clock::now();
+  std::jthread later([&] {
+    ::poll(nullptr, 0, 300);
+    ::kill(launcher, SIGCONT);
+  });
+  const auto hung = backend->start(second, os::within(50ms));
+  ASSERT_FALSE(hung);
+  EXPECT_EQ(hung.error().kind, ErrorKind::timeout) << hung.error().what;
+  EXPECT_GE(os::Clock::now() - began, 290ms) << "its slot was given back with the process still to come";
+  EXPECT_FALSE(std::filesystem::exists(place_.path() / "state" / "sandboxes" / "second"));
+  EXPECT_TRUE(backend->destroy(first.id, os::within(10s)));
+}
+
+TEST_F(Native, ALockOnTheNatRulesThatIsNeverGivenBackHangsNobody) {
+  if (!Nat::is_possible()) GTEST_SKIP() << "no nat here";
+  const auto held = os::FileLock::acquire(place_.path() / "nat.users", os::LockMode::exclusive, os::within(1s)).value();
+  Nat nat(place_.path());
+  const auto prepared = nat.prepare(os::within(50ms));
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().kind, ErrorKind::timeout) << prepared.error().what;
+}
+
+TEST_F(Native, AnImageDirectoryInOrAboveTheStateDirectoryIsRefused) {
+  const auto link = place_.path() / "link";
+  std::filesystem::create_directory_symlink(place_.path() / "state", link);
+  for (const auto& image : {place_.path(), place_.path() / "state", place_.path() / "state" / "sandboxes", link}) {
+    spec_.image = image.string();
+    const auto started = backend_->start(spec_, os::within(10s));
+    ASSERT_FALSE(started) << image;
+    EXPECT_EQ(started.error().kind, ErrorKind::denied);
+    EXPECT_NE(started.error().what.find("its own files"), std::string::npos) << started.error().what;
+  }
 }
 
 TEST_F(Native, OwnerKilledAtAnyMomentOfEightStartsLeavesNothing) {

@@ -100,7 +100,7 @@ class RootBuilder {
       prepared_.push_back({std::move(mount), inside});
     }
     SW_TRY(nothing_, os::clone_mount(AT_FDCWD, "v/none", Submounts::left_out));
-    return {};
+    return os::restrict_mount(nothing_.get(), MOUNT_ATTR_RDONLY, Submounts::left_out);
   }
 
   // What init writes for the job, each apart from what the job can fill. A mount point can be neither moved nor
@@ -262,18 +262,25 @@ class RootBuilder {
     SW_TRY(const os::Fd terminals, os::make_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
     SW_CHECK(os::attach_mount(terminals.get(), AT_FDCWD, "/dev/pts"));
     if (spec_.sandbox.nested) return {};  // the kernel lets a nested job mount its own /proc only if ours is whole
-    for (const std::string& path : host_.masked_files) SW_CHECK(mask("/dev/null", path));
-    for (const std::string& path : host_.masked_directories) SW_CHECK(mask("", path));
-    return {};
+    SW_TRY(os::Fd null, os::clone_mount(AT_FDCWD, "/dev/null", Submounts::left_out));
+    SW_CHECK(os::restrict_mount(null.get(), MOUNT_ATTR_RDONLY, Submounts::left_out));
+    SW_CHECK(mask(host_.masked_files, std::move(null)));
+    return mask(host_.masked_directories, std::move(nothing_));
   }
 
-  // `with`: a device; empty: an empty directory.
-  Result<void> mask(const char* with, const std::string& path) {
-    if (::access(path.c_str(), F_OK) != 0) return {};  // no /sys here
-    SW_TRY(const os::Fd mount, *with != '\0' ? os::clone_mount(AT_FDCWD, with, Submounts::left_out)
-                                             : os::clone_mount(nothing_.get(), "", Submounts::left_out));
-    SW_CHECK(os::restrict_mount(mount.get(), MOUNT_ATTR_RDONLY, Submounts::left_out));
-    return os::attach_mount(mount.get(), AT_FDCWD, path);
+  // Each after the first is a copy of that one: read-only already, and attached, since kernels before 6.15 do not copy
+  // what is attached nowhere.
+  static Result<void> mask(const std::vector<std::string>& paths, os::Fd with) {
+    const std::string* first = nullptr;
+    for (const std::string& path : paths) {
+      if (::access(path.c_str(), F_OK) != 0) continue;  // no /sys here
+      if (first != nullptr) {
+        SW_TRY(with, os::clone_mount(AT_FDCWD, *first, Submounts::left_out));
+      }
+      SW_CHECK(os::attach_mount(with.get(), AT_FDCWD, path));
+      if (first == nullptr) first = &path;
+    }
+    return {};
   }
 
   Result<void> attach_mounts() {

@@ -14,9 +14,10 @@
 ///
 /// Request descriptors: [0] init's end of the leash, [1] the status socket, then those of `has_init_leaf` and of a
 /// sibling (a pidfd of the job's process 1).
-/// On the status socket the owner sends the control groups (encode_groups) with a descriptor each: made while the
-/// sandbox sets itself up. Answer there: {} with a pidfd of process 1, and of a sibling its source directory, once
-/// set-up is done; or {"error","kind"}.
+/// On the status socket process 1 sends {} with its pidfd as soon as it knows which sandbox it is, so that a set-up
+/// that hangs can be ended. The owner sends the control groups (encode_groups) with a descriptor each: made while the
+/// sandbox sets itself up. Answer: {} once set-up is done (with the source's mount, of a sibling), or {"error","kind"},
+/// which the launcher says where there is no process. End of file: the process is gone, or never was.
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
