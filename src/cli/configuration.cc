@@ -277,6 +277,9 @@ Result<Configuration> Configuration::load(const Sources& sources) {
   }
   if (!problems.empty()) return fail(denied ? ErrorKind::denied : ErrorKind::invalid, join(problems, "\n"));
   configuration.settings_ = settings_of(values);
+  for (const SettingFlag& flag : sources.flags) {
+    if (flag.key == "image") configuration.settings_.image_of_all = flag.value;
+  }
   if (configuration.settings_.state_dir.is_relative()) {
     configuration.settings_.state_dir = std::filesystem::absolute(configuration.settings_.state_dir);
     values.at("state_dir").items = {configuration.settings_.state_dir.string()};

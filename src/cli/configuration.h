@@ -47,6 +47,7 @@ struct Setting {
 /// What main and the engine build from; every size in bytes, every path absolute. Empty optionals: no limit set.
 struct Settings {
   std::string backend, image;
+  std::string image_of_all;  ///< `--image`: in place of every job's; empty: not said
   std::filesystem::path state_dir;
   int max_parallel = 0;  ///< 0: as many as the machine has processors
   std::uint64_t log_cap_bytes = 0, cache_limit_bytes = 0;

@@ -44,12 +44,13 @@ std::vector<std::string> recorded_names(const std::filesystem::path& path) {
 
 Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
   std::vector<std::string> jobs, steps;
-  bool has_job = false, has_step = options.step.empty();
+  bool has_job = false, has_step = options.step.empty(), has_attempt = !options.attempt;
   for (const JobEntry& job : run.jobs) {
     jobs.push_back(job.name);
     if (!is_of_job(job.name, options.job)) continue;
     has_job = true;
     for (const AttemptEntry& attempt : job.attempts) {
+      has_attempt = has_attempt || attempt.number == *options.attempt;
       const bool is_asked_for = !options.step.empty();
       const std::vector<std::string> names =
           is_asked_for && attempt.step_names.empty() ? recorded_names(attempt.journal) : attempt.step_names;
@@ -66,6 +67,9 @@ Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
     const auto near = nearest(options.step, steps);
     return fail(ErrorKind::not_found, fmt::format("there is no step `{}`{}", options.step,
                                                   near ? fmt::format(", did you mean `{}`?", *near) : ""));
+  }
+  if (!has_attempt && !options.follow) {
+    return fail(ErrorKind::not_found, fmt::format("there is no attempt {}", *options.attempt));
   }
   return {};
 }

@@ -151,6 +151,11 @@ Result<Command> help_of(const Arguments& arguments) {
   const std::vector<std::string> topic = arguments.all("TOPIC");
   if (topic.empty()) return ShowText{root_help()};
   if (const CommandRow* row = find_command(join(topic, " ")); row != nullptr) return ShowText{command_help(*row)};
+  std::string group;  // `runs`: the help of all that it has
+  for (const CommandRow& row : command_rows()) {
+    if (row.name.starts_with(topic.front() + " ")) group += (group.empty() ? "" : "\n") + command_help(row);
+  }
+  if (topic.size() == 1 && !group.empty()) return ShowText{group};
   if (topic.size() > 1) return fail(ErrorKind::invalid, fmt::format("unknown command `{}`", join(topic, " ")));
   return HelpCodeOptions{topic.front()};
 }

@@ -5,6 +5,15 @@
 
 namespace slipway::cli {
 
+std::optional<Mark> mark_of(wire::payload::Annotation::Level level) {
+  switch (level) {
+    case wire::payload::Annotation::Level::error: return Mark::failed;
+    case wire::payload::Annotation::Level::warning: return Mark::allowed_failure;
+    case wire::payload::Annotation::Level::notice: break;
+  }
+  return std::nullopt;
+}
+
 std::string annotation_text(const wire::payload::Annotation& annotation) {
   std::string text = fmt::format("{}: ", wire::payload::to_string(annotation.level));
   if (!annotation.file.empty()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/audience.h"
@@ -53,6 +54,8 @@ class PlainView final : public Audience {
   std::string prefix_;
 };
 
+/// The symbol of an annotation; a mere notice has none.
+std::optional<Mark> mark_of(wire::payload::Annotation::Level level);
 /// What an annotation says, on one line: `warning: main.c:12: unused`.
 std::string annotation_text(const wire::payload::Annotation& annotation);
 

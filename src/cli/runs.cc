@@ -1,8 +1,10 @@
 #include "cli/runs.h"
 
 #include "base/text.h"
+#include "cli/attempt_notes.h"
 #include "cli/configuration.h"
 #include "cli/json_writer.h"
+#include "cli/plain_view.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
 
@@ -67,6 +69,26 @@ void decision_array(JsonWriter& json, const std::vector<DecisionEntry>& decision
   json.end_array();
 }
 
+void notes_fields(JsonWriter& json, const AttemptNotes& notes) {
+  json.begin_array("annotations");
+  for (const wire::payload::Annotation& annotation : notes.annotations) {
+    json.begin_object().field("level", wire::payload::to_string(annotation.level)).field("title", annotation.title);
+    json.field("message", annotation.message).field("file", annotation.file).field("line", annotation.line);
+    json.end_object();
+  }
+  json.end_array().begin_array("notices");
+  for (const wire::payload::Notice& notice : notes.notices) {
+    json.begin_object().field("code", notice.code).field("message", notice.message).end_object();
+  }
+  json.end_array().begin_array("caches_saved");
+  for (const wire::payload::Artifact& cache : notes.caches_saved) {
+    json.begin_object().field("name", cache.name).field("files", cache.files).field("bytes", cache.bytes).end_object();
+  }
+  json.end_array().begin_array("triggers");
+  for (const std::string& trigger : notes.triggers) json.item(trigger);
+  json.end_array();
+}
+
 void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
   json.begin_object().field("number", attempt.number);
   outcome_field(json, attempt.outcome);
@@ -83,7 +105,9 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
     json.field("memory_peak_bytes", step.memory_peak_bytes).field("io_read_bytes", step.io_read_bytes);
     json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries).end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  notes_fields(json, read_notes(attempt.journal));
+  json.end_object();
 }
 
 std::string run_json(const RunEntry& run) {
@@ -141,6 +165,26 @@ void append_decisions(std::string& text, const std::vector<DecisionEntry>& decis
   }
 }
 
+void append_notes(std::string& text, const AttemptNotes& notes, bool colour) {
+  const auto line = [&](std::string_view mark, std::string_view what) {
+    std::string one(what);
+    std::ranges::replace(one, '\n', ' ');
+    text += fmt::format("    {} {}\n", mark, shown(one));
+  };
+  for (const wire::payload::Annotation& annotation : notes.annotations) {
+    const auto mark = mark_of(annotation.level);
+    line(mark ? symbol(*mark, colour) : "!", annotation_text(annotation));
+  }
+  for (const wire::payload::Notice& notice : notes.notices) line("!", notice.message);
+  for (const wire::payload::Artifact& cache : notes.caches_saved) {
+    line("!", fmt::format("cache {}: saved, {}", cache.name, size_text(cache.bytes)));
+  }
+  for (const std::string& trigger : notes.triggers) {
+    for (const std::string& job : jobs_of_trigger(trigger)) line("!", "asks for job " + job);
+  }
+  if (notes.is_cut) line("!", "and more: slipway runs view --json names the journal");
+}
+
 void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, bool colour) {
   if (one_of_several) {
     text += fmt::format("    try {}: {}{}{}\n", attempt.number,
@@ -154,6 +198,7 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
     const std::string figures = figures_of(step);
     text += figures.empty() ? "\n" : fmt::format("  {}{}{}\n", dim(colour), figures, reset(colour));
   }
+  append_notes(text, read_notes(attempt.journal), colour);
 }
 
 std::string run_text(const RunEntry& run, const RunsStyle& style) {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "cli/configuration.h"
+#include "cli/plain_view.h"
 #include "cli/terminal_text.h"
 
 namespace slipway::cli {
@@ -84,19 +85,19 @@ void Summary::run_started(const model::RunStarted& started) {
 }
 
 void Summary::annotated(const AttemptView& attempt, const wire::payload::Annotation& annotation) {
-  if (annotation.level == wire::payload::Annotation::Level::notice) return;
+  const std::optional<Mark> mark = mark_of(annotation.level);
+  if (!mark) return;
   std::vector<Warning>& warnings = runs_[attempt.run].warnings;
   if (warnings.size() >= kMaxNotes) return;
   std::string place = annotation.file;
   if (!place.empty() && annotation.line > 0) place += fmt::format(":{}", annotation.line);
   if (!place.empty()) place += ": ";
-  const bool is_error = annotation.level == wire::payload::Annotation::Level::error;
-  warnings.push_back({is_error ? Mark::failed : Mark::allowed_failure,
-                      fmt::format("{}: {}{}", attempt.label, place,
-                                  annotation.message.empty() ? annotation.title : annotation.message)});
+  warnings.push_back({*mark, fmt::format("{}: {}{}", attempt.label, place,
+                                         annotation.message.empty() ? annotation.title : annotation.message)});
 }
 
 void Summary::noticed(const AttemptView& attempt, const wire::payload::Notice& notice) {
+  if (notice.code == "cache") return;  // nothing to be warned of
   std::vector<Warning>& warnings = runs_[attempt.run].warnings;
   if (warnings.size() >= kMaxNotes) return;
   warnings.push_back({Mark::allowed_failure, fmt::format("{}: {}", attempt.label, notice.message)});

@@ -83,6 +83,7 @@ Result<void> Job::make_parts() {
   for (const model::StepSpec& step : orders_.job.steps) payload.steps.push_back(records_->masked(step.name));
   records_->append(RecordType::attempt_started, journal::kNoStep, payload);
   record_secrets(weaknesses);
+  for (const std::string& text : orders_.cache_news) records_->notice(journal::kNoStep, "cache", text);
   SW_TRY(children_, Children::make(poller_));
   requests_ = std::make_unique<StepRequests>(*records_, owner_);
   control_ = std::make_unique<ControlServer>(

@@ -111,7 +111,7 @@ void TestJob::start() {
     ::_exit(init::run(std::move(entry)));
   }
   leash_ = std::make_unique<os::MessageSocket>(std::move(pair.first));
-  wire::Orders orders{spec, secrets, {}, orphan_grace};
+  wire::Orders orders{spec, secrets, {}, orphan_grace, {}};
   std::vector<int> fds = {journal_.get(), ring_.get()};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i < inputs_ahead) {

@@ -158,6 +158,8 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
       text += fmt::format("  {}: {} → {}\n", one.workflow->file, entry.text, entry.outcome);
     }
   }
+  if (!planned.empty())
+    text += fmt::format("  to run one all the same: slipway run {}\n", planned.front().workflow->file);
   std::fputs(text.c_str(), stderr);
 }
 
@@ -229,6 +231,7 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   model::RunOptions options;
   options.env.assign(what.env.begin(), what.env.end());
   options.default_image = settings.image;
+  options.image = settings.image_of_all;
   options.default_resources = {settings.cpus, settings.memory_bytes, settings.disk_bytes, settings.pids};
   options.only_jobs = what.jobs;
   options.with_dependencies = !what.alone;

@@ -118,7 +118,7 @@ std::string unknown_input(const std::string& name, const Named<InputDefinition>&
   for (const auto& [known, input] : declared) names.push_back(known);
   std::string text = fmt::format("unknown input `{}`", printable(name, Colour::strip));
   if (const auto near = nearest(name, names)) return text + fmt::format(": did you mean `{}`?", *near);
-  return text + (names.empty() ? ": the workflow takes none" : ": there is " + join(names, ", "));
+  return text + (names.empty() ? ": the workflow takes none on this event" : ": there is " + join(names, ", "));
 }
 
 }  // namespace

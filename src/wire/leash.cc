@@ -45,7 +45,8 @@ json::object orders_to_json(const Orders& orders) {
           {"job", to_json_object(orders.job)},
           {"secrets", std::move(secrets)},
           {"inputs", inputs_to_json(orders.inputs)},
-          {"orphan_grace", orders.orphan_grace.count()}};
+          {"orphan_grace", orders.orphan_grace.count()},
+          {"cache_news", to_json_array(orders.cache_news)}};
 }
 
 Orders orders_of(const Fields& fields) {
@@ -63,6 +64,7 @@ Orders orders_of(const Fields& fields) {
   }
   orders.inputs = inputs_of(fields);
   orders.orphan_grace = fields.duration("orphan_grace");
+  orders.cache_news = fields.texts("cache_news");
   return orders;
 }
 

@@ -45,6 +45,7 @@ struct Orders {
   std::vector<SecretValue> secrets;  ///< values of every secret the job may use; only ever in memory
   std::vector<InputBundle> inputs;
   Duration orphan_grace{0};
+  std::vector<std::string> cache_news;  ///< what was found of the job's caches, for the journal
 };
 /// Before `orders`: bundles that are unpacked before those named there. Descriptors: one a bundle.
 struct Inputs {

@@ -109,7 +109,7 @@ TEST(JobSpecJson, RefusesAConditionNestedTooDeeply) {
 }
 
 TEST(Leash, EveryMessageSurvivesTheTrip) {
-  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}}, {{"/job/inputs/in", false}}, 2s};
+  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}}, {{"/job/inputs/in", false}}, 2s, {"cache k: restored"}};
   const ToInit cancel = Cancel{Cancel::Why::fail_fast, true};
   const ToInit reply = Reply{7, true, R"({"url":"u"})"};
   for (const ToInit& message : {orders, cancel, reply}) {

@@ -47,7 +47,7 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
   wire::Orders orders;
   orders.job = job_;
   orders.secrets = secrets;
-  SW_TRY(std::vector<Input> inputs, find_inputs());
+  SW_TRY(std::vector<Input> inputs, find_inputs(orders.cache_news));
   // One message carries a limited number of descriptors: what does not fit goes ahead.
   constexpr std::size_t kMostWithOrders = os::MessageSocket::kMaxFds - wire::kFixedFds;
   std::size_t sent = 0;
@@ -68,7 +68,7 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
   return send(orders, fds);
 }
 
-Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs() {
+Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vector<std::string>& cache_news) {
   if (job_.uses_artifacts.size() + job_.cache.size() > wire::kMaxInputs) {
     return fail(ErrorKind::invalid, fmt::format("{} artifacts and caches to begin with: a job may have {}",
                                                 job_.uses_artifacts.size() + job_.cache.size(), wire::kMaxInputs));
@@ -84,15 +84,15 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs() {
   for (const model::CacheSpec& cache : job_.cache) {
     auto found = parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit));
     if (!found) {  // a job runs without its caches too
-      parts_.host.tell(job_, "cache " + cache.key + ": not restored: " + found.error().what);
+      cache_news.push_back("cache " + cache.key + ": not restored: " + found.error().what);
       continue;
     }
     std::optional<CacheHit> hit = *std::move(found);
     if (!hit) {
-      parts_.host.tell(job_, "cache " + cache.key + ": nothing stored yet");
+      cache_news.push_back("cache " + cache.key + ": nothing stored yet");
       continue;
     }
-    parts_.host.tell(job_, "cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
+    cache_news.push_back("cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
     inputs.push_back({{"/", true}, std::move(hit->bundle)});  // paths of caches are kept whole
   }
   return inputs;

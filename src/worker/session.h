@@ -44,7 +44,7 @@ class AttemptSession {
     os::Fd bundle;
   };
 
-  Result<std::vector<Input>> find_inputs();
+  Result<std::vector<Input>> find_inputs(std::vector<std::string>& cache_news);
   Result<void> send(const wire::ToInit& message, const std::vector<int>& fds);
   Result<void> serve_one();
   Result<void> answer(const wire::Request& request);

@@ -1,5 +1,6 @@
 """runs and logs over the local history."""
 import json
+import re
 
 
 def ran_once(slipway, run="echo one; echo two; echo three"):
@@ -54,3 +55,23 @@ def test_a_log_past_the_cap_keeps_head_and_tail_and_says_what_was_cut(slipway):
     logged = slipway("logs", ran.finished["run"]).expect(0).out
     assert "| 1\n" in logged or "\n1\n" in logged or logged.startswith("1\n") or " 1\n" in logged
     assert "400000" in logged and "200000\n" not in logged or len(logged) < 4_000_000
+
+
+def test_a_run_is_shown_with_all_that_its_jobs_said_and_stored(alone):
+    file = alone.project.job(run="""
+        slipway annotate --level error --file a.c --line 3 'bad thing'; slipway annotate 'by the way'
+        slipway trigger --job next; mkdir -p deps; echo 1 >deps/a; echo x >out.txt
+        """, keys={"artifacts": [{"name": "out", "paths": ["out.txt"]}], "cache": [{"key": "k", "paths": ["deps"]}]})
+    alone.run(file).expect(0)
+    text = alone("runs", "view").expect(0).out
+    for part in ("✗ error: a.c:3: bad thing", "! notice: by the way", "! asks for job next", "! cache k: nothing stored yet", "! cache k: saved, 2 B"):
+        assert part in text, text
+    assert re.search(r"out +2 B  1 file, of job", text) and re.search(r"✓ run .* ms  cpu \d", text), text
+    run = json.loads(alone("runs", "view", "--json").expect(0).out)
+    attempt = run["jobs"][0]["attempts"][0]
+    assert [(a["level"], a["file"], a["line"], a["message"]) for a in attempt["annotations"]] == [
+        ("error", "a.c", 3, "bad thing"), ("notice", "", 0, "by the way")]
+    assert [c["name"] for c in attempt["caches_saved"]] == ["k"] and len(attempt["triggers"]) == 1
+    assert attempt["notices"] == [{"code": "cache", "message": "cache k: nothing stored yet"}]
+    alone.run(file).expect(0)
+    assert "! cache k: restored" in alone("runs", "view").expect(0).out

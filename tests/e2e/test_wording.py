@@ -90,3 +90,27 @@ def test_commands_inside_a_job_explain_themselves(slipway):
     text = ran.output()
     assert "annotate [--level notice|warning|error]" in text and "mask VALUE" in text and "trigger --job NAME" in text
     assert "git-info" not in text
+
+
+def test_help_of_a_group_of_commands_shows_them_all(slipway):
+    text = slipway("help", "runs").expect(0).out
+    for command in ("runs ls", "runs view", "runs rm", "runs artifacts"):
+        assert f"slipway {command}:" in text
+
+
+def test_an_attempt_that_there_was_not_is_an_error(slipway):
+    slipway.run(slipway.project.job(run="echo x")).expect(0)
+    assert slipway("logs", "latest", "job", "--attempt", "1").expect(0).out == "run | x\n"
+    assert "there is no attempt 3" in slipway("logs", "latest", "job", "--attempt", "3").expect(2).err
+
+
+def test_the_image_of_the_command_line_is_that_of_every_job(slipway):
+    file = slipway.project.job(run="true")  # says `image: host`
+    ran = slipway("run", file, "--image", "no-such-directory/")
+    assert ran.code != 0 and "no-such-directory" in ran.err, ran
+    slipway("run", file, "--image", "host").expect(0)
+
+
+def test_nothing_that_starts_says_how_to_run_it(slipway):
+    file = slipway.project.job(run="true")  # without `on`
+    assert f"to run one all the same: slipway run {file}" in slipway("run").expect(0).err

@@ -1,0 +1,87 @@
+#include "cli/attempt_notes.h"
+
+#include <boost/json.hpp>
+
+#include "journal/reader.h"
+#include "journal/seal.h"
+
+namespace slipway::cli {
+
+namespace {
+
+constexpr std::size_t kMostNotes = 1'000;
+constexpr std::uint64_t kMostBytes = 256ULL << 20U;
+
+// False: the record is none of ours, or of another version.
+template <class T>
+bool keep(const journal::Record& record, std::vector<T>& to) {
+  auto decoded = wire::payload::decode<T>(record.payload);
+  if (!decoded) return false;
+  to.push_back(*std::move(decoded));
+  return true;
+}
+
+bool take(const journal::Record& record, AttemptNotes& notes) {
+  switch (record.type) {
+    case journal::RecordType::annotation: return keep(record, notes.annotations);
+    case journal::RecordType::notice: return keep(record, notes.notices);
+    case journal::RecordType::artifact: {
+      const auto artifact = wire::payload::decode<wire::payload::Artifact>(record.payload);
+      const bool is_cache = artifact && artifact->kind == wire::payload::Artifact::Kind::cache;
+      if (is_cache) notes.caches_saved.push_back(*artifact);  // artifacts stand in the store
+      return is_cache;
+    }
+    case journal::RecordType::trigger: {
+      const auto trigger = wire::payload::decode<wire::payload::Trigger>(record.payload);
+      if (trigger) notes.triggers.push_back(trigger->json);
+      return trigger.has_value();
+    }
+    default: return false;
+  }
+}
+
+std::string name_in(const boost::json::value& job) {
+  if (job.is_string()) return std::string(job.get_string());
+  if (!job.is_object()) return {};
+  for (const char* key : {"job_name", "name", "template"}) {
+    const boost::json::value* value = job.get_object().if_contains(key);
+    if (value != nullptr && value->is_string()) return std::string(value->get_string());
+  }
+  return {};
+}
+
+}  // namespace
+
+AttemptNotes read_notes(const std::filesystem::path& journal) {
+  AttemptNotes notes;
+  auto source = journal::open_source(journal);
+  if (!source) return notes;
+  auto reader = journal::Reader::open(std::move(*source));
+  if (!reader) return notes;
+  for (std::size_t taken = 0; !notes.is_cut;) {
+    const auto next = reader->next();
+    if (!next || next->what == journal::Next::What::end || next->what == journal::Next::What::torn) break;
+    if (next->what == journal::Next::What::record && take(next->record, notes)) ++taken;
+    notes.is_cut = taken >= kMostNotes || reader->position() > kMostBytes;
+  }
+  return notes;
+}
+
+std::vector<std::string> jobs_of_trigger(const std::string& json) {
+  boost::json::error_code problem;
+  const boost::json::value trigger = boost::json::parse(json, problem);
+  std::vector<std::string> names;
+  const auto add = [&](const boost::json::value& job) {
+    if (std::string name = name_in(job); !name.empty()) names.push_back(std::move(name));
+  };
+  if (problem || !trigger.is_object()) return names;
+  const boost::json::value* jobs = trigger.get_object().if_contains("jobs");
+  if (jobs == nullptr || !jobs->is_array()) {
+    add(trigger);
+    return names;
+  }
+  for (const boost::json::value& job : jobs->get_array()) add(job);
+  return names;
+}
+
+}  // namespace slipway::cli
