@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -76,21 +77,33 @@ Check check_sandbox(sandbox::SandboxBackend& backend) {
   return {"sandbox", Health::good, fmt::format("starts in {}.{} ms", took.count() / 1000, took.count() / 100 % 10), ""};
 }
 
+constexpr const char* kDelegate = "run slipway below `systemd-run --user --scope -p Delegate=yes`, or as root";
+
 void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) {
-  const auto limit = [&](const char* name, bool held) {
-    checks.push_back({std::string("limit: ") + name, held ? Health::good : Health::degraded,
-                      held ? "held" : "cannot be held here",
-                      held ? "" : "run as root, or delegate cgroup v2 controllers to your user"});
+  const bool is_root = ::geteuid() == 0;
+  const auto either = [&](const char* name, bool fine, std::string detail, std::string missing, std::string hint) {
+    checks.push_back({name, fine ? Health::good : Health::degraded, fine ? std::move(detail) : std::move(missing),
+                      fine ? "" : std::move(hint)});
   };
-  limit("memory", can.limits.memory);
-  limit("cpu", can.limits.cpus);
-  limit("pids", can.limits.pids);
-  checks.push_back({"limit: disk", can.limits.disk == "none" ? Health::degraded : Health::good, can.limits.disk, ""});
-  checks.push_back({"figures of steps", can.limits.step_figures ? Health::good : Health::degraded,
-                    can.limits.step_figures ? "from the cgroup" : "processor time only", ""});
-  checks.push_back({"network: nat", can.network_nat ? Health::good : Health::degraded,
-                    can.network_nat ? "available" : "not available",
-                    can.network_nat ? "" : "it needs root and nftables; network: none always works"});
+  const std::string groups_hint = is_root ? "mount the control group hierarchy writable" : kDelegate;
+  either("control groups", !can.groups.empty(), can.groups, "none can be made", groups_hint);
+  const auto limit = [&](const char* name, bool held) {
+    either(name, held, "held", "cannot be held here", can.groups.empty() ? "see control groups" : groups_hint);
+  };
+  limit("limit: memory", can.limits.memory);
+  limit("limit: cpu", can.limits.cpus);
+  limit("limit: pids", can.limits.pids);
+  either(
+      "limit: disk", !can.limits.disk.ends_with("none"), can.limits.disk, can.limits.disk,
+      is_root ? "install the package `btrfs-progs`, and allow loop devices" : "larger ones are limited for root only");
+  either("figures of steps", can.limits.step_figures, "from the control group", "processor time only", "");
+  either("figures of I/O", can.limits.io_figures, "from the control group", "not known",
+         is_root ? "the kernel's I/O controller is not available here" : kDelegate);
+  either("user ids", can.many_user_ids, can.user_ids, can.user_ids,
+         "install the package `uidmap` and give your user 65,536 ids in /etc/subuid and /etc/subgid");
+  either("network: nat", can.network_nat, "available, by " + can.network_nat_by, "not available",
+         is_root ? "install the package `nftables`; network: none always works"
+                 : "install the package `passt`; network: none always works");
   for (const std::string& note : can.notes) checks.push_back({"note", Health::good, note, ""});
 }
 
@@ -105,7 +118,7 @@ std::vector<cli::Check> examine_machine(const cli::Settings& settings) {
     return checks;
   }
   checks.push_back(check_sandbox(**backend));
-  check_limits((*backend)->capabilities(), checks);
+  if (settings.backend != "fake") check_limits((*backend)->capabilities(), checks);
   return checks;
 }
 

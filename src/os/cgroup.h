@@ -92,7 +92,8 @@ struct CgroupLimits {
 
 /// Which limits can be held here, and why not.
 struct CgroupSupport {
-  bool memory = false, pids = false, cpus = false, step_figures = false;
+  bool memory = false, pids = false, cpus = false, step_figures = false, io_figures = false;
+  std::string place;  ///< "v1", "v2 below PATH" or both; empty: no groups can be made
   std::vector<std::string> notes;
 };
 

@@ -149,7 +149,12 @@ CgroupRoot CgroupRoot::open() {
     taken |= fresh;
     root.parents_.push_back({std::move(fd), directory, hierarchy.version, hierarchy.controllers});
     if (hierarchy.version == 2) root.support_.step_figures = true;
+    const std::string place = hierarchy.version == 2 ? "v2 below " + directory : "v1";
+    if (root.support_.place.find(place) == std::string::npos) {
+      root.support_.place += (root.support_.place.empty() ? "" : " and ") + place;
+    }
   }
+  root.support_.io_figures = (taken & CgroupDirectory::io) != 0;
   root.support_.memory = (taken & CgroupDirectory::memory) != 0;
   root.support_.pids = (taken & CgroupDirectory::pids) != 0;
   root.support_.cpus = (taken & CgroupDirectory::cpu) != 0;

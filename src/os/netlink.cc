@@ -171,4 +171,19 @@ Result<void> RouteSocket::add_default_route(std::uint32_t gateway) {
   return {};
 }
 
+Result<void> RouteSocket::close_route(std::uint32_t first_address, std::uint8_t prefix_bits) {
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  body.rtm_dst_len = prefix_bits;
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_protocol = RTPROT_BOOT;
+  body.rtm_scope = RT_SCOPE_UNIVERSE;
+  body.rtm_type = RTN_UNREACHABLE;
+  Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body);
+  const std::uint32_t on_wire = htonl(first_address);
+  request.add(RTA_DST, &on_wire, sizeof on_wire);
+  if (auto done = transact(request.finish()); !done) return wrap(done.error(), "closing a route");
+  return {};
+}
+
 }  // namespace slipway::os

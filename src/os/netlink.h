@@ -20,6 +20,8 @@ class RouteSocket {
   Result<void> add_address(const std::string& link, std::uint32_t address, std::uint8_t prefix_bits);
   Result<void> raise(const std::string& link);
   Result<void> add_default_route(std::uint32_t gateway);
+  /// What is sent to these addresses fails at once. One that is there already is success.
+  Result<void> close_route(std::uint32_t first_address, std::uint8_t prefix_bits);
 
  private:
   explicit RouteSocket(Fd socket) : socket_(std::move(socket)) {}

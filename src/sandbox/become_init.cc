@@ -9,11 +9,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace slipway::sandbox {
 
 namespace {
+
+constexpr rlim_t kMostOpenFiles = 65'536;  // of each process
 
 Result<void> keep_capabilities() {
   constexpr unsigned kKept = (1U << CAP_CHOWN) | (1U << CAP_DAC_OVERRIDE) | (1U << CAP_FOWNER) | (1U << CAP_KILL) |
@@ -48,6 +51,12 @@ Result<void> become_init(const InitIdentity& identity) {
   if (identity.process_limit > 0) {
     const rlimit most{identity.process_limit, identity.process_limit};  // refused where the caller has less: that stays
     ::setrlimit(RLIMIT_NPROC, &most);
+  }
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_max = std::min(files.rlim_max, kMostOpenFiles);
+    files.rlim_cur = std::min(files.rlim_cur, files.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &files);
   }
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return {};

@@ -57,8 +57,8 @@ struct Limits {
 /// Where the numbers of `Limits` are held to: shown by `plan`, told to the user once where one is missing.
 struct LimitsHeld {
   bool memory = false, cpus = false, pids = false;
-  std::string disk;  ///< "tmpfs", "btrfs quota", "none", ...
-  bool step_figures = false;
+  std::string disk;                               ///< "tmpfs", "btrfs quota", "none", ...
+  bool step_figures = false, io_figures = false;  ///< of each step: memory and processor; bytes read and written
 };
 
 struct SandboxSpec {
@@ -110,6 +110,10 @@ struct Capabilities {
   std::string name;
   LimitsHeld limits;
   bool network_nat = false;
+  std::string network_nat_by;  ///< what makes it: "nftables", "pasta"
+  std::string groups;          ///< where limits are set: "v1", "v2 below /sys/fs/cgroup/...", empty: nowhere
+  std::string user_ids;        ///< where those of a sandbox come from
+  bool many_user_ids = true;   ///< false: everything in a sandbox has one id
   bool image_directory = false;
   bool named_images = false;
   bool nested = false;

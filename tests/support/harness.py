@@ -176,8 +176,10 @@ class Running:
 
 
 class Slipway:
-    def __init__(self, home: Path, state: Path, project: Project):
+    def __init__(self, home: Path, state: Path, project: Project, command: list[str] | None = None):
+        """`command`: what starts slipway; else the built program."""
         self.home, self.state, self.project = home, state, project
+        self.command = command or [str(BUILD / "slipway")]
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb",
             "XDG_STATE_HOME": str(home / "xdg-state"), "XDG_CONFIG_HOME": str(home / "xdg-config"),
@@ -198,7 +200,7 @@ class Slipway:
 
     def __call__(self, *arguments: str, env: dict | None = None, stdin: str | None = None, cwd: Path | None = None, timeout: float = TIMEOUT) -> Ran:
         argv = [str(argument) for argument in arguments]
-        done = subprocess.run([str(BUILD / "slipway"), *argv], env=self.environment | (env or {}), cwd=cwd or self.project.path,
+        done = subprocess.run([*self.command, *argv], env=self.environment | (env or {}), cwd=cwd or self.project.path,
                               input=stdin.encode() if stdin is not None else None, stdin=subprocess.DEVNULL if stdin is None else None,
                               capture_output=True, timeout=timeout)
         return Ran(argv, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
@@ -213,7 +215,7 @@ class Slipway:
         argv = [str(argument) for argument in arguments]
         log = self.home / f"run-{len(self._running)}.out"
         with open(log, "wb") as out, open(log.with_suffix(".err"), "wb") as err:
-            process = subprocess.Popen([str(BUILD / "slipway"), *argv], env=self.environment | (env or {}), cwd=cwd or self.project.path,
+            process = subprocess.Popen([*self.command, *argv], env=self.environment | (env or {}), cwd=cwd or self.project.path,
                                        stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
         self._running.append(Running(process, argv, log))
         return self._running[-1]

@@ -19,6 +19,7 @@
 #include "os/message_socket.h"
 #include "os/netlink.h"
 #include "sandbox/become_init.h"
+#include "sandbox/native/pasta.h"
 
 namespace slipway::sandbox::native {
 
@@ -39,8 +40,13 @@ void close_all_but(std::vector<int> kept) {
 }
 
 std::vector<int> descriptors_of(const ChildInput& input) {
-  std::vector<int> fds = {input.leash.get(),          input.status.get(),      input.sandbox_namespace.get(),
-                          input.root_namespace.get(), input.job_process.get(), input.shared_namespace.get()};
+  std::vector<int> fds = {input.leash.get(),
+                          input.status.get(),
+                          input.sandbox_namespace.get(),
+                          input.root_namespace.get(),
+                          input.job_process.get(),
+                          input.shared_namespace.get(),
+                          input.network_line ? input.network_line->fd() : -1};
   for (const os::Fd& fd : input.mount_owner) fds.push_back(fd.get());
   return fds;
 }
@@ -86,13 +92,14 @@ Result<void> in_stage(const char* stage, Result<void> outcome) {
 }
 
 // What is the same for every sandbox. Returns a way back to the network that the process came from.
-Result<os::RouteSocket> set_up_common(bool own_network) {
+Result<os::RouteSocket> set_up_common(bool own_network, std::optional<os::MessageSocket>& network_line) {
   SW_TRY(os::RouteSocket outside, os::RouteSocket::open());
   SW_CHECK(in_stage("namespaces", make_namespaces(own_network)));
   if (own_network) {
     SW_CHECK(in_stage("network", raise_loopback()));
     SW_CHECK(in_stage("network", free_low_ports()));
   }
+  if (network_line) SW_CHECK(in_stage("network", ask_for_pasta(*network_line)));
   return outside;
 }
 
@@ -110,13 +117,25 @@ Result<std::vector<os::CgroupDirectory>> receive_groups(os::MessageSocket& statu
 struct SetUp {
   std::vector<os::CgroupDirectory> groups;
   os::Fd source;  // of a sibling
+  os::Fd guard;   // of pasta; none: another network
 };
 
-Result<SetUp> set_up(const ChildInput& input, os::RouteSocket& outside, os::MessageSocket& status,
-                     const HostLayout& host, const Identity& identity) {
+// As late as can be: pasta has been starting all the while.
+Result<os::Fd> join_pasta(ChildInput& input) {
+  if (!input.network_line) return os::Fd();
+  SW_TRY(os::Fd guard, await_pasta(*input.network_line));
+  input.network_line.reset();
+  SW_CHECK(close_networks(input.spec.closed));
+  return guard;
+}
+
+Result<SetUp> set_up(ChildInput& input, os::RouteSocket& outside, os::MessageSocket& status, const HostLayout& host,
+                     const Identity& identity) {
   const SandboxSpec& spec = input.spec.sandbox;
   if (::sethostname(spec.hostname.data(), spec.hostname.size()) != 0) return fail_errno(errno, "naming the host");
-  if (spec.network == model::Network::nat) SW_CHECK(in_stage("network", join_nat(outside, input.spec.nat)));
+  if (spec.network == model::Network::nat && !input.spec.by_pasta) {
+    SW_CHECK(in_stage("network", join_nat(outside, input.spec.nat)));
+  }
   RootNamespaces namespaces{input.sandbox_namespace.get(), {}, input.job_process.get(), input.shared_namespace.get()};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
   SetUp made;
@@ -126,18 +145,14 @@ Result<SetUp> set_up(const ChildInput& input, os::RouteSocket& outside, os::Mess
   auto groups = receive_groups(status);
   if (!groups) return wrap(groups.error(), "control group");
   made.groups = std::move(*groups);
+  auto guard = join_pasta(input);
+  if (!guard) return wrap(guard.error(), "network");
+  made.guard = std::move(*guard);
   SW_CHECK(in_stage("identity", become_init({.user_namespace = input.sandbox_namespace.get(),
                                              .id = identity.init_id(),
                                              .single_id = identity.kind() == Identity::Kind::single,
                                              .process_limit = input.spec.process_limit})));
   return made;
-}
-
-void begin_process(const std::vector<int>& kept) {
-  ::signal(SIGCHLD, SIG_DFL);
-  ::setsid();
-  ::umask(0);
-  close_all_but(kept);
 }
 
 int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const HostLayout& host, Identity::Kind kind,
@@ -156,9 +171,13 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
     return 1;
   }
   {
-    const std::vector<int> answer = made->source ? std::vector<int>{made->source.get()} : std::vector<int>{};
+    std::vector<int> answer;
+    for (const os::Fd* more : {&made->source, &made->guard}) {
+      if (*more) answer.push_back(more->get());
+    }
     if (!status.send("{}", answer, limit)) return 1;
     made->source.reset();
+    made->guard.reset();
   }
   ::umask(022);
   init::Entry handed;
@@ -203,6 +222,13 @@ Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
 
 }  // namespace
 
+void begin_process(const std::vector<int>& kept) {
+  ::signal(SIGCHLD, SIG_DFL);
+  ::setsid();
+  ::umask(0);
+  close_all_but(kept);
+}
+
 bool fits_spare(const SetupSpec& spec) {
   constexpr std::size_t kOthers = 6;
   return spec.sandbox.network != model::Network::host && !spec.has_init_leaf &&
@@ -223,13 +249,14 @@ Result<void> send_input(os::MessageSocket& spare, const std::string& request, co
 
 int run_child(ChildInput input, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry) {
   begin_process(descriptors_of(input));
-  auto outside = set_up_common(input.spec.sandbox.network != model::Network::host);
+  auto outside = set_up_common(input.spec.sandbox.network != model::Network::host, input.network_line);
   return become_sandbox(std::move(input), std::move(outside), host, kind, entry);
 }
 
-int run_spare(os::Fd launcher, const HostLayout& host, Identity::Kind kind, init::EntryPoint entry) {
-  begin_process({launcher.get()});
-  auto outside = set_up_common(true);
+int run_spare(os::Fd launcher, std::optional<os::MessageSocket> network_line, const HostLayout& host,
+              Identity::Kind kind, init::EntryPoint entry) {
+  begin_process({launcher.get(), network_line ? network_line->fd() : -1});
+  auto outside = set_up_common(true, network_line);
   if (!outside) return 1;  // the launcher starts its sandbox without a spare, which tells why
   std::optional<os::MessageSocket> orders(std::in_place, std::move(launcher));
   if (!orders->send("ready", {}, os::within(kTellWithin))) return 0;
@@ -238,6 +265,7 @@ int run_spare(os::Fd launcher, const HostLayout& host, Identity::Kind kind, init
   orders.reset();
   auto input = input_of(std::move(*message), kind);
   if (!input) return 1;
+  input->network_line = std::move(network_line);
   return become_sandbox(std::move(*input), std::move(outside), host, kind, entry);
 }
 

@@ -13,11 +13,13 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "os/files.h"
 #include "os/message_socket.h"
 #include "os/wait.h"
 #include "sandbox/native/child.h"
+#include "sandbox/native/pasta.h"
 #include "sandbox/native/pool.h"
 
 namespace slipway::sandbox::native {
@@ -28,9 +30,14 @@ constexpr auto kSpareAfter = std::chrono::milliseconds(1);
 constexpr std::size_t kMostNamespaces = 4096;  // kept, of each kind
 
 // A fork into a new pid namespace; on v2 right into init's leaf.
-pid_t fork_first_process(int init_leaf) {
+// `pidfd`: where its descriptor goes; null: nobody needs one.
+pid_t fork_first_process(int init_leaf, int* pidfd = nullptr) {
   clone_args args{};
   args.flags = CLONE_NEWPID;
+  if (pidfd != nullptr) {
+    args.flags |= CLONE_PIDFD;
+    args.pidfd = reinterpret_cast<__u64>(pidfd);
+  }
   args.exit_signal = SIGCHLD;
   if (init_leaf >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
@@ -41,8 +48,8 @@ pid_t fork_first_process(int init_leaf) {
 
 class Launcher {
  public:
-  Launcher(init::EntryPoint entry, Identity::Kind kind, const std::vector<std::string>& host_paths)
-      : entry_(entry), kind_(kind), host_(read_host_layout(host_paths)) {}
+  Launcher(init::EntryPoint entry, Identity::Kind kind, std::string stage, const std::vector<std::string>& host_paths)
+      : entry_(entry), kind_(kind), stage_(std::move(stage)), host_(read_host_layout(host_paths)) {}
 
   /// Starts one sandbox. The child's end never returns from here.
   void serve(os::Message message) {
@@ -69,9 +76,11 @@ class Launcher {
     could_be_spares_ = 1;  // not again before another sandbox has taken this one, should it fail
     auto pair = os::make_socket_pair();
     if (!pair) return;
-    const pid_t child = fork_first_process(-1);
-    if (child == 0) ::_exit(run_spare(std::move(pair->second), host_, kind_, entry_));
-    if (child > 0) spare_.emplace(std::move(pair->first));
+    const auto begin = [&](std::optional<os::MessageSocket> line) {
+      return run_spare(std::move(pair->second), std::move(line), host_, kind_, entry_);
+    };
+    if (!fork_sandbox(-1, spare_by_pasta_, begin)) return;  // the next sandbox starts without, and tells why
+    spare_.emplace(std::move(pair->first));
   }
 
  private:
@@ -96,11 +105,40 @@ class Launcher {
     input.status = os::Fd(::fcntl(status.get(), F_DUPFD_CLOEXEC, 3));
     if (fits_spare(input.spec)) {
       ++could_be_spares_;
+      // The next one is likely of the same kind.
+      if (std::exchange(spare_by_pasta_, input.spec.by_pasta) != input.spec.by_pasta) spare_.reset();
       if (give_to_spare(message.text, input)) return {};
     }
-    const pid_t child = fork_first_process(init_leaf.get());
+    const bool by_pasta = input.spec.by_pasta;
+    return fork_sandbox(init_leaf.get(), by_pasta, [&](std::optional<os::MessageSocket> line) {
+      input.network_line = std::move(line);
+      return run_child(std::move(input), host_, kind_, entry_);
+    });
+  }
+
+  // A sandbox's first process, which does `begin`, and beside it the guard of its pasta.
+  template <class Begin>
+  Result<void> fork_sandbox(int init_leaf, bool by_pasta, const Begin& begin) {
+    os::SocketPair line;
+    if (by_pasta) {
+      SW_TRY(line, os::make_socket_pair());
+    }
+    int process = -1;
+    const pid_t child = fork_first_process(init_leaf, &process);
+    if (child == 0) {
+      line.second.reset();
+      ::_exit(begin(by_pasta ? std::optional<os::MessageSocket>(std::move(line.first)) : std::nullopt));
+    }
     if (child < 0) return fail_errno(errno, "starting the sandbox's first process");
-    if (child == 0) ::_exit(run_child(std::move(input), host_, kind_, entry_));
+    os::Fd ended(process);
+    if (!by_pasta) return {};
+    line.first.reset();
+    const pid_t guard = fork_first_process(-1);
+    if (guard == 0) {
+      begin_process({line.second.get(), ended.get()});
+      ::_exit(run_pasta_guard(std::move(line.second), std::move(ended), stage_));
+    }
+    // Without it the sandbox finds its line closed, and says that.
     return {};
   }
 
@@ -170,10 +208,12 @@ class Launcher {
 
   const init::EntryPoint entry_;
   const Identity::Kind kind_;
+  const std::string stage_;
   const HostLayout host_;
   std::map<std::pair<int, std::uint32_t>, SlotNamespaces> slots_;  // by slot, and the runner of a sibling
   std::map<std::string, os::Fd> owners_;                           // by the map's text
   std::optional<os::MessageSocket> spare_;
+  bool spare_by_pasta_ = false;
   std::uint64_t could_be_spares_ = 0;  // sandboxes since the last one was made
 };
 
@@ -200,7 +240,7 @@ int run_launcher(const std::string& stage, const std::vector<std::string>& host_
   os::MessageSocket owner{os::Fd(kLauncherSocket)};
   const Result<Identity::Kind> kind = take_power();
   const Result<void> ready = kind ? prepare_process(stage) : Result<void>(std::unexpected(kind.error()));
-  Launcher launcher(entry, kind.value_or(Identity::Kind::root), host_paths);
+  Launcher launcher(entry, kind.value_or(Identity::Kind::root), stage, host_paths);
   for (;;) {
     // The sandbox just started has the machine to itself for a moment: it is waited for, a spare is not.
     if (ready && launcher.wants_spare()) {

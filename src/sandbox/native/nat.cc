@@ -29,31 +29,24 @@ constexpr const char* kForward = "/proc/sys/net/ipv4/ip_forward";
 
 const std::vector<std::string> kToolPath = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
 
-// A resolver on the loopback interface cannot be reached from a sandbox: then what that resolver itself asks.
-std::vector<std::string> find_nameservers() {
-  for (const char* path :
-       {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}) {
-    std::vector<std::string> found = reachable_nameservers(os::read_file(path, kMaxText).value_or(""));
-    if (!found.empty()) return found;
-  }
-  return {};
-}
+constexpr std::string_view kClosedInterfaces[] = {"docker", "br-",   "virbr", "cni",
+                                                  "podman", "lxcbr", "lxdbr", "incusbr"};
 
-// Bridges that containers and virtual machines of this host hang on, but for one that is the way out.
-std::string closed_interfaces() {
+// One of these may be the way out.
+std::vector<std::string_view> closed_interfaces() {
   std::vector<std::string> outward;
   const std::string routes = os::read_file("/proc/net/route", kMaxText).value_or("");
   for (const std::string_view line : split(routes, '\n')) {
     const auto words = split(line, '\t');
     if (words.size() > 1 && words[1] == "00000000") outward.emplace_back(words[0]);
   }
-  std::string text;
-  for (const std::string_view name : {"docker", "br-", "virbr", "cni", "podman", "lxcbr", "lxdbr", "incusbr"}) {
+  std::vector<std::string_view> closed;
+  for (const std::string_view name : kClosedInterfaces) {
     const bool is_way_out =
         std::any_of(outward.begin(), outward.end(), [&](const std::string& one) { return one.starts_with(name); });
-    if (!is_way_out) text += fmt::format("    oifname \"{}*\" drop\n", name);
+    if (!is_way_out) closed.push_back(name);
   }
-  return text;
+  return closed;
 }
 
 std::string rules(const std::vector<std::string>& nameservers) {
@@ -67,6 +60,8 @@ std::string rules(const std::vector<std::string>& nameservers) {
         set);
     resolvers = fmt::format("    ip daddr {0} udp dport 53 accept\n    ip daddr {0} tcp dport 53 accept\n", set);
   }
+  std::string bridges;
+  for (const std::string_view name : closed_interfaces()) bridges += fmt::format("    oifname \"{}*\" drop\n", name);
   // `slw*` are the hosts' ends of sandboxes. Replies to what a sandbox began come back; nothing else goes in.
   return fmt::format(R"(table inet slipway
 delete table inet slipway
@@ -99,7 +94,7 @@ table inet slipway {{
   }}
 }}
 )",
-                     kAddresses, resolvers, own_resolvers, closed_interfaces());
+                     kAddresses, resolvers, own_resolvers, bridges);
 }
 
 Result<os::CommandOutput> run_tool(std::vector<std::string> argv, int stdin_fd, const os::CallLimit& limit) {
@@ -146,6 +141,20 @@ std::vector<std::string> reachable_nameservers(std::string_view resolv_conf) {
   return found;
 }
 
+std::vector<std::string> find_nameservers() {
+  for (const char* path :
+       {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}) {
+    std::vector<std::string> found = reachable_nameservers(os::read_file(path, kMaxText).value_or(""));
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+bool is_closed_interface(std::string_view name) {
+  const auto closed = closed_interfaces();
+  return std::any_of(closed.begin(), closed.end(), [&](std::string_view one) { return name.starts_with(one); });
+}
+
 bool Nat::is_possible() {
   if (::geteuid() != 0) return false;
   for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"}) {
@@ -159,9 +168,7 @@ Result<void> Nat::prepare(const os::CallLimit& limit) {
   if (ready_) return {};
   if (!is_possible()) {
     return fail(ErrorKind::denied,
-                ::geteuid() == 0
-                    ? "`network: nat` needs nftables (install the package `nftables`); `network: none` works"
-                    : "`network: nat` needs root; say `network: none`, or run slipway as root");
+                "`network: nat` needs nftables (install the package `nftables`); `network: none` works");
   }
   auto installed = install(limit);
   if (!installed) return wrap(installed.error(), "network nat");

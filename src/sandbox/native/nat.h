@@ -16,6 +16,11 @@ namespace slipway::sandbox::native {
 
 /// The IPv4 name servers in the text of a resolv.conf that are not on a loopback interface.
 std::vector<std::string> reachable_nameservers(std::string_view resolv_conf);
+/// Those of this host: where its resolver is on a loopback interface, what that resolver itself asks.
+std::vector<std::string> find_nameservers();
+
+/// Is `name` a bridge that containers or virtual machines of this host hang on, and not the way out?
+bool is_closed_interface(std::string_view name);
 
 /// The host's side of `network: nat`: one rule set for all sandboxes of the machine, made when the first one wants it,
 /// taken back (forwarding too) when the last slipway process ends in order. Any thread.

@@ -14,6 +14,7 @@
 #include "os/files.h"
 #include "os/wait.h"
 #include "sandbox/native/identity.h"
+#include "sandbox/native/pasta.h"
 #include "sandbox/native/setup_spec.h"
 
 namespace slipway::sandbox::native {
@@ -163,14 +164,22 @@ Capabilities NativeBackend::capabilities() {
   const os::CgroupSupport& support = groups_.support();
   Capabilities result;
   result.name = "native";
-  result.limits = {support.memory, support.pids, support.pids,
-                   has_pool_ ? "tmpfs, btrfs quota" : "tmpfs up to half of the memory, none above",
-                   support.step_figures};
+  result.limits = {support.memory,
+                   support.pids,
+                   support.pids,
+                   has_pool_ ? "in memory (tmpfs); above half of the memory limit a btrfs quota"
+                             : "in memory (tmpfs); above half of the memory limit none",
+                   support.step_figures,
+                   support.io_figures};
   result.limits.cpus = support.cpus;
-  result.network_nat = Nat::is_possible();
-  if (!result.network_nat)
-    result.notes.emplace_back(::geteuid() == 0 ? "no `network: nat`: install the package `nftables`"
-                                               : "no `network: nat`: it needs root");
+  const bool is_root = kind_ == Identity::Kind::root;
+  result.network_nat = is_root ? Nat::is_possible() : has_pasta();
+  result.network_nat_by = is_root ? "nftables" : "pasta";
+  result.groups = support.place;
+  result.many_user_ids = is_root || os::may_map_a_range();
+  result.user_ids = is_root                ? "65,536 of the machine's for each sandbox"
+                    : result.many_user_ids ? "your own and 65,534 of /etc/subuid, by newuidmap"
+                                           : "your own only";
   result.image_directory = true;
   result.nested = true;
   result.siblings = kind_ == Identity::Kind::root;
@@ -182,7 +191,7 @@ Capabilities NativeBackend::capabilities() {
     result.notes.emplace_back(
         "processes are counted by rlimit instead: for each user of a sandbox, not for the whole of it");
   }
-  if (kind_ != Identity::Kind::root && !os::may_map_a_range()) {
+  if (!result.many_user_ids) {
     result.notes.emplace_back(
         "one user id for everything in a sandbox: `run_as: root` is not possible and steps may change limits of "
         "slipway-init (install the package `uidmap` and give your user 65,536 ids in /etc/subuid and /etc/subgid)");
@@ -259,6 +268,24 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
   return {};
 }
 
+Result<void> NativeBackend::place_network(SetupSpec& setup, const os::CallLimit& limit) {
+  if (kind_ == Identity::Kind::root) {
+    SW_CHECK(nat_.prepare(limit));
+    setup.nat = nat_.next_address(setup.slot);
+    setup.nameservers = nat_.nameservers();
+    return {};
+  }
+  if (!has_pasta()) {
+    return fail(ErrorKind::denied,
+                "`network: nat` without root needs pasta: install the package `passt`, or say `network: none`");
+  }
+  HostNetwork host = read_host_network();
+  setup.by_pasta = true;
+  setup.closed = std::move(host.closed);
+  setup.nameservers = std::move(host.nameservers);
+  return {};
+}
+
 Result<void> NativeBackend::make_groups(const SandboxSpec& spec, Record& record) {
   const Identity identity(kind_, record.slot.number);
   auto group = groups_.create(spec.id.value, {spec.limits.memory_bytes, spec.limits.pids, spec.limits.cpus},
@@ -274,11 +301,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   setup.slot = record.slot.number;
   if (!groups_.support().pids) setup.process_limit = spec.limits.pids.value_or(0);
   SW_CHECK(place_disk(spec, record, setup, limit));
-  if (spec.network == model::Network::nat) {
-    SW_CHECK(nat_.prepare(limit));
-    setup.nat = nat_.next_address(record.slot.number);
-    setup.nameservers = nat_.nameservers();
-  }
+  if (spec.network == model::Network::nat) SW_CHECK(place_network(setup, limit));
   std::shared_ptr<Record> job;
   if (spec.beside) {
     SW_TRY(job, find_job(*spec.beside));
@@ -315,7 +338,8 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   }
   if (!answer) return std::unexpected(answer.error());
   SW_CHECK(decode_answer(answer->text));
-  if (!answer->fds.empty()) record.source = std::move(answer->fds.front());
+  // A sibling's source (root's only), or what keeps a user's network: one sandbox has no need of both.
+  if (!answer->fds.empty()) (setup.by_pasta ? record.guard : record.source) = std::move(answer->fds.front());
   record.status.reset();
   return {};
 }
@@ -377,6 +401,7 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
     ::syscall(SYS_pidfd_send_signal, record.process.get(), SIGKILL, nullptr, 0);
     SW_CHECK(os::wait_readable(record.process.get(), limit));
   }
+  if (record.guard) SW_CHECK(os::wait_readable(record.guard.get(), limit));
   record.source.reset();  // it holds the disk
   if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
   SW_CHECK(record.directory.destroy());

@@ -59,6 +59,7 @@ class NativeBackend final : public SandboxBackend {
     std::uint32_t source_id = 0, job_id = 0;  ///< of the host: `source` and the job's user in it
     bool has_source = false;                  ///< a mount `of_source`
     os::Fd source;                            ///< of a sibling: its source directory, which outlives its processes
+    os::Fd guard;                             ///< pidfd of what keeps its network (pasta.h), and ends with it
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 
@@ -66,6 +67,7 @@ class NativeBackend final : public SandboxBackend {
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
+  Result<void> place_network(SetupSpec& setup, const os::CallLimit& limit);
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);

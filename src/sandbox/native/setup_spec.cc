@@ -78,6 +78,10 @@ SetupSpec spec_of(const json::object& object) {
   spec.disk_path = std::string(object.at("disk_path").as_string());
   spec.nat = {std::string(object.at("nat_interface").as_string()), object.at("nat_host").to_number<std::uint32_t>(),
               object.at("nat_inside").to_number<std::uint32_t>()};
+  spec.by_pasta = object.at("by_pasta").as_bool();
+  for (const json::value& one : object.at("closed").as_array()) {
+    spec.closed.push_back({one.at(0).to_number<std::uint32_t>(), one.at(1).to_number<std::uint8_t>()});
+  }
   spec.nameservers = texts_of(object.at("nameservers"));
   spec.has_init_leaf = object.at("has_init_leaf").as_bool();
   spec.runner_outside = object.at("runner_outside").to_number<std::uint32_t>();
@@ -90,8 +94,9 @@ SetupSpec spec_of(const json::object& object) {
 
 std::string encode(const SetupSpec& spec) {
   const SandboxSpec& box = spec.sandbox;
-  json::array mounts;
+  json::array mounts, closed;
   for (const Mount& mount : box.mounts) mounts.push_back(to_json(mount));
+  for (const Subnet& one : spec.closed) closed.push_back(json::array{one.first, one.prefix_bits});
   json::object object{
       {"id", box.id.value},
       {"image", box.image},
@@ -110,6 +115,8 @@ std::string encode(const SetupSpec& spec) {
       {"nat_interface", spec.nat.interface},
       {"nat_host", spec.nat.host},
       {"nat_inside", spec.nat.inside},
+      {"by_pasta", spec.by_pasta},
+      {"closed", std::move(closed)},
       {"nameservers", texts_to_json(spec.nameservers)},
       {"has_init_leaf", spec.has_init_leaf},
       {"runner_outside", spec.runner_outside},

@@ -16,8 +16,9 @@
 /// sibling (a pidfd of the job's process 1).
 /// On the status socket process 1 sends {} with its pidfd as soon as it knows which sandbox it is, so that a set-up
 /// that hangs can be ended. The owner sends the control groups (encode_groups) with a descriptor each: made while the
-/// sandbox sets itself up. Answer: {} once set-up is done (with the source's mount, of a sibling), or {"error","kind"},
-/// which the launcher says where there is no process. End of file: the process is gone, or never was.
+/// sandbox sets itself up. Answer: {} once set-up is done (of a sibling with its source directory, of a user's network
+/// with the pidfd of pasta's guard), or {"error","kind"}, which the launcher says where there is no process. End of
+/// file: the process is gone, or never was.
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
@@ -25,6 +26,12 @@ inline constexpr std::uint32_t kIdsPerSlot = 65'536;
 struct NatAddress {
   std::string interface;               ///< the host's end
   std::uint32_t host = 0, inside = 0;  ///< IPv4, host byte order, both in one /30
+};
+
+/// IPv4, host byte order.
+struct Subnet {
+  std::uint32_t first = 0;
+  std::uint8_t prefix_bits = 32;
 };
 
 struct GroupShape {
@@ -38,7 +45,9 @@ struct SetupSpec {
   enum class Disk { memory, directory } disk = Disk::memory;
   std::uint64_t disk_bytes = 0;  ///< size of the tmpfs for `memory`
   std::string disk_path;         ///< for `directory`: where the writable layers lie; empty and the sandbox's own
-  NatAddress nat;                ///< for Network::nat
+  NatAddress nat;                ///< for Network::nat as root
+  bool by_pasta = false;         ///< Network::nat of a user: pasta.h
+  std::vector<Subnet> closed;    ///< for `by_pasta`: what the sandbox must not reach
   std::vector<std::string> nameservers;  ///< as the sandbox can reach them
   bool has_init_leaf = false;            ///< a descriptor of the v2 leaf that init starts in comes with the request
   std::uint32_t runner_outside = 0;      ///< of a sibling: the host id that its runner is (`source` of the job). 0: own
