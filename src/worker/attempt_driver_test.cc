@@ -219,6 +219,9 @@ class LeashInHand final : public sandbox::SandboxBackend {
   }
   Result<void> wait(const SandboxId&, const os::CallLimit&) override { return {}; }
   Result<sandbox::Usage> usage(const SandboxId&) override { return sandbox::Usage{}; }
+  Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
+    return fail(ErrorKind::not_found, "no source");
+  }
   Result<void> destroy(const SandboxId&, const os::CallLimit&) override { return {}; }
   Result<std::vector<SandboxId>> list_abandoned() override { return std::vector<SandboxId>{}; }
   Result<void> sweep(const os::CallLimit&) override { return {}; }
