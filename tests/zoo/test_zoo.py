@@ -595,7 +595,7 @@ def stages_below(owner: int) -> collections.Counter:
     found = collections.Counter()
 
     def children(pid):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [int(child) for thread in Path(f"/proc/{pid}/task").iterdir() for child in (thread / "children").read_text().split()]
 
     for launcher in children(owner):
         try:
