@@ -354,7 +354,7 @@ TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
   newer.begin(in(Policy::latest));
   const RunOutcome displaced = waits.end();
   EXPECT_EQ(displaced.outcome, Outcome::cancelled);
-  EXPECT_EQ(displaced.reason, "a newer one waits for concurrency group `g`");
+  EXPECT_EQ(displaced.reason, "job `a` was cancelled: a newer one waits for concurrency group `g`");
   EXPECT_FALSE(newer.has_started());
   inside.cancel.request_stop();
   EXPECT_EQ(inside.end().outcome, Outcome::cancelled);
@@ -363,7 +363,7 @@ TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
   EXPECT_EQ(newest.end().outcome, Outcome::succeeded);
   const RunOutcome superseded = newer.end();
   EXPECT_EQ(superseded.outcome, Outcome::cancelled);
-  EXPECT_EQ(superseded.reason, "a newer one takes concurrency group `g`");
+  EXPECT_EQ(superseded.reason, "job `a` was cancelled: a newer one takes concurrency group `g`");
 }
 
 TEST_F(DispatcherTest, WhoWaitsForAnotherProcessCanBeCancelled) {

@@ -84,7 +84,7 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
   for (const model::CacheSpec& cache : job_.cache) {
     auto found = parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit));
     if (!found) {  // a job runs without its caches too
-      cache_news.push_back("cache " + cache.key + ": not restored: " + found.error().what);
+      parts_.host.tell(job_, "cache " + cache.key + ": not restored: " + found.error().what);
       continue;
     }
     std::optional<CacheHit> hit = *std::move(found);
