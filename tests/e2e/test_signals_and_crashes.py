@@ -168,4 +168,4 @@ def test_a_newer_process_cancels_the_run_in_its_group(alone):
     first.wait_for('"text":"in"')
     assert alone.run(in_group(alone, "cancel_running", "second")).expect(0).output() == "in\n"
     ended = first.ended().expect(3)
-    assert ended.finished["outcome"] == "cancelled" and "deploy" in ended.out
+    assert ended.finished["outcome"] == "cancelled" and "newer" in ended.out, ended
