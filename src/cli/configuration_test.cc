@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::cli {
 namespace {
@@ -13,18 +14,14 @@ namespace {
 class ConfigurationTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-cli-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     sources_.system_file = directory_ / "system.yaml";
     sources_.user_file = directory_ / "user.yaml";
     sources_.project_file = directory_ / "project.yaml";
     sources_.default_state_dir = "/state";
   }
-  void TearDown() override { ASSERT_TRUE(os::remove_tree(directory_)); }
   void write(const char* name, const char* text) { ASSERT_TRUE(os::replace_file(directory_ / name, text, 0600)); }
 
-  std::filesystem::path directory_;
+  os::TestDirectory directory_;
   Configuration::Sources sources_;
 };
 

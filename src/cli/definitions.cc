@@ -141,17 +141,21 @@ std::string problems_text(const std::vector<DefinitionFile>& files, const Style&
   return text;
 }
 
-Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir,
-                    const std::filesystem::path& project, const definition::BuildSupport& support, const Style& style) {
-  LintOptions wanted = options;
-  SW_CHECK(open_directories(wanted.files, working_dir));
-  SW_TRY(std::vector<DefinitionFile> files, read_definitions(wanted.files, working_dir, project));
+void add_unsupported(std::vector<DefinitionFile>& files, const definition::BuildSupport& support) {
   for (DefinitionFile& file : files) {
     if (!file.workflow) continue;
     const std::vector<definition::Problem> more = definition::unsupported(*file.workflow, support);
     file.problems.insert(file.problems.end(), more.begin(), more.end());
     definition::sort_problems(file.problems);
   }
+}
+
+Result<Answer> lint(const LintOptions& options, const std::filesystem::path& working_dir,
+                    const std::filesystem::path& project, const definition::BuildSupport& support, const Style& style) {
+  LintOptions wanted = options;
+  SW_CHECK(open_directories(wanted.files, working_dir));
+  SW_TRY(std::vector<DefinitionFile> files, read_definitions(wanted.files, working_dir, project));
+  add_unsupported(files, support);
   if (files.empty()) {
     return fail(ErrorKind::not_found,
                 fmt::format("{} holds no .slipway/workflows/*.yaml or .slipway/jobs/*.yaml", project.string()));

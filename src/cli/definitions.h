@@ -31,6 +31,9 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
                                                      const std::filesystem::path& working_dir,
                                                      const std::filesystem::path& project);
 
+/// Adds to each file what this build cannot honour (definition::unsupported); its problems are sorted by place again.
+void add_unsupported(std::vector<DefinitionFile>& files, const definition::BuildSupport& support);
+
 /// All problems of all files as people read them, with excerpts; or one JSON object a line.
 std::string problems_text(const std::vector<DefinitionFile>& files, const Style& style);
 bool has_errors(const std::vector<DefinitionFile>& files);

@@ -13,6 +13,7 @@
 #include "journal/writer.h"
 #include "model/notices.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 #include "wire/journal_json.h"
 
 /// Runs as the engine and init would tell them: notices, and a journal that a test writes.
@@ -21,21 +22,7 @@ namespace slipway::cli {
 inline const Time kStart = from_micros(1'795'250'000'000'000);
 inline Time at_ms(int milliseconds) { return kStart + std::chrono::milliseconds(milliseconds); }
 
-class TestDirectory {
- public:
-  TestDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-view-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ~TestDirectory() { EXPECT_TRUE(os::remove_tree(path_)); }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using os::TestDirectory;
 
 /// What was written to `fd` of it.
 class Written {

@@ -12,6 +12,7 @@
 
 #include "engine/fake_executor_for_test.h"
 #include "model/plan.h"
+#include "os/test_directory.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace slipway::engine {
@@ -90,17 +91,6 @@ AttemptReport ended(Outcome outcome) { return {.outcome = outcome, .exit_code = 
 
 class DispatcherTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-engine-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-    store_ = store::open_sqlite({dir_ / "store.db"}).value();
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(dir_);
-  }
-
   Submission submission(std::vector<JobDefinition> jobs, model::RunOptions options = {},
                         std::optional<model::Concurrency> group = {}) {
     auto workflow = std::make_shared<model::Workflow>();
@@ -110,6 +100,10 @@ class DispatcherTest : public testing::Test {
     auto run = model::plan({.id = RunId(new_id()), .workflow = workflow, .options = std::move(options)});
     EXPECT_TRUE(run) << run.error().what;
     return {.run = std::move(*run), .project = "/p"};
+  }
+
+  Submission in_group(model::Concurrency::Policy policy) {
+    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
   }
 
   std::vector<RunOutcome> run(std::vector<Submission> submissions, FakeExecutor::Answer answer, std::uint32_t slots = 4,
@@ -127,8 +121,8 @@ class DispatcherTest : public testing::Test {
     return run(std::move(one), std::move(answer), slots, stops);
   }
 
-  std::filesystem::path dir_;
-  std::unique_ptr<store::Store> store_;
+  os::TestDirectory dir_;
+  std::unique_ptr<store::Store> store_ = store::open_sqlite({dir_ / "store.db"}).value();
   Silent log_;
   Recorder recorder_;
   JsonTriggerReader triggers_{{}};
@@ -324,14 +318,11 @@ const FakeExecutor::Answer kRunsOn = [](const model::JobSpec&) { return std::opt
 using Policy = model::Concurrency::Policy;
 
 TEST_F(DispatcherTest, AGroupHoldsBetweenProcesses) {
-  const auto in = [&](Policy policy) {
-    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
-  };
-  OtherProcess first(dir_, "first", kRunsOn);
-  OtherProcess second(dir_, "second", kSucceeds);
-  first.begin(in(Policy::queue));
+  OtherProcess first(dir_.path(), "first", kRunsOn);
+  OtherProcess second(dir_.path(), "second", kSucceeds);
+  first.begin(in_group(Policy::queue));
   first.wait_for_start();
-  second.begin(in(Policy::queue));
+  second.begin(in_group(Policy::queue));
   EXPECT_FALSE(second.has_ended());
   EXPECT_FALSE(second.has_started());
   first.cancel.request_stop();
@@ -340,18 +331,15 @@ TEST_F(DispatcherTest, AGroupHoldsBetweenProcesses) {
 }
 
 TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
-  const auto in = [&](Policy policy) {
-    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
-  };
-  OtherProcess inside(dir_, "inside", kRunsOn);
-  OtherProcess waits(dir_, "waits", kSucceeds);
-  OtherProcess newer(dir_, "newer", kRunsOn);
-  OtherProcess newest(dir_, "newest", kSucceeds);
-  inside.begin(in(Policy::queue));
+  OtherProcess inside(dir_.path(), "inside", kRunsOn);
+  OtherProcess waits(dir_.path(), "waits", kSucceeds);
+  OtherProcess newer(dir_.path(), "newer", kRunsOn);
+  OtherProcess newest(dir_.path(), "newest", kSucceeds);
+  inside.begin(in_group(Policy::queue));
   inside.wait_for_start();
-  waits.begin(in(Policy::queue));
+  waits.begin(in_group(Policy::queue));
   EXPECT_FALSE(waits.has_ended());
-  newer.begin(in(Policy::latest));
+  newer.begin(in_group(Policy::latest));
   const RunOutcome displaced = waits.end();
   EXPECT_EQ(displaced.outcome, Outcome::cancelled);
   EXPECT_EQ(displaced.reason, "job `a` was cancelled: a newer one waits for concurrency group `g`");
@@ -359,7 +347,7 @@ TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
   inside.cancel.request_stop();
   EXPECT_EQ(inside.end().outcome, Outcome::cancelled);
   newer.wait_for_start();
-  newest.begin(in(Policy::cancel_running));
+  newest.begin(in_group(Policy::cancel_running));
   EXPECT_EQ(newest.end().outcome, Outcome::succeeded);
   const RunOutcome superseded = newer.end();
   EXPECT_EQ(superseded.outcome, Outcome::cancelled);
@@ -367,14 +355,11 @@ TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
 }
 
 TEST_F(DispatcherTest, WhoWaitsForAnotherProcessCanBeCancelled) {
-  const auto in = [&](Policy policy) {
-    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
-  };
-  OtherProcess first(dir_, "first", kRunsOn);
-  OtherProcess second(dir_, "second", kSucceeds);
-  first.begin(in(Policy::queue));
+  OtherProcess first(dir_.path(), "first", kRunsOn);
+  OtherProcess second(dir_.path(), "second", kSucceeds);
+  first.begin(in_group(Policy::queue));
   first.wait_for_start();
-  second.begin(in(Policy::queue));
+  second.begin(in_group(Policy::queue));
   EXPECT_FALSE(second.has_ended());
   second.cancel.request_stop();
   EXPECT_EQ(second.end().outcome, Outcome::cancelled);

@@ -9,6 +9,7 @@
 
 #include "init/test_job.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::init {
 namespace {
@@ -178,19 +179,16 @@ TEST_F(ClientInAJob, ExitCodesTellUsageFromRefusalFromAbsence) {
 class DeafJob : public testing::Test {
  protected:
   DeafJob() {
-    std::string pattern = testing::TempDir() + "slipway-deaf-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path().data(), path().size());
     EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::listen(fd_.get(), 0), 0);
   }
-  ~DeafJob() override { (void)os::remove_tree(directory_); }  // left in the temporary directory otherwise
-  std::string path() const { return directory_ + "/s"; }
+  std::string path() const { return (directory_ / "s").string(); }
 
   static constexpr ClientLimits kShort{.connect = 20ms, .answer = 20ms, .owners_answer = 40ms};
-  std::string directory_;
+  os::TestDirectory directory_;
   os::Fd fd_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 };
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::init {
 namespace {
@@ -20,15 +21,7 @@ namespace control = wire::control;
 /// A server that answers `output` requests, and clients in the same thread.
 class ControlServerTest : public testing::Test {
  protected:
-  ControlServerTest() {
-    std::string pattern = testing::TempDir() + "slipway-control-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    path_ = directory_ + "/0.sock";
-  }
-  ~ControlServerTest() override {
-    server_.reset();
-    (void)os::remove_tree(directory_);  // left in the temporary directory otherwise
-  }
+  ~ControlServerTest() override { server_.reset(); }
 
   void listen(ControlLimits limits = {}) {
     server_.emplace(
@@ -43,7 +36,7 @@ class ControlServerTest : public testing::Test {
         },
         limits);
     const Identity self{::getuid(), ::getgid(), "me", "/", -1, false};
-    own_ = OwnDirectory::open(directory_).value();
+    own_ = OwnDirectory::open(directory_.path().string()).value();
     ASSERT_TRUE(server_->listen(0, *own_, "0.sock", self));
   }
 
@@ -93,7 +86,8 @@ class ControlServerTest : public testing::Test {
     return answer && answer->ok;
   }
 
-  std::string directory_, path_;
+  os::TestDirectory directory_;
+  std::string path_ = (directory_ / "0.sock").string();
   std::optional<OwnDirectory> own_;
   Poller poller_;
   std::optional<ControlServer> server_;

@@ -53,10 +53,6 @@ std::size_t Outcome::count(RecordType type, std::uint16_t step) const {
 }
 
 TestJob::TestJob() {
-  std::string pattern = testing::TempDir() + "slipway-init-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "mkdtemp";
-  directory_ = pattern;
-  workspace_ = directory_ + "/job";
   for (const char* name : {"/job/src", "/job/secrets", "/job/artifacts", "/run/bin"}) {
     EXPECT_TRUE(os::make_directories(directory_ + name, 0755));
   }
@@ -74,7 +70,6 @@ TestJob::~TestJob() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  (void)os::remove_tree(directory_);  // left in the temporary directory otherwise
 }
 
 model::StepSpec& TestJob::add(const std::string& script) {

@@ -10,6 +10,7 @@
 #include "init/poller.h"
 #include "journal/record.h"
 #include "os/message_socket.h"
+#include "os/test_directory.h"
 #include "wire/journal_json.h"
 #include "wire/leash.h"
 
@@ -79,7 +80,8 @@ class TestJob {
   void answer(const wire::Request& request);
   Outcome read_journal() const;
 
-  std::string directory_, workspace_;
+  os::TestDirectory own_;
+  std::string directory_ = own_.path().string(), workspace_ = directory_ + "/job";
   os::Fd journal_, ring_;
   std::unique_ptr<os::MessageSocket> leash_;
   pid_t pid_ = -1;

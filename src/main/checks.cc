@@ -41,12 +41,7 @@ const definition::BuildSupport& build_support() { return kSupport; }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common) {
   std::vector<cli::DefinitionFile> files = selected.files;
-  for (cli::DefinitionFile& file : files) {
-    if (!file.workflow) continue;
-    const std::vector<definition::Problem> more = definition::unsupported(*file.workflow, kSupport);
-    file.problems.insert(file.problems.end(), more.begin(), more.end());
-    definition::sort_problems(file.problems);
-  }
+  cli::add_unsupported(files, kSupport);
   std::fputs(cli::problems_text(files, {common.json, false}).c_str(), common.json ? stdout : stderr);
   return !cli::has_errors(files);
 }

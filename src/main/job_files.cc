@@ -46,11 +46,8 @@ Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
     auto files = cli::read_definitions({path}, project_, project_);
     if (!files && files.error().kind == ErrorKind::not_found) continue;
     if (!files) return std::unexpected(files.error());
-    cli::DefinitionFile& file = files->front();
-    if (file.workflow) {
-      const std::vector<definition::Problem> more = definition::unsupported(*file.workflow, build_support());
-      file.problems.insert(file.problems.end(), more.begin(), more.end());
-    }
+    cli::add_unsupported(*files, build_support());
+    const cli::DefinitionFile& file = files->front();
     if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
     if (!file.workflow->is_single_job)
       return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");

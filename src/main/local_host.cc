@@ -29,10 +29,6 @@ std::uint32_t owner_of(const std::filesystem::path& path) {
   return ::stat(path.c_str(), &status) == 0 ? status.st_uid : 0;
 }
 
-}  // namespace
-
-namespace {
-
 // What stands in `.git` and is not for jobs: credentials in URLs, headers and helpers.
 using Replaced = std::vector<std::pair<std::string, std::string>>;
 void add_config(const std::filesystem::path& file, const std::string& shown_at, Replaced& replaced) {

@@ -115,7 +115,9 @@ class LocalEngine {
   sandbox::SandboxBackend& backend() { return *backend_; }
 
   /// After the runs: nobody waits for it but the end of the process.
-  void keep_house() { program::keep_house(*store_, *artifacts_, settings_.state_dir, settings_.history_runs, log_); }
+  void keep_house(const source::CheckoutStore& checkouts) {
+    program::keep_house(*store_, *artifacts_, checkouts, settings_.state_dir, settings_.history_runs, log_);
+  }
 
  private:
   // Runs, sandboxes and journals of processes that were killed. Nothing of a live one is touched.
@@ -172,8 +174,8 @@ int exit_code(const Result<std::vector<engine::RunOutcome>>& outcomes, const Sig
 }
 
 // Plans are made: opens the engine and drives them.
-Result<int> drive(const Surroundings& around, const cli::RunOptions& options, source::Sources& sources,
-                  Selected& selected, std::vector<model::Run> runs, SignalWatch& signals) {
+Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, Selected& selected,
+                  std::vector<model::Run> runs, SignalWatch& signals) {
   const cli::Settings& settings = around.configuration.settings();
   SW_TRY(Secrets secrets, gather_secrets(around, options, runs));
   StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
@@ -197,7 +199,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
   SW_TRY(std::unique_ptr<store::Store> reader, store::open_sqlite({.file = settings.state_dir / "store.db"}));
   LocalContext context{.project = selected.tree.root.string(),
                        .state_dir = settings.state_dir,
-                       .sources = sources,
+                       .sources = kit.sources(),
                        .tree = selected.tree,
                        .source_spec = selected.source_spec,
                        .source = std::move(selected.source),
@@ -221,7 +223,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, so
   const Result<std::vector<engine::RunOutcome>> outcomes = engine.run(std::move(submissions), context, *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return complain(closed.error());
-  if (signals.received() == 0) engine.keep_house();
+  if (signals.received() == 0) engine.keep_house(kit.checkouts());
   return exit_code(outcomes, signals);
 }
 
@@ -268,8 +270,7 @@ int run_locally(const Surroundings& around, const cli::RunOptions& options, Sign
     return cli::kExitSucceeded;
   }
   kit.hush();
-  kit.sweep();
-  const Result<int> code = drive(around, options, kit.sources(), *selected, std::move(runs), signals);
+  const Result<int> code = drive(around, options, kit, *selected, std::move(runs), signals);
   return code ? *code : complain(code.error());
 }
 

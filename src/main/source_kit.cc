@@ -12,12 +12,6 @@
 
 namespace slipway::program {
 
-namespace {
-
-constexpr auto kUnusedFor = std::chrono::hours(24 * 14);
-
-}  // namespace
-
 SourceKit::SourceKit(const cli::Settings& settings, Progress progress)
     : telling_(progress == Progress::told && ::isatty(STDERR_FILENO) == 1),
       checkouts_(settings.state_dir / "source/checkouts") {
@@ -39,11 +33,6 @@ void SourceKit::tell(std::string_view tool, std::string_view line) {
   std::int64_t last = told_at_ms_;
   if (!telling_ || now - last < kEveryMs || !told_at_ms_.compare_exchange_strong(last, now)) return;
   std::fputs(fmt::format("slipway: {}: {}\n", tool, line).c_str(), stderr);
-}
-
-void SourceKit::sweep() const {
-  const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-  (void)checkouts_.sweep(now - kUnusedFor);
 }
 
 }  // namespace slipway::program

@@ -24,8 +24,7 @@ class SourceKit {
   source::Runner& runner() { return *runner_; }
   /// A view owns the terminal from now on.
   void hush() { telling_ = false; }
-  /// Removes checkouts that no job used for two weeks. What cannot be removed now is left for the next time.
-  void sweep() const;
+  const source::CheckoutStore& checkouts() const { return checkouts_; }
 
  private:
   void tell(std::string_view tool, std::string_view line);

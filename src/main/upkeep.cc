@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kEvery = 24h;
+constexpr auto kCheckoutUnusedFor = 14 * 24h;
 constexpr auto kSweepLimit = 30s;  // for those who store an artifact at this moment
 constexpr std::size_t kPage = 500;
 
@@ -35,12 +36,18 @@ std::uint64_t bytes_below(const std::filesystem::path& directory) {
   return bytes;
 }
 
+// Empty: there is no such file.
+std::optional<Time> modified_at(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return from_micros(status.st_mtim.tv_sec * 1'000'000);
+}
+
 // Takes today's turn: false where it was taken already, or somebody is at it.
 Result<bool> take_turn(const std::filesystem::path& stamp, std::optional<os::FileLock>& held) {
   const auto is_due = [&] {
-    struct stat status{};
-    if (::stat(stamp.c_str(), &status) != 0) return true;
-    return from_micros(status.st_mtim.tv_sec * 1'000'000) < wall_now() - kEvery;
+    const std::optional<Time> last = modified_at(stamp);
+    return !last || *last < wall_now() - kEvery;
   };
   if (!is_due()) return false;
   const bool is_new = !std::filesystem::exists(stamp);
@@ -59,10 +66,8 @@ Result<void> sweep_groups(const std::filesystem::path& directory) {
     if (at->path().extension() == ".lock") locks.push_back(at->path());
   }
   for (std::filesystem::path& path : locks) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0 || from_micros(status.st_mtim.tv_sec * 1'000'000) > wall_now() - kEvery) {
-      continue;
-    }
+    const std::optional<Time> last = modified_at(path);
+    if (!last || *last > wall_now() - kEvery) continue;
     SW_TRY(const auto alone, os::FileLock::try_acquire(path, os::LockMode::exclusive));
     if (!alone) continue;
     const std::filesystem::path lock = path;
@@ -107,8 +112,8 @@ Result<std::uint64_t> sweep_content(worker::Artifacts& artifacts) {
   return swept.freed_bytes;
 }
 
-void keep_house(store::Store& store, worker::Artifacts& artifacts, const std::filesystem::path& state_dir,
-                std::uint64_t runs_kept, Log& log) {
+void keep_house(store::Store& store, worker::Artifacts& artifacts, const source::CheckoutStore& checkouts,
+                const std::filesystem::path& state_dir, std::uint64_t runs_kept, Log& log) {
   std::optional<os::FileLock> turn;
   const auto done = [&]() -> Result<void> {
     SW_TRY(const bool ours, take_turn(state_dir / "upkeep.stamp", turn));
@@ -116,6 +121,7 @@ void keep_house(store::Store& store, worker::Artifacts& artifacts, const std::fi
     SW_CHECK(trim_history(store, state_dir, runs_kept));
     SW_CHECK(sweep_content(artifacts));
     SW_CHECK(sweep_groups(state_dir / "groups"));
+    SW_CHECK(checkouts.sweep(wall_now() - kCheckoutUnusedFor));
     return {};
   }();
   if (!done) log.write(LogLevel::warn, "upkeep_failed", {{"error", done.error().what}});

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "source/checkout_store.h"
 #include "store/store.h"
 #include "worker/artifacts.h"
 
@@ -18,10 +19,10 @@ Result<std::uint64_t> remove_run(store::Store& store, const std::filesystem::pat
 /// is in use stays.
 Result<std::uint64_t> sweep_content(worker::Artifacts& artifacts);
 
-/// Once a day, over all processes (`upkeep.stamp`): removes the oldest runs but `runs_kept`, and sweeps content and
-/// files of concurrency groups. Otherwise it
-/// costs one stat(2). Runs of living processes stay. What goes wrong is logged: the next day tries again.
-void keep_house(store::Store& store, worker::Artifacts& artifacts, const std::filesystem::path& state_dir,
-                std::uint64_t runs_kept, Log& log);
+/// Once a day, over all processes (`upkeep.stamp`): removes the oldest runs but `runs_kept`, and sweeps content, files
+/// of concurrency groups, and checkouts that no job used for two weeks. Otherwise it costs one stat(2). Runs of living
+/// processes stay. What goes wrong is logged: the next day tries again.
+void keep_house(store::Store& store, worker::Artifacts& artifacts, const source::CheckoutStore& checkouts,
+                const std::filesystem::path& state_dir, std::uint64_t runs_kept, Log& log);
 
 }  // namespace slipway::program

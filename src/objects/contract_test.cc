@@ -13,6 +13,7 @@
 #include "objects/objects.h"
 #include "objects/staged_file.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::objects {
 namespace {
@@ -28,13 +29,7 @@ struct Backend {
 
 class ObjectsContract : public testing::TestWithParam<Backend> {
  protected:
-  ObjectsContract() {
-    std::string name = (fs::temp_directory_path() / "slipway-objects-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-    objects_ = GetParam().make(root_);
-  }
-  ~ObjectsContract() override { EXPECT_TRUE(os::remove_tree(root_)); }
+  ObjectsContract() : objects_(GetParam().make(root_.path())) {}
 
   Result<Object> put(std::string_view text, std::uint64_t most = 1 << 20) {
     SW_TRY(const auto upload, objects_->begin(most));
@@ -46,7 +41,7 @@ class ObjectsContract : public testing::TestWithParam<Backend> {
     return fd ? os::read_all(fd->get(), 1 << 24).value() : fd.error().what;
   }
 
-  fs::path root_;
+  os::TestDirectory root_;
   std::unique_ptr<Objects> objects_;
 };
 
@@ -174,28 +169,24 @@ INSTANTIATE_TEST_SUITE_P(Backends, ObjectsContract, testing::Values(Backend{"fil
                          [](const auto& backend) { return std::string(backend.param.name); });
 
 TEST(FileObjects, SaysWhenContentIsDamaged) {
-  std::string name = (fs::temp_directory_path() / "slipway-objects-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const auto objects = make_files(name);
+  const os::TestDirectory root;
+  const auto objects = make_files(root.path());
   const auto upload = objects->begin(100);
   ASSERT_TRUE(os::write_all((*upload)->fd(), "hello"));
   const auto object = (*upload)->finish({});
   ASSERT_TRUE(object);
-  const auto path = fs::path(name) / object->digest.text.substr(8, 2) / object->digest.text.substr(10);
+  const auto path = root.path() / object->digest.text.substr(8, 2) / object->digest.text.substr(10);
   ::chmod(path.c_str(), 0644);
   ASSERT_TRUE(os::write_all(os::open_file(path, O_WRONLY)->get(), "jello"));
   EXPECT_EQ(objects->open(object->digest).error().kind, ErrorKind::internal);
-  EXPECT_TRUE(os::remove_tree(name));
 }
 
 TEST(FileObjects, ASweepRemovesWhatADeadWriterLeft) {
-  std::string name = (fs::temp_directory_path() / "slipway-objects-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const auto objects = make_files(name);
-  ASSERT_TRUE(os::replace_file(fs::path(name) / "staging/orphan", "x", 0600));
+  const os::TestDirectory root;
+  const auto objects = make_files(root.path());
+  ASSERT_TRUE(os::replace_file(root.path() / "staging/orphan", "x", 0600));
   ASSERT_TRUE(objects->sweep({}, from_micros(0)));
-  EXPECT_FALSE(fs::exists(fs::path(name) / "staging/orphan"));
-  EXPECT_TRUE(os::remove_tree(name));
+  EXPECT_FALSE(fs::exists(root.path() / "staging/orphan"));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "base/crc32c.h"
 #include "os/bundle_stream.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::os {
 namespace {
@@ -26,15 +27,9 @@ namespace fs = std::filesystem;
 class Bundle : public testing::Test {
  protected:
   Bundle() {
-    std::string name = (fs::temp_directory_path() / "slipway-bundle-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-    tree_ = root_ / "tree";
-    target_ = root_ / "target";
     fs::create_directory(tree_);
     fs::create_directory(target_);
   }
-  ~Bundle() override { EXPECT_TRUE(remove_tree(root_)); }
 
   void write(const std::string& path, std::string_view text = "x") const {
     ASSERT_TRUE(make_directories((tree_ / path).parent_path(), 0755));
@@ -86,7 +81,8 @@ class Bundle : public testing::Test {
     ::lseek(stream_.get(), 0, SEEK_SET);
   }
 
-  fs::path root_, tree_, target_;
+  TestDirectory root_;
+  fs::path tree_ = root_ / "tree", target_ = root_ / "target";
   Fd stream_;
 };
 

@@ -17,6 +17,7 @@
 
 #include "base/ids.h"
 #include "base/scope_exit.h"
+#include "os/test_directory.h"
 
 namespace slipway::os {
 namespace {
@@ -187,14 +188,12 @@ TEST_F(CgroupV2, ProcessMayBeBornInAGroupAndEndsWithIt) {
 // Files as the kernel writes them, in a directory of our own.
 class FigureFiles : public testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove_all(path_); }
-  void write(const char* name, const char* text) const { std::ofstream(path_ / name) << text; }
+  void write(const char* name, const char* text) const { std::ofstream(directory_ / name) << text; }
   CgroupFigures read(int version) const {
     constexpr unsigned kAll = CgroupDirectory::memory | CgroupDirectory::cpuacct | CgroupDirectory::io;
-    return figures_of({Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), version, kAll});
+    return figures_of({Fd(::open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), version, kAll});
   }
-  std::string pattern_ = "/tmp/slipway-cgroup-XXXXXX";
-  std::filesystem::path path_ = ::mkdtemp(pattern_.data());
+  TestDirectory directory_;
 };
 
 TEST_F(FigureFiles, OfVersionTwoAreRead) {

@@ -10,18 +10,13 @@
 #include "os/files.h"
 #include "os/queue.h"
 #include "os/subprocess.h"
+#include "os/test_directory.h"
 #include "os/wait.h"
 
 namespace slipway::os {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::filesystem::path temp_dir() {
-  std::string name = (std::filesystem::temp_directory_path() / "slipway-os-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(name.data()), nullptr);
-  return name;
-}
 
 TEST(Wait, ReturnsWhenStopped) {
   auto pipe = make_pipe();
@@ -65,38 +60,35 @@ TEST(Command, InheritsNoOtherDescriptor) {
 }
 
 TEST(Files, ReadRefusesMoreThanTheLimit) {
-  const auto dir = temp_dir();
+  const TestDirectory dir;
   ASSERT_TRUE(replace_file(dir / "a", "hello", 0600));
   EXPECT_EQ(read_file(dir / "a", 5).value(), "hello");
   EXPECT_EQ(read_file(dir / "a", 4).error().kind, ErrorKind::exhausted);
-  ASSERT_TRUE(remove_tree(dir));
 }
 
 TEST(Files, UntrustedOpenRefusesLinksFifosAndEscapes) {
-  const auto dir = temp_dir();
+  const TestDirectory dir;
   ASSERT_TRUE(replace_file(dir / "plain", "x", 0600));
   ASSERT_EQ(::symlink("/etc/passwd", (dir / "link").c_str()), 0);
   ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
-  const auto fd = open_file(dir, O_RDONLY | O_DIRECTORY);
+  const auto fd = open_file(dir.path(), O_RDONLY | O_DIRECTORY);
   ASSERT_TRUE(fd);
   EXPECT_TRUE(open_untrusted(fd->get(), "plain"));
   EXPECT_FALSE(open_untrusted(fd->get(), "link"));
   EXPECT_FALSE(open_untrusted(fd->get(), "fifo"));
   EXPECT_FALSE(open_untrusted(fd->get(), "../etc/passwd"));
   EXPECT_FALSE(open_untrusted(fd->get(), "/etc/passwd"));
-  ASSERT_TRUE(remove_tree(dir));
 }
 
 TEST(Files, RemoveTreeDoesNotFollowLinks) {
-  const auto dir = temp_dir();
-  const auto kept = temp_dir();
+  const TestDirectory own, other;
+  const std::filesystem::path &dir = own.path(), &kept = other.path();
   ASSERT_TRUE(replace_file(kept / "precious", "x", 0600));
   ASSERT_TRUE(make_directories(dir / "a/b", 0700));
   ASSERT_EQ(::symlink(kept.c_str(), (dir / "a/b/link").c_str()), 0);
   ASSERT_TRUE(remove_tree(dir));
   EXPECT_FALSE(std::filesystem::exists(dir));
   EXPECT_TRUE(std::filesystem::exists(kept / "precious"));
-  ASSERT_TRUE(remove_tree(kept));
 }
 
 TEST(BoundedQueue, DrainsWhatWasPushedBeforeClose) {
@@ -109,7 +101,7 @@ TEST(BoundedQueue, DrainsWhatWasPushedBeforeClose) {
 }
 
 TEST(FileLock, KeepsOthersOutUntilItIsLetGo) {
-  const auto dir = temp_dir();
+  const TestDirectory dir;
   {
     const auto held = FileLock::acquire(dir / "lock", LockMode::exclusive, within(1s));
     ASSERT_TRUE(held);
@@ -120,7 +112,6 @@ TEST(FileLock, KeepsOthersOutUntilItIsLetGo) {
   ASSERT_TRUE(shared);
   EXPECT_TRUE(FileLock::try_acquire(dir / "lock", LockMode::shared).value());
   EXPECT_FALSE(FileLock::try_acquire(dir / "lock", LockMode::exclusive).value());
-  ASSERT_TRUE(remove_tree(dir));
 }
 
 }  // namespace

@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-#include <sodium.h>
-
+#include "base/hashed_name.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "source/git_objects.h"
@@ -66,15 +65,6 @@ std::string full_ref(const std::string& revision) {
 
 }  // namespace
 
-std::string hashed(std::string_view text) {
-  unsigned char digest[16];
-  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr,
-                     0);
-  char hex[2 * sizeof digest + 1];
-  sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-  return hex;
-}
-
 Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mirrors, Runner& runner,
                                 const os::CallLimit& limit) {
   if (location.empty() || location.starts_with('-') || location.find('\0') != std::string::npos) {
@@ -100,7 +90,7 @@ Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mir
   SW_TRY(GitRemote remote, GitRemote::of(location));
   mirror.url_ = remote.url();
   mirror.remote_ = std::move(remote);
-  const std::string name = hashed(mirror.url_);
+  const std::string name = hashed_name({mirror.url_});
   SW_CHECK(os::make_directories(mirrors, 0700));
   std::error_code error;
   const fs::path whole = fs::canonical(mirrors, error);
@@ -313,7 +303,7 @@ Result<GitMirror::Found> GitMirror::find_locked(const std::string& revision, con
   if (!remote_ && full != wanted) {
     if (auto local = look_up(full, limit)) return local;
   }
-  const std::string kept = "refs/slipway/" + hashed(full);
+  const std::string kept = "refs/slipway/" + hashed_name({full});
   if (remote_ && (is_full_sha(full) || full.starts_with("refs/"))) {
     const auto fetched = fetch_into(git_dir_, {"+" + full + ":" + kept}, limit);
     if (fetched) {

@@ -71,7 +71,4 @@ class GitMirror {
   std::filesystem::path git_dir_, lock_, packs_, worktree_dir_;
 };
 
-/// A name for a directory: 32 hex digits of a digest of `text`.
-std::string hashed(std::string_view text);
-
 }  // namespace slipway::source

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hashed_name.h"
 #include "os/files.h"
 #include "source/git_checkout.h"
 #include "source/git_mirror.h"
@@ -18,8 +19,8 @@ namespace fs = std::filesystem;
 std::string key_of(const GitMirror& mirror, const SourceSpec& spec) {
   const model::Checkout& checkout = spec.checkout;
   return spec.revision + "-" +
-         hashed(fmt::format("{}\n{}\n{} {} {}", mirror.url(), spec.branch, checkout.depth.value_or(0),
-                            checkout.submodules, checkout.lfs));
+         hashed_name({mirror.url(), spec.branch,
+                      fmt::format("{} {} {}", checkout.depth.value_or(0), checkout.submodules, checkout.lfs)});
 }
 
 std::string without_prefix(const std::string& location) {

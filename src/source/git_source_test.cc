@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::limit;
 using test::Repository;
-using test::TempDir;
+using test::TestDirectory;
 
 class GitSourceTest : public testing::Test {
  protected:
@@ -35,7 +35,7 @@ class GitSourceTest : public testing::Test {
   }
   static std::string text(const fs::path& path) { return os::read_file(path, 1000).value_or("(none)"); }
 
-  TempDir dir_;
+  TestDirectory dir_;
   Repository remote_{dir_.path() / "remote"};
   std::unique_ptr<Runner> runner_ = make_plain_runner({}, {});
   CheckoutStore checkouts_{dir_.path() / "state/checkouts"};

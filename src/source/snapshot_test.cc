@@ -11,7 +11,7 @@ namespace {
 
 using test::limit;
 using test::Repository;
-using test::TempDir;
+using test::TestDirectory;
 
 class SnapshotTest : public testing::Test {
  protected:
@@ -27,7 +27,7 @@ class SnapshotTest : public testing::Test {
     return snapshot.changed(patterns);
   }
 
-  TempDir dir_;
+  TestDirectory dir_;
   Repository repository_{dir_.path() / "r"};
 };
 

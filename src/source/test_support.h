@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "os/files.h"
 #include "os/subprocess.h"
+#include "os/test_directory.h"
 
 namespace slipway::source::test {
 
@@ -18,22 +19,7 @@ using namespace std::chrono_literals;
 
 inline os::CallLimit limit() { return os::within(60s); }
 
-/// A directory that goes with the test.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-source-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = std::filesystem::canonical(name);
-  }
-  ~TempDir() { EXPECT_TRUE(os::remove_tree(path_)); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using os::TestDirectory;
 
 /// A real repository with a configuration of its own.
 class Repository {

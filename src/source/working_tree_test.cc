@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::limit;
 using test::Repository;
-using test::TempDir;
+using test::TestDirectory;
 using Paths = std::vector<std::string>;
 
 /// A remote with one commit, and a clone of it.
@@ -32,7 +32,7 @@ class WorkingTreeTest : public testing::Test {
     return tree.value_or(WorkingTree{});
   }
 
-  TempDir dir_;
+  TestDirectory dir_;
   Repository remote_{dir_.path() / "remote"};
   std::string first_;
 };
@@ -83,7 +83,7 @@ TEST_F(WorkingTreeTest, KnowsASubmodule) {
 }
 
 TEST_F(WorkingTreeTest, APlainDirectoryIsNoError) {
-  const TempDir plain;
+  const TestDirectory plain;
   const WorkingTree tree = read(plain.path());
   EXPECT_FALSE(tree.is_git);
   EXPECT_EQ(tree.root, plain.path());

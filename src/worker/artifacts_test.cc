@@ -28,7 +28,7 @@ class ArtifactsTest : public testing::Test {
         *upload, os::within(10s));
   }
 
-  test::TempDir dir_;
+  test::TestDirectory dir_;
   std::unique_ptr<objects::Objects> objects_ = std::move(*objects::FileObjects::open_at(dir_.path() / "objects", {}));
   Artifacts artifacts_{*objects_, dir_.path() / "runs"};
 };

@@ -9,6 +9,7 @@
 #include "journal/writer.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 #include "os/wait.h"
 #include "sandbox/fake/fake_backend.h"
 #include "wire/journal_json.h"
@@ -62,15 +63,11 @@ class TestHost final : public AttemptHost {
 class AttemptDriverTest : public testing::Test {
  protected:
   AttemptDriverTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-driver-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    dir = name;
     backend = sandbox::FakeBackend::create().value();
     objects = objects::FileObjects::open_at(dir / "objects", {}).value();
     artifacts.emplace(*objects, dir / "runs");
     caches.emplace(Caches::open_at(dir / "caches", 1 << 20).value());
   }
-  ~AttemptDriverTest() override { (void)os::remove_tree(dir); }  // a leftover in /tmp fails no test
 
   static model::JobSpec job_of(std::vector<std::string> scripts) {
     model::JobSpec job;
@@ -90,7 +87,7 @@ class AttemptDriverTest : public testing::Test {
     return driver.drive(job, control);
   }
 
-  std::filesystem::path dir;
+  os::TestDirectory dir;
   QuietLog log;
   TestHost host;
   AttemptControl control = AttemptControl::make().value();

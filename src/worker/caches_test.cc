@@ -48,7 +48,7 @@ class CachesTest : public testing::Test {
     return (*hit)->entry.scope + " " + (*hit)->entry.key;
   }
 
-  test::TempDir dir_;
+  test::TestDirectory dir_;
   Caches caches_ = *Caches::open_at(dir_.path(), 1 << 20);
 };
 
@@ -156,11 +156,20 @@ TEST_F(CachesTest, ADamagedIndexCostsTheCachesAndNoJob) {
 TEST_F(CachesTest, AWriterKilledAtAnyMomentLeavesWholeCaches) {
   const auto never = os::make_pipe();
   ASSERT_TRUE(never);
+  const auto bundle = os::open_file(dir_.path() / "bundle", O_RDWR | O_CREAT, 0600);
+  ASSERT_TRUE(bundle);
+  test::write_bundle(bundle->get(), {{"f", std::string(50'000, 'x')}});
+  const std::string bytes = os::read_file(dir_.path() / "bundle", 1 << 20).value();
   for (int delay = 0; delay < 30; ++delay) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      for (int i = 0;; ++i) (void)save(kMain, "k" + std::to_string(i % 3), kNow, std::string(50'000, 'x'));
+      for (int i = 0;; ++i) {
+        auto file = caches_.begin();
+        if (file && os::write_all(file->fd(), bytes)) {
+          (void)caches_.save(kMain, "k" + std::to_string(i % 3), false, std::move(*file), kNow, os::within(10s));
+        }
+      }
     }
     // Where it is hit shall differ. Nothing ever comes out of the pipe.
     (void)os::wait_readable(never->read.get(), {{}, os::Clock::now() + 500us * delay});

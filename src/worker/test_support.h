@@ -12,29 +12,15 @@
 
 #include "os/bundle.h"
 #include "os/files.h"
+#include "os/test_directory.h"
 
 namespace slipway::worker::test {
 
-/// A directory that goes with the test.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-worker-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ~TempDir() { EXPECT_TRUE(os::remove_tree(path_)); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using os::TestDirectory;
 
 /// Writes to `fd` the bundle of these files.
 inline void write_bundle(int fd, const std::vector<std::pair<std::string, std::string>>& files) {
-  const TempDir tree;
+  const TestDirectory tree;
   for (const auto& [path, text] : files) {
     ASSERT_TRUE(os::make_directories((tree.path() / path).parent_path(), 0755));
     ASSERT_TRUE(os::replace_file(tree.path() / path, text, 0644));

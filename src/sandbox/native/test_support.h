@@ -13,6 +13,7 @@
 
 #include "os/files.h"
 #include "os/message_socket.h"
+#include "os/test_directory.h"
 #include "sandbox/native/native_backend.h"
 
 namespace slipway::sandbox {
@@ -22,25 +23,19 @@ class SilentLog final : public Log {
   void write(LogLevel, std::string_view, std::initializer_list<LogField>) noexcept override {}
 };
 
-/// A directory of its own for state and runtime files, removed at the end.
+/// A directory of its own for state and runtime files.
 class TestPlace {
  public:
-  TestPlace() {
-    std::string pattern = std::filesystem::temp_directory_path() / "slipway-sandbox-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-    std::filesystem::permissions(path_, std::filesystem::perms(0755));
-  }
-  ~TestPlace() { (void)os::remove_tree(path_); }  // leftovers of a failed test are only untidy
-  TestPlace(const TestPlace&) = delete;
-  TestPlace& operator=(const TestPlace&) = delete;
+  TestPlace() { std::filesystem::permissions(path(), std::filesystem::perms(0755)); }
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return directory_.path(); }
   native::NativeOptions options() const {
-    return {.state_dir = path_ / "state", .runtime_dir = path_ / "runtime", .init_program = SLIPWAY_SHELL_INIT};
+    return {
+        .state_dir = directory_ / "state", .runtime_dir = directory_ / "runtime", .init_program = SLIPWAY_SHELL_INIT};
   }
 
  private:
-  std::filesystem::path path_;
+  os::TestDirectory directory_;
 };
 
 struct Answer {

@@ -1,4 +1,5 @@
 #include "store/sqlite/sqlite_store.h"
+#include "os/test_directory.h"
 
 #include <gtest/gtest.h>
 
@@ -15,14 +16,8 @@ namespace {
 
 class SqliteStoreTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-sqlite-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-    file_ = dir_ / "store.db";
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-  std::filesystem::path dir_, file_;
+  os::TestDirectory dir_;
+  std::filesystem::path file_ = dir_ / "store.db";
 };
 
 TEST_F(SqliteStoreTest, RefusesASchemaFromTheFuture) {
