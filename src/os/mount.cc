@@ -64,8 +64,10 @@ Result<void> restrict_mount(int mount, unsigned attributes, Submounts submounts,
   if (::mount_setattr(mount, "", flags, &attr, sizeof attr) == 0) return {};
   const int error = errno;
   if (user_namespace >= 0 && error == EINVAL) {
-    return fail(ErrorKind::unavailable,
-                "this file system cannot show its files as another user's (no idmapped mounts)");
+    return fail(
+        ErrorKind::unavailable,
+        "this file system cannot show its files as another user's (no idmapped mounts: ext4, xfs and btrfs have "
+        "them, tmpfs since Linux 6.3)");
   }
   return fail_errno(error, "setting mount attributes");
 }

@@ -1,5 +1,9 @@
 """The working tree: what a job sees of it, and that it is never written."""
+import os
+import subprocess
+
 import pytest
+from harness import Project, Slipway
 
 
 def test_the_working_tree_is_seen_as_it_is_and_never_written(slipway):
@@ -137,3 +141,33 @@ def test_started_in_a_subdirectory_it_finds_the_project(slipway):
     below.mkdir(parents=True)
     slipway.project.commit()
     assert "top" in slipway.run("../../.slipway/workflows/ci.yaml", cwd=below).expect(0).output()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_project_whose_file_system_has_no_idmapped_mounts_is_shown_as_the_job_s(tmp_path, session_state):
+    place = tmp_path / "place"
+    place.mkdir()
+    # As a tmpfs is before Linux 6.3.
+    mounted = subprocess.run(["mount", "-t", "ramfs", "none", str(place)], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"no ramfs here: {mounted.stderr.strip()}")
+    try:
+        with Slipway(tmp_path, state=session_state, project=Project(place / "project")) as slipway:
+            slipway.project.write("lib/kept", "kept\n")
+            os.utime(slipway.project.path / "lib/kept", (1_000_000_000, 1_000_000_000))
+            slipway.project.write("edited", "before\n")
+            (slipway.project.path / "link").symlink_to("lib")
+            file = slipway.project.job(run="""
+                stat -c '%n %U %G %Y' lib/kept
+                stat -c '%n %U' . .git lib link edited | sort -u -k2 | cut -d' ' -f2
+                cat link/kept; echo after >> edited; cat edited
+                git status --porcelain edited; git log -1 --format=%s
+                mv lib other && cat other/kept
+            """)
+            slipway.project.commit("first")
+            before = slipway.project.snapshot()
+            ran = slipway.run(file).expect(0)
+            assert ran.output() == "lib/kept runner runner 1000000000\nrunner\nkept\nbefore\nafter\n M edited\nfirst\nkept\n", ran
+            assert slipway.project.snapshot() == before
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 #include "base/scope_exit.h"
 #include "os/files.h"
@@ -29,6 +31,14 @@ std::uint64_t machine_memory() {
   struct sysinfo info{};
   ::sysinfo(&info);
   return static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
+}
+
+// Since Linux 6.3. Trying it would take a user namespace.
+bool tmpfs_has_idmaps() {
+  struct utsname name{};
+  int major = 0, minor = 0;
+  if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
+  return major > 6 || (major == 6 && minor >= 3);
 }
 
 bool is_plain_name(std::string_view name) {
@@ -255,10 +265,12 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
   const std::uint64_t memory =
       std::min(spec.limits.memory_bytes.value_or(machine_memory_bytes_), machine_memory_bytes_);
   setup.disk_bytes = spec.limits.disk_bytes.value_or(memory / 2);
-  if (setup.disk_bytes <= memory / 2) return {};
+  // Directories that a sibling may share are shown to it as its own user's.
+  const bool in_pool = has_pool_ && !tmpfs_has_idmaps() && std::ranges::any_of(spec.mounts, &Mount::of_source);
+  if (setup.disk_bytes <= memory / 2 && !in_pool) return {};
   setup.disk = SetupSpec::Disk::directory;
-  if (has_pool_ && spec.limits.disk_bytes) {
-    SW_TRY(setup.disk_path, pool_.create(spec.id.value, *spec.limits.disk_bytes, limit));
+  if (in_pool || (has_pool_ && spec.limits.disk_bytes)) {
+    SW_TRY(setup.disk_path, pool_.create(spec.id.value, setup.disk_bytes, limit));
     record.in_pool = true;
     return {};
   }

@@ -14,6 +14,7 @@
 #include "os/files.h"
 #include "os/mount.h"
 #include "sandbox/native/beside.h"
+#include "sandbox/native/owners.h"
 #include "sandbox/native/root_files.h"
 
 // Order: everything that needs the host's paths is made detached first; then the process moves into the new root; then
@@ -163,12 +164,10 @@ class RootBuilder {
     }
     std::string lower_text;
     if (user_namespace >= 0) {
-      SW_TRY(const os::Fd shown, os::clone_mount(AT_FDCWD, lower, Submounts::left_out));
-      SW_CHECK(os::restrict_mount(shown.get(), MOUNT_ATTR_RDONLY, Submounts::left_out, user_namespace));
-      lower_text = "l" + number;
-      if (::mkdir(lower_text.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
-      SW_CHECK(os::attach_mount(shown.get(), AT_FDCWD, lower_text));
-    } else {
+      SW_TRY(lower_text, shown_lower(lower, "l" + number, user_namespace));
+    }
+    const bool by_layer = user_namespace >= 0 && lower_text.empty();
+    if (lower_text.empty()) {
       SW_TRY(lower_text, os::lower_directory(lower, keep_open_));
     }
     os::MountOptions options = {{"lowerdir", lower_text}, {"upperdir", upper}, {"workdir", work}};
@@ -176,10 +175,39 @@ class RootBuilder {
     // Else renaming a directory of the lower layer fails, which programs do not expect.
     options.emplace_back(identity_.kind() == Identity::Kind::root ? std::pair("redirect_dir", "on")
                                                                   : std::pair("userxattr", ""));
+    if (by_layer) options.emplace_back("metacopy", "on");
     auto mount = os::make_mount("overlay", options, kPlain);
     if (!mount) return wrap(mount.error(), "an overlay of " + lower);
+    if (by_layer) SW_CHECK(change_owners(mount->get(), lower, owner_inside, wanted));
     last_upper_ = upper;
     return mount;
+  }
+
+  // `lower` with its files as `user_namespace` has them, mounted at the new directory `at`; empty: its file system
+  // cannot show that.
+  static Result<std::string> shown_lower(const std::string& lower, const std::string& at, int user_namespace) {
+    SW_TRY(const os::Fd shown, os::clone_mount(AT_FDCWD, lower, Submounts::left_out));
+    auto mapped = os::restrict_mount(shown.get(), MOUNT_ATTR_RDONLY, Submounts::left_out, user_namespace);
+    if (!mapped && mapped.error().kind == ErrorKind::unavailable) return std::string();
+    SW_CHECK(mapped);
+    if (::mkdir(at.c_str(), 0700) != 0) return fail_errno(errno, "making a layer");
+    SW_CHECK(os::attach_mount(shown.get(), AT_FDCWD, at));
+    return at;
+  }
+
+  // The same as that map would show. `wanted`: the mount; null: an image.
+  Result<void> change_owners(int overlay, const std::string& lower, std::uint32_t owner_inside,
+                             const Mount* wanted) const {
+    struct stat top{};
+    if (::stat(lower.c_str(), &top) != 0) return fail_errno(errno, lower);
+    const auto one = [to = identity_.outside(owner_inside)](std::uint32_t from) {
+      return [from, to](std::uint32_t id) { return id == from ? to : id; };
+    };
+    const auto all = [this](std::uint32_t id) { return id < kIdsPerSlot ? identity_.outside(id) : id; };
+    auto given = wanted == nullptr ? give_to_owners(overlay, {all, all})
+                                   : give_to_owners(overlay, {one(wanted->owner.value_or(0)), one(top.st_gid)});
+    if (given) return given;
+    return wrap(given.error(), lower + " lies on a file system that cannot show its files as another user's");
   }
 
   static unsigned read_only_attributes(const Mount& mount) {
@@ -191,21 +219,24 @@ class RootBuilder {
       const Mount& wanted = spec_.sandbox.mounts[i];
       const int shown_as = namespaces_.mount_owner[i];
       const std::string outside = wanted.outside.string();
-      if (wanted.kind == Mount::Kind::overlay || !wanted.replaced.empty()) {
-        SW_TRY(os::Fd mount, overlay_of(outside, shown_as, appears(wanted, spec_.sandbox.run_as), &wanted));
-        if (wanted.kind == Mount::Kind::read_only) {
-          SW_CHECK(os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::left_out));
+      if (wanted.kind == Mount::Kind::read_only && wanted.replaced.empty()) {
+        SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
+        const auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as);
+        if (done) {
+          later_.push_back({std::move(mount), wanted.inside});
+          continue;
         }
-        later_.push_back({std::move(mount), wanted.inside});
-        if (wanted.of_source) later_.back().attributes = kPlain | MOUNT_ATTR_NOEXEC;
-        continue;
+        struct stat status{};
+        const bool by_layer = done.error().kind == ErrorKind::unavailable && ::stat(outside.c_str(), &status) == 0 &&
+                              S_ISDIR(status.st_mode);
+        if (!by_layer) return wrap(done.error(), outside);
       }
-      SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
-      if (auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as);
-          !done) {
-        return wrap(done.error(), outside);
+      SW_TRY(os::Fd mount, overlay_of(outside, shown_as, appears(wanted, spec_.sandbox.run_as), &wanted));
+      if (wanted.kind == Mount::Kind::read_only) {
+        SW_CHECK(os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::left_out));
       }
       later_.push_back({std::move(mount), wanted.inside});
+      if (wanted.of_source) later_.back().attributes = kPlain | MOUNT_ATTR_NOEXEC;
     }
     SW_TRY(program_, os::clone_mount(AT_FDCWD, host_.self, Submounts::left_out));
     return os::restrict_mount(program_.get(), MOUNT_ATTR_RDONLY | kPlain, Submounts::left_out);
