@@ -25,6 +25,7 @@ namespace {
 
 constexpr auto kCleanUpWithin = std::chrono::seconds(10);
 constexpr std::size_t kMaxName = 64;
+constexpr const char* kDisk = "disk";  // of a sandbox, in its directory
 constexpr std::uint64_t kLeastDisk = 1U << 20U;
 
 std::uint64_t machine_memory() {
@@ -274,7 +275,7 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
     record.in_pool = true;
     return {};
   }
-  const std::filesystem::path path = record.directory.path() / "disk";
+  const std::filesystem::path path = record.directory.path() / kDisk;
   if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "making " + path.string());
   setup.disk_path = path;
   return {};
@@ -400,6 +401,20 @@ Result<os::Fd> NativeBackend::open_source_file(const SandboxId& id, const std::s
   return os::open_untrusted(record->source.get(), path);
 }
 
+Result<void> NativeBackend::remove(SandboxDirectory& directory, const os::CallLimit& limit) {
+  const os::Fd disk(::open((directory.path() / kDisk).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (kind_ == Identity::Kind::root || !disk) return directory.destroy();
+  // It holds files of the job's other ids, which a user may not remove: only the launcher's namespace may.
+  SW_CHECK(os::remove_cgroups(directory.groups()));
+  SW_TRY(os::SocketPair status, os::make_socket_pair());
+  SW_CHECK(launcher_.send(std::string(kEmptyRequest), {disk.get(), status.second.get()}, limit));
+  status.second.reset();
+  os::MessageSocket answers(std::move(status.first));
+  SW_TRY(const os::Message answer, answers.receive(limit));
+  SW_CHECK(decode_answer(answer.text));
+  return directory.destroy();
+}
+
 Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit) {
   if (record.status && !record.process) {
     // It was given up during set-up. Its slot is nobody else's before its process is known to be gone.
@@ -416,7 +431,7 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
   if (record.guard) SW_CHECK(os::wait_readable(record.guard.get(), limit));
   record.source.reset();  // it holds the disk
   if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
-  SW_CHECK(record.directory.destroy());
+  SW_CHECK(remove(record.directory, limit));
   slots_.give_back(std::exchange(record.slot, {}));
   return {};
 }
@@ -430,7 +445,7 @@ Result<void> NativeBackend::destroy(const SandboxId& id, const os::CallLimit& li
   if (!record) {
     auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
     if (!abandoned) return {};  // never was, or is another process's
-    return abandoned->destroy();
+    return remove(*abandoned, limit);
   }
   auto outcome = tear_down(*record, limit);
   if (!outcome) {
@@ -458,8 +473,8 @@ Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
     if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");
     if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
     auto taken = SandboxDirectory::take_over(sandboxes(), id);
-    if (!taken) continue;                                       // another sweeper was faster
-    if (const auto destroyed = taken->destroy(); !destroyed) {  // it must not keep the others, nor new ones
+    if (!taken) continue;                                            // another sweeper was faster
+    if (const auto destroyed = remove(*taken, limit); !destroyed) {  // it must not keep the others, nor new ones
       log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", destroyed.error().what}});
       continue;
     }
