@@ -7,7 +7,7 @@ namespace {
 constexpr std::uint64_t kMostParallel = 1024;  // a thread each
 
 constexpr SettingRow kRows[] = {
-    {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|fake"},
+    {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|docker|fake"},
     {"image", SettingType::text, "host", SettableBy::anyone, "image of jobs that name none: `host` or a directory", ""},
     {"state_dir", SettingType::text, "", SettableBy::operator_only, "where runs, caches and artifacts lie", ""},
     {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", "", 0,

@@ -163,7 +163,9 @@ constexpr Code kCodes[] = {
      "make, depends_on: [a], uses_artifacts: [dist]}"},
     {"E101", "services cannot be run here", "This version runs no services.", "",
      "Start the program in a step, in the background: it ends with the job."},
-    {"E102", "this image cannot be run here", "This version runs `host` and directories, not images by name.",
+    {"E102", "this image cannot be run here",
+     "`--backend native` of this version runs `host` and directories. `--backend docker` runs images by name, and no "
+     "others.",
      "image: debian:12", "image: host"},
     {"E103", "code from another place cannot be used here",
      "This version runs the definition and the source of one checkout.", "", "Leave `ci_code` and `source_code` out."},

@@ -79,12 +79,21 @@ std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSup
 }
 
 std::optional<Problem> image_problem(const std::string& image, const model::Place& place, const BuildSupport& support) {
-  if (support.named_images || image == "host" || image.starts_with('/')) return std::nullopt;
+  const bool of_host = image == "host" || image.starts_with('/');
+  if (of_host && !support.host_files) {
+    return Problem{"E102",
+                   Severity::error,
+                   place,
+                   fmt::format("the image `{}` is of this machine's files, which Docker does not run", image),
+                   "an image's name (`image: debian:12`, or --image), or take `--backend native`",
+                   0};
+  }
+  if (of_host || support.named_images) return std::nullopt;
   return Problem{"E102",
                  Severity::error,
                  place,
                  fmt::format("the image `{}` cannot be run yet", image),
-                 "`host`, or a directory that holds a root file system",
+                 "`host`, or a directory that holds a root file system; `--backend docker` runs images by name",
                  0};
 }
 

@@ -13,6 +13,7 @@ namespace slipway::definition {
 struct BuildSupport {
   bool services = false;
   bool named_images = false;  ///< other than `host` or an absolute directory
+  bool host_files = true;     ///< `host` and absolute directories
   bool job_code = false;      ///< ci_code and source_code
   bool hooks = false;
   bool source_steps = false;  ///< `run_as: source`

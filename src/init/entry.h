@@ -33,7 +33,12 @@ struct Entry {
   bool single_id = false;          ///< rootless without a range: runner, root and init are all `own_id`
   std::string workspace = "/job";
   std::string runtime_dir = "/run/slipway";  ///< another one only where there is no sandbox (tests)
-  bool filter_calls = true;                  ///< steps run under os::apply_step_filter
+  /// Who the files of init in /proc belong to.
+  enum class SelfFiles {
+    hidden,    ///< the namespace's root, who is no root of the sandbox's: it is not dumpable
+    of_own_id  ///< `own_id`: where a step can be that root (Docker). Being another's is what keeps steps out
+  } self_files = SelfFiles::hidden;
+  bool filter_calls = true;  ///< steps run under os::apply_step_filter
 };
 
 /// Runs the job; returns the exit status of process 1. With it everything in the sandbox ends.

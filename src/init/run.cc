@@ -11,8 +11,8 @@ namespace slipway::init {
 namespace {
 
 /// Steps must neither look into this process nor find its memory in a file.
-void protect() {
-  ::prctl(PR_SET_DUMPABLE, 0);
+void protect(Entry::SelfFiles self_files) {
+  ::prctl(PR_SET_DUMPABLE, self_files == Entry::SelfFiles::of_own_id ? 1 : 0);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::signal(SIGPIPE, SIG_IGN);
@@ -22,7 +22,7 @@ void protect() {
 }  // namespace
 
 int run(Entry entry) {
-  protect();
+  protect(entry.self_files);
   Poller poller;
   OwnerLink owner(poller, std::move(entry.leash));
   auto received = owner.receive_orders();

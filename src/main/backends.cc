@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "sandbox/docker/docker_backend.h"
 #include "sandbox/fake/fake_backend.h"
 #include "sandbox/native/native_backend.h"
 
@@ -36,8 +37,18 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
     SW_TRY(std::unique_ptr<sandbox::FakeBackend> fake, sandbox::FakeBackend::create());
     return fake;
   }
-  if (name != "native") return fail(ErrorKind::invalid, "unknown backend `" + name + "`: native or fake");
+  if (name != "native" && name != "docker") {
+    return fail(ErrorKind::invalid, "unknown backend `" + name + "`: native, docker or fake");
+  }
   SW_TRY(const std::filesystem::path init, find_init_program());
+  if (name == "docker") {
+    const char* host = std::getenv("DOCKER_HOST");
+    SW_TRY(
+        std::unique_ptr<sandbox::docker::DockerBackend> docker,
+        sandbox::docker::DockerBackend::open(
+            {.state_dir = settings.state_dir, .init_program = init, .docker_host = host != nullptr ? host : ""}, log));
+    return docker;
+  }
   SW_TRY(std::unique_ptr<sandbox::native::NativeBackend> native,
          sandbox::native::NativeBackend::open({.state_dir = settings.state_dir,
                                                .runtime_dir = runtime_dir(),

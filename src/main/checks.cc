@@ -11,8 +11,6 @@ namespace slipway::program {
 
 namespace {
 
-constexpr definition::BuildSupport kSupport{};
-
 // On one line: these errors are shown without an excerpt.
 std::string image_text(const definition::Problem& problem, const std::string& image, const cli::Settings& settings) {
   const bool from_setting = image == settings.image;
@@ -37,11 +35,13 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 
 }  // namespace
 
-const definition::BuildSupport& build_support() { return kSupport; }
+definition::BuildSupport build_support(const cli::Settings& settings) {
+  return {.named_images = settings.backend != "native", .host_files = settings.backend != "docker"};
+}
 
-bool report_problems(const Selected& selected, const cli::CommonOptions& common) {
+bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {
   std::vector<cli::DefinitionFile> files = selected.files;
-  cli::add_unsupported(files, kSupport);
+  cli::add_unsupported(files, build_support(settings));
   std::fputs(cli::problems_text(files, {common.json, false}).c_str(), common.json ? stdout : stderr);
   return !cli::has_errors(files);
 }
@@ -63,7 +63,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
       SW_TRY(const model::JobSpec spec, model::resolve(run, index, AttemptId(), 1, model::Purpose::preview));
       const auto place = definition.places.find("image");
       const model::Place& where = place == definition.places.end() ? definition.place : place->second;
-      if (const auto problem = definition::image_problem(spec.image, where, kSupport)) {
+      if (const auto problem = definition::image_problem(spec.image, where, build_support(settings))) {
         return fail(ErrorKind::invalid, image_text(*problem, spec.image, settings));
       }
     }
@@ -74,7 +74,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
 Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings) {
   const std::string at = "job " + job.job;
   SW_CHECK(check_allowed(at, at, job.network, job.nested, settings));
-  if (const auto problem = definition::image_problem(job.image, {}, kSupport)) {
+  if (const auto problem = definition::image_problem(job.image, {}, build_support(settings))) {
     return fail(ErrorKind::invalid, at + ": " + problem->message);
   }
   return {};

@@ -10,11 +10,11 @@
 namespace slipway::program {
 
 /// What this program can do beyond the core of the language: the rest is refused with a code and a place.
-const definition::BuildSupport& build_support();
+definition::BuildSupport build_support(const cli::Settings& settings);
 
 /// Shows what is wrong with the definitions, and what this build cannot honour, on standard error (with --json: as
 /// JSON lines on standard output). False: something is an error.
-bool report_problems(const Selected& selected, const cli::CommonOptions& common);
+bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings);
 
 /// What the operator must allow: `denied` names the job and the setting. Images that cannot be run here: `invalid`.
 Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings);

@@ -107,11 +107,29 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
   for (const std::string& note : can.notes) checks.push_back({"note", Health::good, note, ""});
 }
 
+// A sandbox needs an image, and which is the user's to say: what the daemon says of itself has to do.
+std::vector<Check> check_docker(const cli::Settings& settings, Log& log) {
+  const bool chosen = settings.backend == "docker";
+  auto docker = make_backend("docker", settings, log);
+  if (!docker) {
+    return {{"docker", chosen ? Health::broken : Health::good,
+             docker.error().what + (chosen ? "" : " (needed for `--backend docker` alone)"), ""}};
+  }
+  sandbox::Capabilities can = (*docker)->capabilities();
+  std::vector<Check> checks = {{"docker", Health::good, can.notes.front(), ""}};
+  can.notes.erase(can.notes.begin());
+  if (chosen) check_limits(can, checks);
+  return checks;
+}
+
 }  // namespace
 
 std::vector<cli::Check> examine_machine(const cli::Settings& settings) {
   std::vector<Check> checks = {check_kernel(), check_program(), check_state(settings), check_git()};
   StderrLog log(LogLevel::error);
+  const std::vector<Check> docker = check_docker(settings, log);
+  checks.insert(checks.end(), docker.begin(), docker.end());
+  if (settings.backend == "docker") return checks;
   auto backend = make_backend(settings.backend, settings, log);
   if (!backend) {
     checks.push_back({"backend " + settings.backend, Health::broken, backend.error().what, ""});

@@ -32,7 +32,7 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   SourceKit kit(settings, around.common.json ? SourceKit::Progress::silent : SourceKit::Progress::told);
   const auto selected = select(what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return complain(selected.error());
-  if (!report_problems(*selected, around.common)) return cli::kExitUsage;
+  if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
   const Time now = wall_now();
   const auto planned = plan_all(*selected, run_options(what, settings), now);
   if (!planned) {
@@ -47,7 +47,8 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
 int lint(const Surroundings& around, const cli::LintOptions& options) {
   const auto tree = source::read_working_tree(around.directory, os::within(kLookUpLimit));
   if (!tree) return complain(tree.error());
-  const auto answer = cli::lint(options, around.directory, tree->root, build_support(), style_of(around));
+  const auto answer = cli::lint(options, around.directory, tree->root, build_support(around.configuration.settings()),
+                                style_of(around));
   if (!answer) return complain(answer.error());
   const int printed = print(answer->text);
   return printed == cli::kExitSucceeded ? answer->exit_code : printed;

@@ -46,7 +46,7 @@ Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
     auto files = cli::read_definitions({path}, project_, project_);
     if (!files && files.error().kind == ErrorKind::not_found) continue;
     if (!files) return std::unexpected(files.error());
-    cli::add_unsupported(*files, build_support());
+    cli::add_unsupported(*files, support_);
     const cli::DefinitionFile& file = files->front();
     if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
     if (!file.workflow->is_single_job)

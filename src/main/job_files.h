@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "definition/support.h"
 #include "model/definition.h"
 
 namespace slipway::program {
@@ -13,7 +14,8 @@ namespace slipway::program {
 /// when it is first asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
 class JobFiles {
  public:
-  explicit JobFiles(std::filesystem::path project) : project_(std::move(project)) {}
+  JobFiles(std::filesystem::path project, definition::BuildSupport support)
+      : project_(std::move(project)), support_(support) {}
 
   /// `not_found`: no such file; `invalid`: what is wrong with it, or what this build cannot honour, with places.
   Result<model::JobDefinition> find(const std::string& name);
@@ -22,6 +24,7 @@ class JobFiles {
   Result<model::JobDefinition> read(const std::string& name) const;
 
   std::filesystem::path project_;
+  definition::BuildSupport support_;
   std::map<std::string, Result<model::JobDefinition>> known_;
 };
 

@@ -105,7 +105,7 @@ class LocalEngine {
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
                             [this](const model::JobSpec& job) { return check_policy(job, settings_); }},
                            slots);
-    JobFiles files(context.source.directory);
+    JobFiles files(context.source.directory, build_support(settings_));
     engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
                                   {slots, owner_->id(), settings_.state_dir / "groups"});
@@ -252,7 +252,7 @@ int run_locally(const Surroundings& around, const cli::RunOptions& options, Sign
   SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
   auto selected = select(options.what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return complain(selected.error());
-  if (!report_problems(*selected, around.common)) return cli::kExitUsage;
+  if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
 
   auto planned = plan_all(*selected, run_options(options.what, settings), wall_now());
   if (!planned) {

@@ -2,8 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -150,23 +148,6 @@ Result<HttpResponse> HttpConnection::receive(const os::CallLimit& limit, const B
     return fail(ErrorKind::internal, std::string("reading an HTTP answer: ") + problem.what());
   }
   return response;
-}
-
-Result<os::Fd> connect_unix(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path) {
-    return fail(ErrorKind::invalid, path.string() + " is too long for the path of a socket");
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.native().size());
-  os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno(errno, "socket");
-  while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == EINTR) continue;
-    if (errno == ECONNREFUSED) return fail(ErrorKind::not_found, "nothing listens on " + path.string());
-    return fail_errno(errno, "connecting to " + path.string());
-  }
-  return socket;
 }
 
 std::string escape_component(std::string_view text) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -68,9 +67,6 @@ class HttpConnection {
   std::string unread_;  // what came with the last answer's end
   bool sound_ = true;
 };
-
-/// `not_found` where nothing listens, `denied`.
-Result<os::Fd> connect_unix(const std::filesystem::path& path);
 
 /// For a part of a path or a value in a query.
 std::string escape_component(std::string_view text);

@@ -153,7 +153,7 @@ class Unpacker {
       if (bytes.empty()) break;
       target += bytes;
     }
-    if (links_ == Links::refuse || !stays_inside(header.path, target, 0)) {
+    if (links_ == Links::refuse || (links_ == Links::inside && !stays_inside(header.path, target, 0))) {
       if (report_.refused.size() < kMaxRefused) {
         report_.refused.push_back(printable(header.path, Colour::strip) +
                                   (links_ == Links::refuse ? ": a link" : ": a link that leaves"));

@@ -33,6 +33,7 @@ struct BundleReport {
 enum class Links {
   refuse,  ///< artifacts: no links at all
   inside,  ///< caches: relative links that stay within the bundle's roots
+  kept,    ///< a source tree for a sandbox: every link as it is; what follows them is in there too
 };
 
 /// Packs what matches `globs` (relative to `root_fd`, or absolute when `root_fd` is of `/`) into `out_fd`.

@@ -288,7 +288,7 @@ Result<void> Packer::link(int parent, const std::string& name, const std::string
     return {};
   }
   const std::string_view text(target, static_cast<std::size_t>(size));
-  if (!stays_inside(path, text, depth_of_root(path))) {
+  if (links_ == Links::inside && !stays_inside(path, text, depth_of_root(path))) {
     refuse(path, "a link that leaves: " + printable(text, Colour::strip));
     return {};
   }

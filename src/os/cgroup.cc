@@ -112,7 +112,7 @@ CgroupFigures figures_of(const CgroupDirectory& directory) {
 
 bool StepCgroup::enter() const {
   for (const Part& part : parts_) {
-    if (::write(part.entrance.get(), "0", 1) != 1) return false;
+    if (part.entrance && ::write(part.entrance.get(), "0", 1) != 1) return false;
   }
   return true;
 }
@@ -121,6 +121,10 @@ CgroupFigures StepCgroup::figures() const {
   CgroupFigures figures;
   for (const Part& part : parts_) {
     if (part.own) add_figures(part.directory.get(), part.version, part.controllers, figures);
+    if (part.entrance) continue;
+    CgroupFigures all;  // of every step and of init: only what tells why a step was killed is used
+    add_figures(part.directory.get(), part.version, part.controllers, all);
+    figures.out_of_memory_kills += all.out_of_memory_kills - std::min(part.kills_before, all.out_of_memory_kills);
   }
   return figures;
 }
@@ -152,6 +156,12 @@ Result<StepCgroup> StepCgroups::create(const std::string& name) const {
     StepCgroup::Part part;
     part.version = sandbox.version;
     part.controllers = sandbox.controllers;
+    if (sandbox.use == CgroupDirectory::Use::watched) {
+      part.directory = Fd(::openat(sandbox.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      part.kills_before = figures_of(sandbox).out_of_memory_kills;
+      if (part.directory) step.parts_.push_back(std::move(part));
+      continue;
+    }
     // On v1 a hierarchy that only limits (pids, cpu) needs no group a step: the sandbox's own does.
     part.own = sandbox.version == 2 || (sandbox.controllers & kWithFigures) != 0;
     const int parent = sandbox.fd.get();

@@ -25,12 +25,20 @@ struct CgroupDirectory {
   Fd fd;
   int version = 1;           ///< 1 or 2
   unsigned controllers = 0;  ///< bits of Controller
+  enum class Use {
+    own,      ///< steps get groups of their own in it
+    watched,  ///< somebody else's (Docker's): steps are in it anyway; it tells of out-of-memory kills
+  } use = Use::own;
 };
 
 struct CgroupFigures {
   std::uint64_t cpu_micros = 0, memory_peak_bytes = 0, io_read_bytes = 0, io_written_bytes = 0;  ///< 0: not known
   std::uint64_t out_of_memory_kills = 0;
 };
+
+/// The groups of another process that count its memory and processor time, to be watched; what cannot be seen is left
+/// out.
+std::vector<CgroupDirectory> groups_of(pid_t process);
 
 /// What the files of one directory say.
 CgroupFigures figures_of(const CgroupDirectory& directory);
@@ -63,6 +71,7 @@ class StepCgroup {
     int version = 1;
     unsigned controllers = 0;
     bool own = false;
+    std::uint64_t kills_before = 0;  ///< of a watched group, when the step began
   };
   std::vector<Part> parts_;
   std::vector<std::pair<int, std::string>> made_;  ///< parent's descriptor and the name in it; the parents outlive this

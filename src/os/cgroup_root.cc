@@ -63,9 +63,9 @@ std::vector<Hierarchy> hierarchies() {
   return found;
 }
 
-// This process's group in `hierarchy`, as a directory below its mount point.
-std::string own_directory(const Hierarchy& hierarchy) {
-  const auto text = read_file("/proc/self/cgroup", kMaxFile);
+// The group of the process that `/proc/WHO/cgroup` is of in `hierarchy`, as a directory below its mount point.
+std::string directory_of(const std::string& who, const Hierarchy& hierarchy) {
+  const auto text = read_file("/proc/" + who + "/cgroup", kMaxFile);
   if (!text) return hierarchy.mount_point;
   for (const std::string_view line : split(*text, '\n')) {
     const auto first = line.find(':');
@@ -84,6 +84,8 @@ std::string own_directory(const Hierarchy& hierarchy) {
   }
   return hierarchy.mount_point;
 }
+
+std::string own_directory(const Hierarchy& hierarchy) { return directory_of("self", hierarchy); }
 
 bool write_text(const std::string& path, std::string_view text) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -135,6 +137,23 @@ std::string usable_directory(const Hierarchy& hierarchy) {
 }
 
 }  // namespace
+
+std::vector<CgroupDirectory> groups_of(pid_t process) {
+  constexpr unsigned kCounting = CgroupDirectory::memory | CgroupDirectory::cpuacct | CgroupDirectory::cpu;
+  std::vector<CgroupDirectory> found;
+  unsigned taken = 0;
+  for (const Hierarchy& hierarchy : hierarchies()) {
+    const unsigned fresh = hierarchy.controllers & kCounting & ~taken;
+    if (fresh == 0) continue;
+    const std::string path = directory_of(std::to_string(process), hierarchy);
+    if (path == hierarchy.mount_point) continue;  // the whole machine's, or not to be seen from here
+    Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) continue;
+    taken |= fresh;
+    found.push_back({std::move(fd), hierarchy.version, fresh, CgroupDirectory::Use::watched});
+  }
+  return found;
+}
 
 CgroupRoot CgroupRoot::open() {
   CgroupRoot root;

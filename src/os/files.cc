@@ -134,12 +134,6 @@ Result<void> remove_tree(const std::filesystem::path& path) {
   return {};
 }
 
-Result<void> empty_directory(Fd fd) {
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
-  return remove_contents(std::move(fd), status.st_dev, 0);
-}
-
 Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
   struct open_how how{};
   how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;

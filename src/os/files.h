@@ -35,9 +35,6 @@ Result<void> make_directories(const std::filesystem::path& path, mode_t mode);
 /// Removes a tree without following links and without leaving it by a mount. A missing tree is success.
 Result<void> remove_tree(const std::filesystem::path& path);
 
-/// Removes all that is in the directory behind `fd`, as remove_tree does.
-Result<void> empty_directory(Fd fd);
-
 /// Opens `path` below `directory_fd` as untrusted input: no link or mount is crossed, nothing outside is reached,
 /// a FIFO does not block, and only a regular file is accepted (`denied` otherwise).
 /// See openat2(2): RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV.

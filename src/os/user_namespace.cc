@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -181,8 +182,9 @@ Result<Fd> make_nested_user_namespace(int parent, uid_t owner, const IdMap& map)
     // Only a process of the parent namespace may write the maps, and its owner is who makes it: both are this child.
     const int out = pipe.write.get();
     if (::setns(parent, CLONE_NEWUSER) != 0) tell_and_wait(out, {-1, errno});
-    if (::setgroups(0, nullptr) != 0 || ::setresgid(owner, owner, owner) != 0 ||
-        ::setresuid(owner, owner, owner) != 0) {
+    // Writing a map of a range needs capabilities, which a change from the namespace's root would take.
+    if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0 || ::setgroups(0, nullptr) != 0 ||
+        ::setresgid(owner, owner, owner) != 0 || ::setresuid(owner, owner, owner) != 0) {
       tell_and_wait(out, {-1, errno});
     }
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);

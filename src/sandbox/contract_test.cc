@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sandbox/docker/docker_backend.h"
 #include "sandbox/fake/fake_backend.h"
 #include "sandbox/native/test_support.h"
 
@@ -14,9 +15,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr const char* kDockerImage = "slipway-contract-test";
+
 struct Kind {
   std::string name;
   std::function<Result<std::unique_ptr<SandboxBackend>>(const TestPlace&, Log&)> make;
+  std::string image = "host";
 };
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
@@ -27,10 +31,14 @@ class Contract : public testing::TestWithParam<Kind> {
     auto made = GetParam().make(place_, log_);
     if (!made) GTEST_SKIP() << made.error().what;
     backend_ = std::move(*made);
+    const auto facts = backend_->prepare_image(GetParam().image, {}, soon());
+    ASSERT_TRUE(facts) << facts.error().what;
+    image_ = facts->image;
   }
   SandboxSpec spec() const {
     SandboxSpec made;
     made.id = SandboxId(new_id());
+    made.image = image_;
     made.network = model::Network::none;
     return made;
   }
@@ -39,6 +47,7 @@ class Contract : public testing::TestWithParam<Kind> {
   TestPlace place_;
   SilentLog log_;
   std::unique_ptr<SandboxBackend> backend_;
+  std::string image_;
 };
 
 TEST_P(Contract, SandboxWaitsForItsOrdersAndEndsWithItsLeash) {
@@ -53,7 +62,14 @@ TEST_P(Contract, SandboxWaitsForItsOrdersAndEndsWithItsLeash) {
   EXPECT_TRUE(backend_->destroy(started->id, soon()));
 }
 
+TEST_P(Contract, AnImageThatIsPreparedCanBePreparedAgainByWhatItIsCalledNow) {
+  const auto again = backend_->prepare_image(image_, {}, soon());
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->image, image_);
+}
+
 TEST_P(Contract, TheHostIsAnImageThatNeedsNoPreparation) {
+  if (GetParam().image != "host") GTEST_SKIP() << "this backend cannot show the host's files";
   const auto facts = backend_->prepare_image("host", {}, soon());
   ASSERT_TRUE(facts) << facts.error().what;
   EXPECT_EQ(facts->image, "host");
@@ -116,6 +132,19 @@ TEST_P(Contract, StoppedCallerGetsItsCallBack) {
   EXPECT_TRUE(backend_->destroy(started->id, soon()));
 }
 
+// A daemon that runs already, with an image in it that holds nothing: slipway-init needs nothing of one.
+Result<std::unique_ptr<SandboxBackend>> make_docker(const TestPlace& place, Log& log) {
+  const char* host = std::getenv("DOCKER_HOST");
+  const std::string docker_host = host != nullptr ? host : "";
+  SW_TRY(const std::filesystem::path socket, docker::daemon_socket(docker_host));
+  docker::Engine engine(socket);
+  SW_CHECK(engine.negotiate(os::within(10s)));
+  constexpr std::size_t kEndOfTar = 1024;
+  SW_CHECK(engine.post(std::string("/images/create?fromSrc=-&repo=") + kDockerImage, std::string(kEndOfTar, '\0'),
+                       os::within(10s)));
+  return docker::DockerBackend::open({place.path() / "state", SLIPWAY_SHELL_INIT, docker_host}, log);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Contract,
                          testing::Values(Kind{"fake",
                                               [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> {
@@ -125,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(Backends, Contract,
                                               [](const TestPlace& place,
                                                  Log& log) -> Result<std::unique_ptr<SandboxBackend>> {
                                                 return native::NativeBackend::open(place.options(), log);
-                                              }}),
+                                              }},
+                                         Kind{"docker", make_docker, kDockerImage}),
                          [](const auto& backend) { return backend.param.name; });
 
 }  // namespace

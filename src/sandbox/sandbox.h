@@ -98,6 +98,7 @@ using ImageProgress = std::function<void(const ImageNews&)>;
 struct Started {
   SandboxId id;
   os::Fd leash;
+  os::Fd lost = {};  ///< readable when whoever keeps the sandbox (a daemon) is gone; none: nobody else does
 };
 
 struct Usage {
@@ -121,7 +122,7 @@ struct Capabilities {
   std::vector<std::string> notes;  ///< what is missing and how to get it, for `doctor`
 };
 
-/// Runs sandboxes. Backends: native/ and fake/.
+/// Runs sandboxes. Backends: native/, docker/ and fake/.
 ///
 /// Contract, proved for every backend by sandbox/contract_test.cc:
 ///  - an image by name is prepared before `start` is asked for it;
@@ -143,7 +144,8 @@ class SandboxBackend {
   virtual Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
                                            const os::CallLimit& limit) = 0;
   virtual Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) = 0;
-  /// Blocks until the sandbox's last process is gone.
+  /// Blocks until the sandbox's last process is gone. `unavailable`: whoever keeps it is, and what became of it is not
+  /// known.
   virtual Result<void> wait(const SandboxId& id, const os::CallLimit& limit) = 0;
   virtual Result<Usage> usage(const SandboxId& id) = 0;
   /// A regular file below `workspace`/src as a sibling left it, to be read: once `wait` has returned, before `destroy`.

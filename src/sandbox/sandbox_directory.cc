@@ -71,4 +71,31 @@ Result<void> SandboxDirectory::destroy() {
   return {};
 }
 
+Result<std::vector<SandboxId>> abandoned_in(const std::filesystem::path& parent) {
+  std::vector<SandboxId> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+    const SandboxId id(entry.path().filename().string());
+    if (entry.is_directory(error) && SandboxDirectory::take_over(parent, id)) found.push_back(id);
+  }
+  if (error) return fail(ErrorKind::internal, "listing " + parent.string() + ": " + error.message());
+  return found;
+}
+
+Result<void> sweep_directories(const std::filesystem::path& parent, Log& log, const os::CallLimit& limit) {
+  SW_TRY(const auto abandoned, abandoned_in(parent));
+  for (const SandboxId& id : abandoned) {
+    if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");
+    if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
+    auto taken = SandboxDirectory::take_over(parent, id);
+    if (!taken) continue;                                       // another sweeper was faster
+    if (const auto destroyed = taken->destroy(); !destroyed) {  // it must not keep the others, nor new ones
+      log.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", destroyed.error().what}});
+      continue;
+    }
+    log.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
+  }
+  return {};
+}
+
 }  // namespace slipway::sandbox

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/log.h"
+#include "os/call_limit.h"
 #include "os/fd.h"
 
 /// state_dir/sandboxes/ID: what a sandbox leaves on disk. Its file `lock` is flock'ed by the owner as long as that
@@ -33,5 +35,10 @@ class SandboxDirectory {
   std::vector<std::string> groups_;
   os::Fd lock_;
 };
+
+/// Those below `parent` whose owner is dead.
+Result<std::vector<SandboxId>> abandoned_in(const std::filesystem::path& parent);
+/// Destroys those, and only those.
+Result<void> sweep_directories(const std::filesystem::path& parent, Log& log, const os::CallLimit& limit);
 
 }  // namespace slipway::sandbox

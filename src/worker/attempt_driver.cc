@@ -66,7 +66,7 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return wrap(started.error(), "starting the sandbox");
 
-  AttemptSession session(parts_, ordered, control, std::move(started->leash));
+  AttemptSession session(parts_, ordered, control, *std::move(started));
   SW_CHECK(session.send_orders(secrets, files));
   const os::Deadline deadline =
       job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
@@ -83,6 +83,10 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   if (served) return wrap(report.error(), "reading how the job ended");
   if (session.was_told_to_stop()) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
   const bool leash_lost = served.error().kind == ErrorKind::unavailable;
+  if (leash_lost) {  // whoever made the sandbox may know why
+    const auto ended = parts_.sandboxes.wait(spec.id, os::within(kEndLimit));
+    if (!ended && ended.error().kind == ErrorKind::unavailable) return std::unexpected(ended.error());
+  }
   return fail(ErrorKind::unavailable, leash_lost ? "slipway-init died" : "slipway-init: " + served.error().what);
 }
 

@@ -100,10 +100,13 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
 
 Result<void> AttemptSession::serve(os::Deadline deadline) {
   while (!finished_) {
-    const int fds[] = {leash_.fd(), control_.wake_fd()};
+    std::vector<int> fds = {leash_.fd(), control_.wake_fd()};
+    if (lost_) fds.push_back(lost_.get());
     SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
     for (const std::size_t index : ready) {
-      if (index == 0) {
+      if (index == 2) {
+        if (!finished_) return fail(ErrorKind::unavailable, "whoever keeps the sandbox is gone");
+      } else if (index == 0) {
         const os::Deadline began = os::Clock::now();
         SW_CHECK(serve_one());
         // Time in which init waited for an answer of this thread is not init's.

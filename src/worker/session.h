@@ -20,13 +20,14 @@ inline constexpr Duration kOverrun = wire::kGatherAfterStop + std::chrono::secon
 class AttemptSession {
  public:
   /// All references outlive the session. `job` is what init gets.
-  AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, os::Fd leash)
-      : parts_(parts), job_(job), control_(control), leash_(std::move(leash)) {}
+  AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, sandbox::Started sandbox)
+      : parts_(parts), job_(job), control_(control), leash_(std::move(sandbox.leash)), lost_(std::move(sandbox.lost)) {}
 
   /// Artifacts and caches that the job begins with go along.
   Result<void> send_orders(const std::vector<wire::SecretValue>& secrets, const JournalFiles& files);
 
-  /// Until init has said its last word. `unavailable`: init died; `timeout`: it overran `deadline`.
+  /// Until init has said its last word. `unavailable`: init died, or who keeps it is gone; `timeout`: it overran
+  /// `deadline`.
   Result<void> serve(os::Deadline deadline);
 
   bool was_told_to_stop() const { return stopping_; }
@@ -57,6 +58,7 @@ class AttemptSession {
   const model::JobSpec& job_;
   AttemptControl& control_;
   os::MessageSocket leash_;
+  os::Fd lost_;  // sandbox::Started::lost
   bool finished_ = false;
   bool stopping_ = false;
   bool gathering_began_ = false;

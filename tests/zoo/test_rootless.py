@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from harness import BUILD, SIGKILL, Project, Slipway, sandbox_directories, wait_until
+from harness import BUILD, SIGKILL, Project, Slipway, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("useradd"), reason="needs root and useradd, to make a user")
 NEEDS_PASTA = pytest.mark.skipif(not os.access("/usr/bin/pasta", os.X_OK), reason="pasta is not installed (package passt)")
@@ -280,22 +280,6 @@ def test_a_disk_in_memory_is_limited(slipway, where):
     file = slipway.project.job(run=f"head -c 40M /dev/zero >{where}/f && echo more than allowed", keys={"resources": {"disk": "20MiB"}})
     ran = slipway.run(file)
     assert ran.code == 1 and "No space left" in ran.output() and "more than" not in ran.output(), ran
-
-
-@NEEDS_RANGE
-def test_a_disk_outside_of_memory_is_removed_with_its_sandbox_and_after_a_crash(slipway, user):
-    make = "mkdir -p /tmp/a/b && echo x >/tmp/a/b/c && chown -R 5:5 /tmp/a && chmod 000 /tmp/a"
-    keys = {"run_as": "root", "resources": {"memory": "64MiB", "disk": "100MiB"}}
-    ran = slipway.run(slipway.project.job(run=make, keys=keys)).expect(0)
-    assert sandbox_directories(slipway.state) == [] and ran.err.count("event=") == 0, ran
-    running = slipway.start("run", "--json", slipway.project.job(run=f"{make}; echo made; sleep 40", keys=keys))
-    running.wait_for('"text":"made"')
-    running.signal(SIGKILL)
-    running.process.wait()
-    assert len(sandbox_directories(slipway.state)) == 1
-    wait_until(lambda: not user.processes(), 2, what="the end of every process of the user")
-    slipway.run(slipway.project.job(run="true")).expect(0)
-    assert sandbox_directories(slipway.state) == []
 
 
 # --- a step against its init ---

@@ -64,7 +64,6 @@ class Launcher {
                         os::within(std::chrono::seconds(1)));  // an owner that is gone needs no answer
       return;
     }
-    if (message.text == kEmptyRequest) return empty(std::move(message.fds[0]), std::move(status));
     if (auto started = start(std::move(message), status); !started) {
       (void)os::MessageSocket(std::move(status))
           .send(encode_failure(started.error()), {}, os::within(std::chrono::seconds(1)));
@@ -85,16 +84,6 @@ class Launcher {
   }
 
  private:
-  // Beside: it may take long, and the next sandbox is not to wait for it.
-  static void empty(os::Fd directory, os::Fd status) {
-    if (::fork() != 0) return;  // an owner that gets no answer says so
-    begin_process({directory.get(), status.get()});
-    const auto emptied = os::empty_directory(std::move(directory));
-    os::MessageSocket answer(std::move(status));
-    (void)answer.send(emptied ? "{}" : encode_failure(emptied.error()), {}, os::within(std::chrono::seconds(1)));
-    ::_exit(0);
-  }
-
   struct SlotNamespaces {
     os::Fd sandbox, root_steps;
   };

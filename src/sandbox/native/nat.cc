@@ -15,6 +15,7 @@
 #include "os/file_lock.h"
 #include "os/files.h"
 #include "os/subprocess.h"
+#include "sandbox/closed_addresses.h"
 
 namespace slipway::sandbox::native {
 
@@ -79,7 +80,7 @@ table inet slipway {{
     oifname "slw*" drop
     meta nfproto ipv6 drop
     ip saddr != {0} drop
-{1}    ip daddr {{ 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 100.100.100.200, 168.63.129.16, 224.0.0.0/4, 240.0.0.0/4, {0} }} drop
+{1}    ip daddr {{ {4}, {0} }} drop
     # Sent for an address of this host's and passed on by it: a published port of a container.
     ct status dnat drop
 {3}    accept
@@ -94,7 +95,7 @@ table inet slipway {{
   }}
 }}
 )",
-                     kAddresses, resolvers, own_resolvers, bridges);
+                     kAddresses, resolvers, own_resolvers, bridges, kClosedAddresses);
 }
 
 Result<os::CommandOutput> run_tool(std::vector<std::string> argv, int stdin_fd, const os::CallLimit& limit) {

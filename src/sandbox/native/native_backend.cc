@@ -18,14 +18,13 @@
 #include "sandbox/native/identity.h"
 #include "sandbox/native/pasta.h"
 #include "sandbox/native/setup_spec.h"
+#include "sandbox/spec_check.h"
 
 namespace slipway::sandbox::native {
 
 namespace {
 
 constexpr auto kCleanUpWithin = std::chrono::seconds(10);
-constexpr std::size_t kMaxName = 64;
-constexpr const char* kDisk = "disk";  // of a sandbox, in its directory
 constexpr std::uint64_t kLeastDisk = 1U << 20U;
 
 std::uint64_t machine_memory() {
@@ -40,18 +39,6 @@ bool tmpfs_has_idmaps() {
   int major = 0, minor = 0;
   if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
   return major > 6 || (major == 6 && minor >= 3);
-}
-
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                  c == '.';
-         });
-}
-
-bool is_clean_absolute(const std::filesystem::path& path) {
-  return path.is_absolute() && path == path.lexically_normal() && path != "/";
 }
 
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory) {
@@ -99,32 +86,12 @@ Result<void> check_shares(const SandboxSpec& spec) {
 }
 
 Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
-  if (!is_plain_name(spec.id.value)) return fail(ErrorKind::invalid, "a sandbox id of letters and digits is needed");
-  if (!is_plain_name(spec.hostname))
-    return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
+  SW_CHECK(check_spec(spec));
   if (spec.image != "host") SW_CHECK(check_image_directory(spec.image, options));
   if (spec.limits.disk_bytes && *spec.limits.disk_bytes < kLeastDisk) {
     return fail(ErrorKind::invalid, "a disk of less than 1 MiB holds no sandbox");
   }
-  if (!is_clean_absolute(spec.workspace))
-    return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
-  for (const Mount& mount : spec.mounts) {
-    if (!is_clean_absolute(mount.inside))
-      return fail(ErrorKind::invalid, "mount point `" + mount.inside + "` is not an absolute path");
-    if (!mount.outside.is_absolute())
-      return fail(ErrorKind::invalid, "mounted `" + mount.outside.string() + "` is not an absolute path");
-  }
-  for (const Mount& mount : spec.mounts) {
-    if (mount.of_source && (mount.kind != Mount::Kind::overlay || mount.inside != spec.workspace + "/src")) {
-      return fail(ErrorKind::invalid, "only the overlay at the workspace's src can be the source's");
-    }
-    for (const std::string& name : mount.hidden) {
-      if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
-        return fail(ErrorKind::invalid, "`" + name + "` cannot be hidden");
-    }
-  }
   if (spec.beside) SW_CHECK(check_shares(spec));
-  if (job_id(spec.run_as) >= kInitId) return fail(ErrorKind::invalid, "`run_as` must be below 65533");
   return {};
 }
 
@@ -275,7 +242,7 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
     record.in_pool = true;
     return {};
   }
-  const std::filesystem::path path = record.directory.path() / kDisk;
+  const std::filesystem::path path = record.directory.path() / "disk";
   if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "making " + path.string());
   setup.disk_path = path;
   return {};
@@ -401,20 +368,6 @@ Result<os::Fd> NativeBackend::open_source_file(const SandboxId& id, const std::s
   return os::open_untrusted(record->source.get(), path);
 }
 
-Result<void> NativeBackend::remove(SandboxDirectory& directory, const os::CallLimit& limit) {
-  const os::Fd disk(::open((directory.path() / kDisk).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (kind_ == Identity::Kind::root || !disk) return directory.destroy();
-  // It holds files of the job's other ids, which a user may not remove: only the launcher's namespace may.
-  SW_CHECK(os::remove_cgroups(directory.groups()));
-  SW_TRY(os::SocketPair status, os::make_socket_pair());
-  SW_CHECK(launcher_.send(std::string(kEmptyRequest), {disk.get(), status.second.get()}, limit));
-  status.second.reset();
-  os::MessageSocket answers(std::move(status.first));
-  SW_TRY(const os::Message answer, answers.receive(limit));
-  SW_CHECK(decode_answer(answer.text));
-  return directory.destroy();
-}
-
 Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit) {
   if (record.status && !record.process) {
     // It was given up during set-up. Its slot is nobody else's before its process is known to be gone.
@@ -431,7 +384,7 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
   if (record.guard) SW_CHECK(os::wait_readable(record.guard.get(), limit));
   record.source.reset();  // it holds the disk
   if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
-  SW_CHECK(remove(record.directory, limit));
+  SW_CHECK(record.directory.destroy());
   slots_.give_back(std::exchange(record.slot, {}));
   return {};
 }
@@ -445,7 +398,7 @@ Result<void> NativeBackend::destroy(const SandboxId& id, const os::CallLimit& li
   if (!record) {
     auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
     if (!abandoned) return {};  // never was, or is another process's
-    return remove(*abandoned, limit);
+    return abandoned->destroy();
   }
   auto outcome = tear_down(*record, limit);
   if (!outcome) {
@@ -455,32 +408,11 @@ Result<void> NativeBackend::destroy(const SandboxId& id, const os::CallLimit& li
   return {};
 }
 
-Result<std::vector<SandboxId>> NativeBackend::list_abandoned() {
-  std::vector<SandboxId> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(sandboxes(), error)) {
-    const SandboxId id(entry.path().filename().string());
-    if (entry.is_directory(error) && SandboxDirectory::take_over(sandboxes(), id)) found.push_back(id);
-  }
-  if (error) return fail(ErrorKind::internal, "listing " + sandboxes().string() + ": " + error.message());
-  return found;
-}
+Result<std::vector<SandboxId>> NativeBackend::list_abandoned() { return abandoned_in(sandboxes()); }
 
 Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
   pool_.sweep();
-  SW_TRY(const auto abandoned, list_abandoned());
-  for (const SandboxId& id : abandoned) {
-    if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "stop requested");
-    if (os::Clock::now() >= limit.deadline) return fail(ErrorKind::timeout, "sweeping");
-    auto taken = SandboxDirectory::take_over(sandboxes(), id);
-    if (!taken) continue;                                            // another sweeper was faster
-    if (const auto destroyed = remove(*taken, limit); !destroyed) {  // it must not keep the others, nor new ones
-      log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", destroyed.error().what}});
-      continue;
-    }
-    log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
-  }
-  return {};
+  return sweep_directories(sandboxes(), log_, limit);
 }
 
 }  // namespace slipway::sandbox::native

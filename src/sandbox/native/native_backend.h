@@ -71,7 +71,6 @@ class NativeBackend final : public SandboxBackend {
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
-  Result<void> remove(SandboxDirectory& directory, const os::CallLimit& limit);
   std::shared_ptr<Record> find(const SandboxId& id);
   Result<std::shared_ptr<Record>> find_job(const Beside& beside);
 

@@ -67,10 +67,6 @@ std::string encode_pool_request(const std::string& mount_point);
 /// The mount point, if `text` is such a request.
 std::optional<std::string> decode_pool_request(std::string_view text);
 
-/// Asks the launcher to remove what is in a directory: a user may not remove files of its subordinate ids, which the
-/// launcher has power over. Descriptors: [0] the directory, [1] the status socket.
-inline constexpr std::string_view kEmptyRequest = "{\"empty\":true}";
-
 /// A set-up that failed: the error begins with the stage.
 std::string encode_failure(const Error& error);
 /// Nothing: the answer says that set-up is done.

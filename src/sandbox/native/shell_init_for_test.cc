@@ -14,6 +14,7 @@
 #include "os/files.h"
 #include "os/message_socket.h"
 #include "os/seccomp.h"
+#include "sandbox/docker/guest.h"
 #include "sandbox/native/launcher.h"
 
 namespace {
@@ -72,6 +73,7 @@ int serve(Entry entry) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "docker") return slipway::sandbox::docker::run_guest(serve);
   if (argc < 3 || std::string(argv[1]) != "launcher") return 2;
   return slipway::sandbox::native::run_launcher(argv[2], {argv + 3, argv + argc}, serve);
 }

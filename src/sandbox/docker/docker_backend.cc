@@ -1,0 +1,371 @@
+#include "sandbox/docker/docker_backend.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <boost/json.hpp>
+
+#include <fmt/format.h>
+
+#include "base/scope_exit.h"
+#include "net/unix_socket.h"
+#include "os/bundle.h"
+#include "os/files.h"
+#include "os/message_socket.h"
+#include "os/wait.h"
+#include "sandbox/docker/images.h"
+#include "sandbox/ids.h"
+#include "sandbox/spec_check.h"
+
+namespace slipway::sandbox::docker {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr auto kAskWithin = std::chrono::seconds(10);
+constexpr auto kCleanUpWithin = std::chrono::seconds(10);
+constexpr auto kRemovalWithin = std::chrono::seconds(5);  // by the daemon itself, once the last process is gone
+constexpr const char* kLeashName = "leash";
+
+std::string container_name(const SandboxId& id) { return "slipway-" + id.value; }
+
+std::string id_in(const std::string& text) {
+  boost::system::error_code bad;
+  const json::value document = json::parse(text, bad);
+  if (bad || !document.is_object()) return {};
+  const json::value* id = document.get_object().if_contains("Id");
+  return id != nullptr && id->is_string() ? std::string(id->get_string()) : std::string();
+}
+
+// A tree as it is, in a file without a name.
+Result<os::Fd> bundle_of(const Mount& mount, const std::filesystem::path& directory) {
+  SW_TRY(const os::Fd tree, os::open_file(mount.outside, O_RDONLY | O_DIRECTORY));
+  SW_TRY(os::Fd file, os::open_file(directory, O_TMPFILE | O_RDWR, 0600));
+  std::vector<std::string> globs = {"**"};
+  for (const auto& [name, text] : mount.replaced) globs.push_back("!" + name);
+  for (const std::string& name : mount.hidden) globs.push_back("!" + name);
+  auto packed = os::pack(tree.get(), globs, file.get(), os::Links::kept, {});
+  if (!packed && packed.error().kind != ErrorKind::not_found) return wrap(packed.error(), mount.outside.string());
+  if (!packed) return os::Fd();  // an empty tree
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno(errno, "lseek");
+  return file;
+}
+
+}  // namespace
+
+struct DockerBackend::Record {
+  SandboxId id;
+  SandboxDirectory directory;                // until there is a container
+  std::unique_ptr<LiveContainer> container;  // none: it never came to be
+  std::vector<MadeMount> mounts;             // to be attached
+  os::Fd listener;
+  std::int64_t began = 0;  // seconds, as Docker's events count
+};
+
+DockerBackend::DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log)
+    : options_(std::move(options)),
+      log_(log),
+      engine_(std::move(socket)),
+      nat_(engine_, log),
+      can_attach_(::geteuid() == 0) {}
+
+DockerBackend::~DockerBackend() = default;
+
+Result<std::unique_ptr<DockerBackend>> DockerBackend::open(DockerOptions options, Log& log) {
+  SW_TRY(std::filesystem::path socket, daemon_socket(options.docker_host));
+  SW_CHECK(os::make_directories(options.state_dir / "sandboxes", 0700));
+  std::error_code unreadable;
+  for (std::filesystem::path* path : {&options.state_dir, &options.init_program}) {
+    *path = std::filesystem::canonical(*path, unreadable);  // the daemon stands elsewhere, and labels are compared
+    if (unreadable) return fail(ErrorKind::not_found, path->string() + ": " + unreadable.message());
+  }
+  std::unique_ptr<DockerBackend> backend(new DockerBackend(std::move(options), std::move(socket), log));
+  SW_CHECK(backend->engine_.negotiate(os::within(kAskWithin)));
+  SW_TRY(const std::string info, backend->engine_.get("/info", os::within(kAskWithin)));
+  SW_TRY(backend->facts_, read_facts(info));
+  return backend;
+}
+
+Capabilities DockerBackend::capabilities() {
+  Capabilities can;
+  can.name = "docker";
+  can.limits = {facts_.memory_limit, facts_.cpu_quota, facts_.pids_limit, "none", false};
+  can.network_nat = true;
+  can.network_nat_by = "Docker's network `slipway`";
+  can.groups = fmt::format("v{}, by Docker", facts_.cgroup_version);
+  can.user_ids = facts_.remaps_users || facts_.rootless ? "those that Docker maps" : "of user namespaces in containers";
+  can.named_images = true;
+  // First what it is; then what is missing.
+  can.notes.push_back(fmt::format("Docker {} at {}, storage driver {} on {}, control groups v{}", facts_.version,
+                                  engine_.socket().string(), facts_.storage_driver,
+                                  facts_.backing_file_system.empty() ? "?" : facts_.backing_file_system,
+                                  facts_.cgroup_version));
+  can.notes.emplace_back("no disk limit: Docker's storage driver here cannot hold one container to a size");
+  if (!NatNetwork::has_walls()) {
+    can.notes.emplace_back(
+        "`network: nat`: jobs reach services of this host by its bridge's address (only root with nftables can close "
+        "that)");
+  }
+  if (!can_attach_)
+    can.notes.emplace_back("the source is copied into each container: without root it cannot be mounted");
+  return can;
+}
+
+Result<ImageFacts> DockerBackend::prepare_image(const std::string& image, const ImageProgress& progress,
+                                                const os::CallLimit& limit) {
+  return docker::prepare_image(engine_, image, progress, limit);
+}
+
+Result<void> DockerBackend::check(const SandboxSpec& spec) const {
+  SW_CHECK(check_spec(spec));
+  if (spec.nested) {
+    return fail(ErrorKind::denied,
+                "`nested: true` needs `--backend native`: Docker gives no container mounts of its own");
+  }
+  if (spec.beside) return fail(ErrorKind::denied, "`run_as: source` and `slipway sandbox` need `--backend native`");
+  for (const std::string& name : spec.devices) {
+    if (!is_plain_name(name)) return fail(ErrorKind::invalid, "the device `" + name + "` is not a name in /dev");
+  }
+  return {};
+}
+
+Result<std::string> DockerBackend::network_of(const SandboxSpec& spec, const os::CallLimit& limit) {
+  switch (spec.network) {
+    case model::Network::none: return std::string("none");
+    case model::Network::host: return std::string("host");
+    case model::Network::nat: return nat_.prepare(limit);
+  }
+  return std::string("none");
+}
+
+Result<Started> DockerBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
+  SW_CHECK(check(spec));
+  auto record = std::make_shared<Record>();
+  record->id = spec.id;
+  const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
+  auto directory = SandboxDirectory::create(sandboxes(), spec.id, {});
+  if (!directory) return starting(directory.error());
+  record->directory = std::move(*directory);
+  // From here on there is something to undo. The caller's limit may be spent by then: undoing has its own.
+  ScopeExit undo([&] {
+    if (auto undone = tear_down(*record, os::within(kCleanUpWithin)); !undone) {
+      log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", spec.id.value}, {"error", undone.error().what}});
+    }
+  });
+  if (auto created = create(spec, *record, limit); !created) return starting(created.error());
+  auto leash = launch(spec, *record, limit);
+  if (!leash) return starting(leash.error());
+  if (auto filled = fill(spec, *record, *leash, limit); !filled) return starting(filled.error());
+  records_.with([&](Records& records) { records[spec.id] = record; });
+  undo.release();
+  os::Fd lost(::fcntl(record->container->lost(), F_DUPFD_CLOEXEC, 3));
+  return Started{spec.id, std::move(*leash), std::move(lost)};
+}
+
+Result<void> DockerBackend::create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit) {
+  const std::filesystem::path place = record.directory.path();
+  SW_TRY(record.listener, net::listen_unix(place, kLeashName));
+  ContainerPlan plan{place / kLeashName, options_.init_program, options_.state_dir, {}};
+  SW_TRY(plan.network, network_of(spec, limit));
+  record.began = ::time(nullptr);
+  SW_TRY(const std::string made,
+         engine_.post("/containers/create?name=" + container_name(spec.id), container_body(spec, plan, facts_), limit));
+  const std::string container = id_in(made);
+  if (container.empty()) return fail(ErrorKind::invalid, "Docker's answer lacks the container's id");
+  record.container = std::make_unique<LiveContainer>(engine_, container, std::move(record.directory));
+  return record.container->watch(limit);
+}
+
+// The container connects before the daemon has said that it is started.
+Result<os::Fd> DockerBackend::launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit) {
+  LiveContainer& container = *record.container;
+  SW_TRY(net::HttpConnection starting, engine_.begin("POST", "/containers/" + container.container() + "/start", limit));
+  if (can_attach_ && !facts_.remaps_users && !facts_.rootless) {
+    auto made = mounts_.make(spec.mounts, job_id(spec.run_as), container.directory().path() / "layers");
+    if (made) {
+      record.mounts = std::move(*made);
+    } else {  // a file system that overlays cannot write to, an old kernel: it travels instead
+      log_.write(LogLevel::debug, "source_is_copied", {{"sandbox", spec.id.value}, {"error", made.error().what}});
+    }
+  }
+  const std::vector<int> fds = {record.listener.get(), starting.fd(), container.ended()};
+  SW_TRY(std::vector<std::size_t> readable, os::wait_any_readable(fds, limit));
+  if (readable.front() != 0) {
+    if (readable.front() == 1) {
+      SW_CHECK(engine_.receive(std::move(starting), limit));
+      SW_TRY(readable, os::wait_any_readable(std::vector<int>{record.listener.get(), container.ended()}, limit));
+    }
+    if (readable.front() != 0)
+      return fail(ErrorKind::internal, "the container ended before its slipway-init said a word");
+  } else {
+    container.leave_start(std::move(starting));
+  }
+  SW_TRY(net::Peer peer, net::accept_unix(record.listener.get(), limit));
+  // Nobody else may connect: what is mounted in the container leads to a closed socket from now on.
+  record.listener.reset();
+  ::unlink((container.directory().path() / kLeashName).c_str());
+  container.follow(peer.pid);
+  return std::move(peer.socket);
+}
+
+Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const os::Fd& leash,
+                                 const os::CallLimit& limit) {
+  os::MessageSocket guest(os::Fd(::fcntl(leash.get(), F_DUPFD_CLOEXEC, 3)));
+  Setup setup{spec.workspace, job_id(spec.run_as), spec.read_only_root, {}, 0};
+  for (const Mount& mount : spec.mounts) setup.mount_points.push_back(mount.inside);
+  std::vector<int> fds;
+  const auto memory = record.container->memory_group();
+  if (memory) {
+    setup.memory_group_version = memory->version;
+    fds.push_back(memory->fd.get());
+  }
+  SW_CHECK(guest.send(encode(setup), fds, limit));
+  SW_TRY(os::Message prepared, guest.receive(limit));
+  SW_CHECK(decode_ready(prepared.text));
+
+  Contents contents;
+  std::vector<os::Fd> bundles;
+  if (record.mounts.size() == spec.mounts.size()) {
+    if (!record.mounts.empty()) SW_CHECK(attach(record.mounts, record.container->process_id()));
+    record.mounts.clear();
+  } else {
+    for (const Mount& mount : spec.mounts) {
+      SW_TRY(os::Fd bundle, bundle_of(mount, record.container->directory().path()));
+      if (!bundle && mount.replaced.empty()) continue;
+      contents.trees.push_back({mount.inside, mount.replaced, static_cast<bool>(bundle)});
+      if (bundle) bundles.push_back(std::move(bundle));
+    }
+  }
+  fds.clear();
+  for (const os::Fd& bundle : bundles) fds.push_back(bundle.get());
+  SW_CHECK(guest.send(encode(contents), fds, limit));
+  SW_TRY(os::Message done, guest.receive(limit));
+  SW_TRY(const Ready ready, decode_ready(done.text));
+  if (!ready.no_root_steps.empty() && job_id(spec.run_as) == 0) {
+    return fail(
+        ErrorKind::denied,
+        "`run_as: root` is not possible with this Docker daemon: it would be root of the container without a wall "
+        "(no user namespace can be made in it: " +
+            ready.no_root_steps + ")");
+  }
+  return {};
+}
+
+std::shared_ptr<DockerBackend::Record> DockerBackend::find(const SandboxId& id) {
+  return records_.with([&](Records& records) -> std::shared_ptr<Record> {
+    const auto found = records.find(id);
+    return found == records.end() ? nullptr : found->second;
+  });
+}
+
+Result<void> DockerBackend::wait(const SandboxId& id, const os::CallLimit& limit) {
+  const auto record = find(id);
+  if (!record) return {};  // destroyed: it has ended
+  return record->container->wait_for_processes(limit);
+}
+
+Result<Usage> DockerBackend::usage(const SandboxId& id) {
+  const auto record = find(id);
+  if (!record) return fail(ErrorKind::not_found, "no sandbox " + id.value);
+  const os::CgroupFigures figures = record->container->figures();
+  Usage usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
+  if (usage.out_of_memory_kills == 0 && !record->container->has_processes()) {
+    // Its group may be gone already: Docker remembers what happened to it.
+    const auto events =
+        engine_.get(fmt::format("/events?since={}&until={}&filters={}", record->began, ::time(nullptr) + 1,
+                                filters({{"container", record->container->container()}, {"event", "oom"}})),
+                    os::within(std::chrono::seconds(3)));
+    if (events && events->find("\"oom\"") != std::string::npos) usage.out_of_memory_kills = 1;
+  }
+  return usage;
+}
+
+Result<void> DockerBackend::remove_container(const std::string& container, const os::CallLimit& limit) {
+  const auto removed = engine_.remove("/containers/" + container + "?force=1&v=1", limit);
+  // Gone already, or going: both are what is wanted.
+  if (removed || removed.error().kind == ErrorKind::not_found || removed.error().kind == ErrorKind::conflict) return {};
+  return std::unexpected(removed.error());
+}
+
+Result<void> DockerBackend::tear_down(Record& record, const os::CallLimit& limit) {
+  record.listener.reset();
+  record.mounts.clear();
+  if (!record.container) {
+    // A create that was not answered in time may have made one all the same.
+    if (record.began != 0) SW_CHECK(remove_container(container_name(record.id), limit));
+    return record.directory.destroy();
+  }
+  LiveContainer& container = *record.container;
+  if (container.state() == LiveContainer::State::lost) {
+    // What the daemon remembers of it is swept by label when it is back.
+    SW_CHECK(container.end_processes(limit));
+    return container.directory().destroy();
+  }
+  // One whose init has ended by itself is being removed already.
+  const bool ending = container.is_followed() && !container.has_processes();
+  const auto removed_by_itself = ending ? container.wait_for_removal(os::within(kRemovalWithin, limit.stop))
+                                        : Result<void>(fail(ErrorKind::timeout, ""));
+  if (!removed_by_itself && container.state() != LiveContainer::State::removed) {
+    SW_CHECK(remove_container(container.container(), limit));
+    SW_CHECK(container.wait_for_removal(limit));
+  }
+  return container.directory().destroy();
+}
+
+Result<void> DockerBackend::destroy(const SandboxId& id, const os::CallLimit& limit) {
+  // Out of the table first: of two calls at once one does the work.
+  const auto record = records_.with([&](Records& records) -> std::shared_ptr<Record> {
+    auto node = records.extract(id);
+    return node.empty() ? nullptr : node.mapped();
+  });
+  if (!record) {
+    auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
+    if (!abandoned) return {};  // never was, or is another process's
+    SW_CHECK(remove_container(container_name(id), limit));
+    return abandoned->destroy();
+  }
+  auto outcome = tear_down(*record, limit);
+  if (!outcome) {
+    records_.with([&](Records& records) { records[id] = record; });  // so that it can be tried again
+    return wrap(outcome.error(), "destroying sandbox " + id.value);
+  }
+  return {};
+}
+
+Result<std::vector<SandboxId>> DockerBackend::list_abandoned() { return abandoned_in(sandboxes()); }
+
+Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
+  // Containers first: a directory says whose they are. One of a live slipway is locked by it.
+  SW_TRY(const std::string listed,
+         engine_.get("/containers/json?all=1&filters=" +
+                         filters({{"label", std::string(kStateLabel) + "=" + options_.state_dir.string()}}),
+                     limit));
+  boost::system::error_code bad;
+  const json::value document = json::parse(listed, bad);
+  if (bad || !document.is_array()) return fail(ErrorKind::invalid, "Docker's list of containers is no JSON array");
+  for (const json::value& one : document.get_array()) {
+    const json::value* labels = one.is_object() ? one.get_object().if_contains("Labels") : nullptr;
+    const json::value* name =
+        labels != nullptr && labels->is_object() ? labels->get_object().if_contains(kSandboxLabel) : nullptr;
+    if (name == nullptr || !name->is_string()) continue;
+    const SandboxId id{std::string(name->get_string())};
+    if (!is_plain_name(id.value)) continue;
+    auto taken = SandboxDirectory::take_over(sandboxes(), id);
+    if (!taken && taken.error().kind != ErrorKind::not_found) continue;  // it lives
+    const std::string container(id_in(json::serialize(one)));
+    if (auto removed = remove_container(container, limit); !removed) {
+      log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", removed.error().what}});
+      continue;
+    }
+    if (taken) (void)taken->destroy();  // else below, or at the next start
+    log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
+  }
+  return sweep_directories(sandboxes(), log_, limit);
+}
+
+}  // namespace slipway::sandbox::docker

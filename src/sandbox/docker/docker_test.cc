@@ -1,0 +1,125 @@
+// What is asked of a Docker daemon, and what its answers mean: no daemon is needed.
+#include <boost/json.hpp>
+
+#include <gtest/gtest.h>
+
+#include "sandbox/docker/container.h"
+#include "sandbox/docker/engine.h"
+#include "sandbox/docker/images.h"
+#include "sandbox/docker/setup.h"
+
+namespace slipway::sandbox::docker {
+namespace {
+
+namespace json = boost::json;
+
+TEST(DockerHost, IsAUnixSocketOrRefusedWithTheReason) {
+  EXPECT_EQ(daemon_socket("").value(), "/var/run/docker.sock");
+  EXPECT_EQ(daemon_socket("unix:///tmp/d.sock").value(), "/tmp/d.sock");
+  const auto tcp = daemon_socket("tcp://user:word@10.0.0.1:2375");
+  ASSERT_FALSE(tcp);
+  EXPECT_NE(tcp.error().what.find("shares no file system"), std::string::npos) << tcp.error().what;
+  EXPECT_EQ(tcp.error().what.find("word@"), std::string::npos) << "an address may hold a password";
+  EXPECT_FALSE(daemon_socket("unix://"));
+}
+
+TEST(DockerVersion, IsTheOldestThatBothKnow) {
+  EXPECT_EQ(choose_version(R"({"ApiVersion":"1.41","MinAPIVersion":"1.12"})").value(), "1.41");
+  EXPECT_EQ(choose_version(R"({"ApiVersion":"1.52","MinAPIVersion":"1.44"})").value(), "1.44");
+  EXPECT_EQ(choose_version(R"({"ApiVersion":"1.47"})").value(), "1.41");
+  const auto old = choose_version(R"({"ApiVersion":"1.40","MinAPIVersion":"1.12"})");
+  ASSERT_FALSE(old);
+  EXPECT_NE(old.error().what.find("1.41 (Docker 20.10) or newer is needed"), std::string::npos) << old.error().what;
+  for (const char* broken :
+       {"", "[]", "{}", R"({"ApiVersion":7})", R"({"ApiVersion":"2.0"})", R"({"ApiVersion":"1.x"})"})
+    EXPECT_FALSE(choose_version(broken)) << broken;
+}
+
+TEST(DockerImage, NameIsTakenApartAsDockerDoes) {
+  const auto parts = [](const std::string& image) {
+    const auto name = parse_image_name(image);
+    return name ? name->repository + " " + name->reference : "refused";
+  };
+  EXPECT_EQ(parts("debian"), "debian latest");
+  EXPECT_EQ(parts("debian:12"), "debian 12");
+  EXPECT_EQ(parts("registry:5000/team/tool"), "registry:5000/team/tool latest");
+  EXPECT_EQ(parts("registry:5000/team/tool:1.2"), "registry:5000/team/tool 1.2");
+  EXPECT_EQ(parts("debian:12@sha256:ab"), "debian sha256:ab");
+  for (const char* wrong : {"", "/rootfs", "./dir", "-x", "a b", "a?b", "a\nb"}) EXPECT_EQ(parts(wrong), "refused");
+}
+
+TEST(DockerFacts, AreReadFromInfo) {
+  const auto facts = read_facts(
+      R"({"ServerVersion":"20.10","Driver":"overlay2","CgroupVersion":"2","MemoryLimit":true,"PidsLimit":true,"NCPU":4,
+          "DriverStatus":[["Backing Filesystem","extfs"]],"SecurityOptions":["name=seccomp","name=userns"]})");
+  ASSERT_TRUE(facts) << facts.error().what;
+  EXPECT_EQ(facts->version, "20.10");
+  EXPECT_EQ(facts->cgroup_version, 2);
+  EXPECT_TRUE(facts->memory_limit && facts->pids_limit && facts->remaps_users);
+  EXPECT_FALSE(facts->cpu_quota || facts->rootless);
+  EXPECT_EQ(facts->cpus, 4);
+  EXPECT_FALSE(read_facts("no"));
+}
+
+class Body : public testing::Test {
+ protected:
+  json::object body() const {
+    return json::parse(container_body(spec_, {"/state/leash", "/lib/init", "/state", "none"}, facts_)).as_object();
+  }
+  static const json::object& host(const json::object& all) { return all.at("HostConfig").as_object(); }
+  SandboxSpec spec_;
+  DaemonFacts facts_;
+};
+
+TEST_F(Body, HoldsNoEnvironmentNoLogAndNoCapabilityBeyondThoseOfInit) {
+  const json::object all = body();
+  EXPECT_FALSE(all.contains("Env"));
+  EXPECT_EQ(host(all).at("LogConfig").at("Type"), "none");
+  EXPECT_EQ(host(all).at("AutoRemove"), true);
+  EXPECT_EQ(host(all).at("CapDrop"), json::array{"ALL"});
+  EXPECT_FALSE(host(all).contains("Privileged"));
+  EXPECT_EQ(host(all).at("NetworkMode"), "none");
+}
+
+TEST_F(Body, LimitsAreThoseThatTheDaemonCanHold) {
+  spec_.limits = {.memory_bytes = 1U << 30U, .cpus = 8, .pids = 10, .disk_bytes = {}};
+  EXPECT_FALSE(host(body()).contains("Memory") || host(body()).contains("NanoCpus") ||
+               host(body()).contains("PidsLimit"));
+  facts_.memory_limit = facts_.swap_limit = facts_.cpu_quota = facts_.pids_limit = true;
+  facts_.cpus = 2;
+  const json::object all = body();
+  EXPECT_EQ(host(all).at("Memory").to_number<std::uint64_t>(), 1U << 30U);
+  EXPECT_EQ(host(all).at("MemorySwap"), host(all).at("Memory"));
+  EXPECT_EQ(host(all).at("NanoCpus").to_number<std::int64_t>(), 2'000'000'000)
+      << "more than there are is refused by it";
+  EXPECT_EQ(host(all).at("PidsLimit").to_number<int>(), 11) << "init counts too";
+}
+
+TEST_F(Body, ReadOnlyRootKeepsTheWorkspaceAndTmpWritable) {
+  spec_.read_only_root = true;
+  spec_.workspace = "/data";
+  const json::object all = body();
+  EXPECT_EQ(host(all).at("ReadonlyRootfs"), true);
+  EXPECT_TRUE(host(all).at("Tmpfs").as_object().contains("/tmp"));
+  EXPECT_TRUE(host(all).at("Tmpfs").as_object().contains("/data"));
+}
+
+TEST(DockerSetup, MessagesComeThroughUnchanged) {
+  const auto setup = decode_setup(encode(docker::Setup{"/work", 7, true, {"/work/src"}, 2}));
+  ASSERT_TRUE(setup);
+  EXPECT_EQ(setup->workspace, "/work");
+  EXPECT_EQ(setup->job_id, 7U);
+  EXPECT_TRUE(setup->read_only_root);
+  EXPECT_EQ(setup->mount_points, std::vector<std::string>{"/work/src"});
+  const auto contents = decode_contents(encode(Contents{{{"/work/src", {{".git/config", "x"}}, true}}}));
+  ASSERT_TRUE(contents);
+  EXPECT_EQ(contents->trees.at(0).replaced.at(0).second, "x");
+  const auto told = decode_ready(encode(Error{ErrorKind::exhausted, "full"}));
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().kind, ErrorKind::exhausted);
+  EXPECT_FALSE(decode_ready("no"));
+  EXPECT_FALSE(decode_setup("{}"));
+}
+
+}  // namespace
+}  // namespace slipway::sandbox::docker

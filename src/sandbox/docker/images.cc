@@ -1,0 +1,181 @@
+#include "sandbox/docker/images.h"
+
+#include <algorithm>
+#include <map>
+
+#include <boost/json.hpp>
+
+#include <fmt/format.h>
+
+namespace slipway::sandbox::docker {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kMostName = 512;
+constexpr auto kTellEvery = std::chrono::milliseconds(500);
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::vector<std::string> texts_at(const json::object& object, std::string_view key) {
+  std::vector<std::string> texts;
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_array()) return texts;  // null: none
+  for (const json::value& one : value->get_array()) {
+    if (one.is_string()) texts.emplace_back(one.get_string());
+  }
+  return texts;
+}
+
+// Lines of the answer to a pull: {"status","id","progressDetail":{"current","total"}} or {"error"}.
+class Pull {
+ public:
+  Pull(std::string image, const ImageProgress& progress) : image_(std::move(image)), progress_(progress) {}
+
+  Result<void> take(std::string_view line) {
+    boost::system::error_code bad;
+    const json::value document = json::parse(std::string(line), bad);
+    if (bad || !document.is_object()) return {};  // an empty line, or news that are not for us
+    const json::object& news = document.get_object();
+    if (const std::string error = text_at(news, "error"); !error.empty())
+      return fail(kind_of(error), "Docker: " + error);
+    if (const json::value* detail = news.if_contains("progressDetail"); detail != nullptr && detail->is_object()) {
+      const auto number = [&](const char* key) -> std::uint64_t {
+        const json::value* value = detail->get_object().if_contains(key);
+        return value != nullptr && value->is_number() && value->to_number<double>() > 0
+                   ? static_cast<std::uint64_t>(value->to_number<double>())
+                   : 0;
+      };
+      constexpr std::size_t kMostLayers = 1000;
+      if (text_at(news, "status") == "Downloading" && layers_.size() < kMostLayers) {
+        layers_[text_at(news, "id")] = {number("current"), number("total")};
+      }
+    }
+    tell();
+    return {};
+  }
+
+ private:
+  static ErrorKind kind_of(std::string_view error) {
+    for (const std::string_view word : {"denied", "unauthorized", "authentication"}) {
+      if (error.find(word) != std::string_view::npos) return ErrorKind::denied;
+    }
+    for (const std::string_view word : {"not found", "manifest unknown", "no such"}) {
+      if (error.find(word) != std::string_view::npos) return ErrorKind::not_found;
+    }
+    return ErrorKind::unavailable;
+  }
+
+  void tell() {
+    if (!progress_ || os::Clock::now() - told_ < kTellEvery) return;
+    told_ = os::Clock::now();
+    ImageNews news{image_ + ": pulling", 0, 0};
+    for (const auto& [id, sizes] : layers_) {
+      news.done_bytes += sizes.first;
+      news.total_bytes += sizes.second;
+    }
+    progress_(news);
+  }
+
+  const std::string image_;
+  const ImageProgress& progress_;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> layers_;
+  os::Deadline told_{};
+};
+
+Result<void> pull(Engine& engine, const std::string& image, const ImageProgress& progress, const os::CallLimit& limit) {
+  SW_TRY(const ImageName name, parse_image_name(image));
+  if (progress) progress({image + ": pulling", 0, 0});
+  Pull news(image, progress);
+  return engine.post_lines(
+      fmt::format("/images/create?fromImage={}&tag={}", net::escape_component(name.repository),
+                  net::escape_component(name.reference)),
+      {}, [&](std::string_view line) { return news.take(line); }, limit);
+}
+
+// `UID` or `UID:GID` as the contract wants it. A name would have to be looked up in the image: init does, in its steps.
+std::string user_of(const std::string& user) {
+  const bool is_number =
+      !user.empty() && std::all_of(user.begin(), user.end(), [](char c) { return (c >= '0' && c <= '9') || c == ':'; });
+  return is_number ? user : std::string();
+}
+
+Result<ImageFacts> facts_of(std::string_view text) {
+  boost::system::error_code bad;
+  const json::value document = json::parse(std::string(text), bad);
+  if (bad || !document.is_object())
+    return fail(ErrorKind::invalid, "Docker's answer about the image is no JSON object");
+  const json::object& image = document.get_object();
+  ImageFacts facts;
+  facts.image = facts.digest = text_at(image, "Id");
+  if (facts.image.empty()) return fail(ErrorKind::invalid, "Docker's answer about the image lacks its id");
+  for (const std::string& one : texts_at(image, "RepoDigests")) {
+    if (const auto at = one.find('@'); at != std::string::npos) facts.digest = one.substr(at + 1);
+  }
+  if (const json::value* config = image.if_contains("Config"); config != nullptr && config->is_object()) {
+    const json::object& of = config->get_object();
+    facts.entrypoint = texts_at(of, "Entrypoint");
+    for (std::string& word : texts_at(of, "Cmd")) facts.entrypoint.push_back(std::move(word));
+    for (const std::string& entry : texts_at(of, "Env")) {
+      const auto equals = entry.find('=');
+      if (equals != std::string::npos) facts.env.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+    }
+    facts.working_dir = text_at(of, "WorkingDir");
+    facts.user = user_of(text_at(of, "User"));
+  }
+  return facts;
+}
+
+}  // namespace
+
+Result<ImageName> parse_image_name(const std::string& image) {
+  const bool plain = !image.empty() && image.size() <= kMostName && std::all_of(image.begin(), image.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-' || c == '/' || c == ':' || c == '@';
+  });
+  if (!plain || image.front() == '/' || image.front() == '.' || image.front() == '-') {
+    return fail(ErrorKind::invalid, "`" + image + "` is not the name of an image");
+  }
+  if (const auto at = image.find('@'); at != std::string::npos) {
+    std::string repository = image.substr(0, at);
+    if (const auto colon = repository.rfind(':');
+        colon != std::string::npos && repository.find('/', colon) == std::string::npos) {
+      repository.resize(colon);  // a tag beside a digest says nothing
+    }
+    return ImageName{repository, image.substr(at + 1)};
+  }
+  const auto colon = image.rfind(':');
+  if (colon == std::string::npos || image.find('/', colon) != std::string::npos) return ImageName{image, "latest"};
+  return ImageName{image.substr(0, colon), image.substr(colon + 1)};
+}
+
+Result<ImageFacts> prepare_image(Engine& engine, const std::string& image, const ImageProgress& progress,
+                                 const os::CallLimit& limit) {
+  if (image == "host") {
+    return fail(
+        ErrorKind::invalid,
+        "`image: host` shows the files of this machine, which Docker cannot: name an image (`image: debian:12`, or "
+        "--image), or use `--backend native`");
+  }
+  if (image.starts_with('/') || image.starts_with('.')) {
+    return fail(ErrorKind::invalid,
+                "an image directory is for `--backend native`; for Docker make an image of it: tar -C " + image +
+                    " -c . | docker import - NAME");
+  }
+  if (!image.starts_with("sha256:")) SW_CHECK(parse_image_name(image));
+  const std::string target = "/images/" + net::escape_component(image) + "/json";
+  auto known = engine.get(target, limit);
+  if (!known && known.error().kind == ErrorKind::not_found && !image.starts_with("sha256:")) {
+    if (const auto pulled = pull(engine, image, progress, limit); !pulled)
+      return wrap(pulled.error(), "it is not on this machine, and pulling it failed");
+    known = engine.get(target, limit);
+  }
+  if (!known) return std::unexpected(known.error());
+  return facts_of(*known);
+}
+
+}  // namespace slipway::sandbox::docker

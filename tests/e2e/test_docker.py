@@ -1,0 +1,311 @@
+"""`--backend docker`: the same file, the same result, the same journal; and nothing left whatever dies."""
+import json
+import os
+import subprocess
+import tarfile
+import io
+import time
+
+import docker
+import pytest
+from harness import BUILD, SIGINT, SIGKILL, Project, Slipway, is_alive, sandbox_directories, wait_until
+
+pytestmark = pytest.mark.skipif(docker.missing() is not None, reason=docker.missing() or "")
+SECRET = "s3cr3t-of-the-docker-tests-4711"
+
+
+@pytest.fixture(scope="module")
+def rootfs():
+    return docker.busybox_rootfs()
+
+
+@pytest.fixture(scope="module")
+def daemon(rootfs):
+    daemon = docker.Daemon()
+    try:
+        daemon.start()
+        daemon.import_image(docker.IMAGE, rootfs)
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@pytest.fixture
+def slipway(daemon, tmp_path):
+    with daemon.command(tmp_path, tmp_path / "state", Project(tmp_path / "project")) as command:
+        yield command
+        for running in command._running:
+            if running.process.poll() is None:
+                running.process.kill()
+
+
+def job(project, run=None, steps=None, **keys):
+    keys = {"image": docker.IMAGE} | keys
+    return project.job(run=run, steps=steps, keys=keys)
+
+
+def no_containers(daemon):
+    return wait_until(lambda: not daemon.containers(), 10, what="the end of every container")
+
+
+# --- the same as native ---
+
+def test_the_same_file_has_the_same_result_and_events_as_native(slipway, daemon, rootfs, tmp_path):
+    root = tmp_path / "rootfs"
+    root.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(rootfs)) as tar:
+        tar.extractall(root)
+    project = slipway.project
+    project.write("data/input.txt", "from the tree\n")
+    project.commit()
+    project.write("data/new.txt", "not committed\n")
+    file = project.workflow("""
+        workflow:
+          name: ci
+          defaults: {network: none}
+          jobs:
+            - name: many
+              matrix: {axes: {n: [1, 2]}, max_parallel: 1}
+              env: {N: "{{ matrix.n }}"}
+              steps:
+                - {name: look, run: "cat data/input.txt data/new.txt; echo n=$N; id; pwd; echo $HOME; echo to err >&2; echo x >data/written"}
+                - {name: put, run: "mkdir -p out; echo made $N >out/file; slipway output number $N || true"}
+              artifacts: [{name: "out-{{ matrix.n }}", paths: ["out/**"]}]
+            - name: after
+              depends_on: [many]
+              uses_artifacts: [out-1, out-2]
+              steps:
+                - {name: use, run: "cat /job/inputs/out-1/out/file /job/inputs/out-2/out/file"}
+                - {name: fail, run: "exit 7"}
+                - {name: never, run: "true"}
+            - {name: skipped, depends_on: [after], run: "true"}
+            - {name: always, depends_on: [after], condition: always, run: echo always}
+        """)
+    before = project.snapshot()
+
+    def seen(*arguments):
+        ran = slipway.run(file, *arguments).expect(1)
+        jobs = [(j["name"], j["outcome"], [(s["name"], s["outcome"], s.get("exit_code")) for s in j["steps"]]) for j in ran.finished["jobs"]]
+        lines = sorted((e.get("job"), e.get("step"), e.get("stream"), e["text"]) for e in ran.of("output"))
+        return jobs, lines, sorted({e["type"] for e in ran.events})
+
+    ours, natives = seen(), seen("--backend", "native", "--image", str(root))
+    assert ours == natives
+    assert ("many (1)" in str(ours) or "many" in str(ours)) and "from the tree" in str(ours) and "not committed" in str(ours)
+    assert project.snapshot() == before, "the user's tree was written to"
+    no_containers(daemon)
+    assert sandbox_directories(slipway.state) == []
+
+
+
+def test_a_cache_is_kept_from_run_to_run(slipway):
+    file = job(slipway.project, "cat .deps/x || { mkdir -p .deps; echo kept >.deps/x; echo made; }", cache=[{"key": "k", "paths": [".deps"]}])
+    assert slipway.run(file).expect(0).output().endswith("made\n")
+    assert slipway.run(file).expect(0).output() == "kept\n"
+
+
+def test_the_image_is_pinned_and_its_files_are_not_written(slipway):
+    assert slipway.run(job(slipway.project, "echo x >/bin/made-by-a-step || true; ls /bin/made-by-a-step", run_as="root")).expect(0)
+    assert slipway.run(job(slipway.project, "ls /bin/made-by-a-step", run_as="root")).expect(1)
+
+
+@pytest.mark.parametrize("keys, run", [
+    ({"read_only_root": True}, "touch /tmp/x /job/x; ! touch /etc/x"),
+    ({"workspace": "/data"}, 'test "$PWD" = /data/src; touch /data/x'),
+    ({"run_as": "root"}, 'test "$(id -u)" = 0'),
+    ({"run_as": 4242}, 'test "$(id -u)" = 4242; touch /job/src/x'),
+])
+def test_keys_of_a_job_hold(slipway, keys, run):
+    slipway.run(job(slipway.project, "set -e\n" + run, **keys)).expect(0)
+
+
+# --- ends ---
+
+def test_cancel_ends_the_container(slipway, daemon):
+    running = slipway.start("run", "--json", job(slipway.project, "trap 'echo cleaned up; exit 1' TERM INT; echo up; while :; do sleep 0.05; done"))
+    running.wait_for('"text":"up"')
+    running.signal(SIGINT)
+    ran = running.ended(20).expect(130)
+    assert ran.outcomes() == {"job": "cancelled"} and "cleaned up" in ran.output()
+    no_containers(daemon)
+
+
+def test_timeout_ends_the_job(slipway, daemon):
+    ran = slipway.run(job(slipway.project, "echo up; sleep 50", timeout="1s")).expect(124)
+    assert ran.outcomes() == {"job": "timed_out"} and ran.output() == "up\n"
+    no_containers(daemon)
+
+
+def test_a_memory_limit_is_told_as_out_of_memory(slipway):
+    ran = slipway.run(job(slipway.project, "echo up; tail /dev/zero", resources={"memory": "64MiB"})).expect(1)
+    assert ran.outcomes() == {"job": "out_of_memory"}
+
+
+def test_a_pids_limit_holds(slipway):
+    ran = slipway.run(job(slipway.project, "i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; echo all; kill $(jobs -p)", resources={"pids": 20}))
+    assert "all" not in ran.output()
+
+
+def test_a_limit_that_cannot_be_held_is_told(slipway):
+    file = job(slipway.project, "true", resources={"disk": "1GiB"})
+    assert "disk" in slipway.run(file).expect(0).err
+    assert "disk" in slipway("run", "--require-limits", file).expect(4).err
+
+
+def test_kill_9_of_slipway_leaves_nothing_for_long(slipway, daemon):
+    running = slipway.start("run", "--json", job(slipway.project, "echo up; sleep 50"))
+    running.wait_for('"text":"up"')
+    [container] = daemon.containers()
+    pid = daemon.json(f"/containers/{container['Id']}/json")["State"]["Pid"]
+    running.signal(SIGKILL)
+    wait_until(lambda: not is_alive(pid), 3, what="the end of the container's first process")
+    no_containers(daemon)
+    assert len(sandbox_directories(slipway.state)) == 1
+    assert slipway.run(job(slipway.project, "echo next")).expect(0).output() == "next\n"
+    assert sandbox_directories(slipway.state) == []
+
+
+def test_what_was_left_behind_is_swept_by_its_label(slipway, daemon):
+    slipway.run(job(slipway.project, "true")).expect(0)  # the state directory is there
+    labels = {"slipway.sandbox": "left-behind", "slipway.state": str(slipway.state.resolve())}
+    others = {"slipway.sandbox": "of-another", "slipway.state": "/elsewhere"}
+    for name, label in (("slipway-left-behind", labels), ("slipway-of-another", others)):
+        body = json.dumps({"Image": docker.IMAGE, "Cmd": ["sleep", "50"], "Labels": label, "HostConfig": {"NetworkMode": "none"}}).encode()
+        connection = docker.Connection(daemon.socket)
+        connection.request("POST", f"/containers/create?name={name}", body, {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 201
+        connection.close()
+        assert daemon.api("POST", f"/containers/{name}/start")[0] == 204
+    try:
+        slipway.run(job(slipway.project, "true")).expect(0)
+        assert [c["Names"] for c in daemon.containers()] == [["/slipway-of-another"]]
+    finally:
+        daemon.api("DELETE", "/containers/slipway-of-another?force=1")
+
+
+def test_kill_9_of_the_daemon_is_an_infrastructure_failure_at_once(slipway, daemon):
+    running = slipway.start("run", "--json", job(slipway.project, "echo up; sleep 50", retry={"attempts": 0}))
+    running.wait_for('"text":"up"')
+    pid = daemon.json(f"/containers/{daemon.containers()[0]['Id']}/json")["State"]["Pid"]
+    began = time.monotonic()
+    daemon.kill()
+    try:
+        ran = running.ended(15)
+        assert time.monotonic() - began < 5
+        assert ran.outcomes() == {"job": "infra_failed"}, ran
+        assert "the Docker daemon went away" in ran.of("job_finished")[-1]["reason"], ran
+        assert not is_alive(pid)
+        failed = slipway("run", job(slipway.project, "true")).expect(5)
+        assert "is the Docker daemon running?" in failed.err
+        assert ran.output() == "up\n"
+    finally:
+        daemon.start()
+    assert slipway.run(job(slipway.project, "echo next")).expect(0).output() == "next\n"
+    assert no_containers(daemon) and sandbox_directories(slipway.state) == []
+
+
+# --- walls ---
+
+def test_a_secret_is_in_nothing_that_docker_shows(slipway, daemon):
+    file = job(slipway.project, 'echo "token=$TOKEN"; cat /job/secrets/TOKEN; echo up; sleep 50', secrets=["TOKEN", {"name": "TOKEN", "file": "/job/secrets/TOKEN"}])
+    running = slipway.start("run", "--json", file, "--secret", "TOKEN", env={"TOKEN": SECRET})
+    running.wait_for("up")
+    [container] = daemon.containers()
+    shown = daemon.api("GET", f"/containers/{container['Id']}/json")[1] + json.dumps(container).encode()
+    shown += daemon.api("GET", f"/containers/{container['Id']}/top?ps_args=auxww")[1]
+    running.signal(SIGINT)
+    ran = running.ended(20)
+    assert b"slipway.sandbox" in shown and SECRET.encode() not in shown
+    assert "token=***" in ran.output() and SECRET not in ran.out
+    kept = b"".join(p.read_bytes() for p in daemon.root.joinpath("data", "containers").rglob("*") if p.is_file())
+    assert SECRET.encode() not in kept
+
+
+@pytest.mark.parametrize("who", ["runner", "root"])
+def test_no_step_reaches_init(slipway, who):
+    tries = """
+        ! kill -9 1
+        ! cat /proc/1/environ
+        ! ls /proc/1/fd/
+        ! head -c 1 /proc/1/mem
+        ! ls /proc/1/root/
+        ! sh -c 'echo 1000 >/proc/1/oom_score_adj'
+        ! renice -n 10 -p 1
+        ! touch /run/slipway/x
+        ! mount -t tmpfs none /tmp
+        ! mknod /tmp/disk b 254 0
+        ! nc -w 1 local:/run/slipway/leash </dev/null
+        ! unshare -U true
+        echo walled
+        """
+    ran = slipway.run(job(slipway.project, "set -e\n" + tries, run_as=who)).expect(0)
+    assert ran.output().count("walled\n") == 1
+
+
+def test_network_none_is_loopback_alone(slipway):
+    assert slipway.run(job(slipway.project, "ls /sys/class/net")).expect(0).output() == "lo\n"
+
+
+def test_network_nat_reaches_neither_the_host_nor_other_jobs(slipway, daemon):
+    server = subprocess.Popen([*daemon.inside, "busybox", "nc", "-ll", "-p", "8765", "-e", "echo", "from the host"])
+    try:
+        file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": docker.IMAGE}, "jobs": [
+            {"name": "server", "run": "ip -4 -o addr show eth0 | awk '{print $4}'; timeout 8 nc -ll -p 8765 -e echo from a job || true"},
+            {"name": "client", "run": """
+                gateway=$(ip route | awk '/default/{print $3}'); echo gateway $gateway
+                sleep 1
+                for n in 2 3 4 5; do nc -w 1 ${gateway%.*}.$n 8765 </dev/null && echo reached $n; done
+                nc -w 1 $gateway 8765 </dev/null && echo reached the host
+                nc -w 1 127.0.0.1 8765 </dev/null && echo reached loopback
+                nc -w 1 169.254.169.254 80 </dev/null && echo reached metadata
+                echo done"""}]}}))
+        ran = slipway.run(file, "--max-parallel", "2").expect(0)
+    finally:
+        server.kill()
+        server.wait()
+    assert "gateway 1" in ran.output("client") and "done" in ran.output("client")
+    assert "reached" not in ran.output("client") and "from" not in ran.output("client")
+
+
+# --- errors ---
+
+def test_errors_say_what_to_do(slipway, daemon, tmp_path):
+    file = job(slipway.project, "true")
+    assert "is the Docker daemon running?" in slipway("run", file, env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}).expect(5).err
+    tcp = slipway("run", file, env={"DOCKER_HOST": "tcp://127.0.0.1:2375"}).expect(2).err
+    assert "shares no file system" in tcp
+    host = slipway("run", job(slipway.project, "true", image="host")).expect(2)
+    assert "E102" in host.err and "--backend native" in host.err
+    absent = slipway.run(job(slipway.project, "true", image="no.such.registry.invalid/tool:1", retry={"attempts": 1}))
+    reason = absent.of("job_finished")[-1]["reason"]
+    assert absent.code != 0 and "no.such.registry.invalid/tool:1" in reason and "is not on this machine" in reason
+
+
+def test_a_user_without_the_right_to_the_socket_is_told(daemon, tmp_path):
+    home = tmp_path / "home"
+    with Slipway(home, home / "state", Project(home / "project"), ["setpriv", "--reuid=65500", "--regid=65500", "--clear-groups", str(BUILD / "slipway")]) as slipway:
+        slipway.environment |= {"DOCKER_HOST": f"unix://{daemon.socket}"}
+        file = job(slipway.project, "true")
+        for path in (home, *home.rglob("*")):
+            os.chown(path, 65500, 65500)
+        for path in (tmp_path, *tmp_path.parents):
+            if not os.stat(path).st_mode & 1 and str(path).startswith("/tmp/"):
+                os.chmod(path, 0o711)
+        ran = slipway("run", "--backend", "docker", file).expect(4)
+        assert "group `docker`" in ran.err
+
+
+def test_doctor_tells_of_docker(slipway):
+    checks = {c["name"]: c for c in json.loads(slipway("doctor", "--json").out)["checks"]}
+    assert checks["docker"]["health"] == "good" and "Docker" in checks["docker"]["detail"]
+
+
+# --- the contract of every backend ---
+
+def test_the_contract_of_backends_holds(daemon):
+    program = BUILD / "bin" / "sandbox_test"
+    if not program.exists():
+        pytest.skip("sandbox_test is not built")
+    done = subprocess.run([*daemon.inside, program, "--gtest_filter=*Contract*docker*"], env=os.environ | {"DOCKER_HOST": f"unix://{daemon.socket}"},
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and " 0 tests" not in done.stdout, done.stdout[-4000:]

@@ -1,0 +1,146 @@
+"""A Docker daemon for tests, with a root, a network namespace and images of its own: nothing of the machine's is touched."""
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import tempfile
+import urllib.parse
+from pathlib import Path
+
+from harness import BUILD, Project, Slipway, is_alive, mounts_below, processes, wait_until
+
+IMAGE = "slipway-busybox"
+
+
+def missing() -> str | None:
+    """Why no daemon can be started here, or None."""
+    if os.geteuid() != 0:
+        return "only root can start a Docker daemon"
+    for program in ("dockerd", "nsenter", "busybox"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    return None
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path: str):
+        super().__init__("localhost", timeout=30)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Daemon:
+    def __init__(self):
+        # Not pytest's own directory: the path of a socket is limited.
+        self.root = Path(tempfile.mkdtemp(prefix="slw-docker-"))
+        self.root.chmod(0o755)
+        self.socket = str(self.root / "docker.sock")
+        self.log = open(self.root / "log", "ab")
+        # Keeps the network namespace when the daemon is killed.
+        self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && echo && exec sleep infinity"], stdout=subprocess.PIPE)
+        assert self.holder.stdout.read(1), "no network namespace"
+        self.inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [*self.inside, "dockerd", "-H", f"unix://{self.socket}", "--data-root", self.root / "data", "--exec-root", self.root / "exec",
+             "--pidfile", self.root / "pid", "--bridge", "none"], stdout=self.log, stderr=self.log, start_new_session=True)
+
+        def answers() -> bool:
+            assert self.process.poll() is None, "dockerd ended: " + (self.root / "log").read_text()[-3000:]
+            try:
+                return self.api("GET", "/_ping")[0] == 200
+            except OSError:
+                return False
+
+        wait_until(answers, 60, every=0.05, what="an answer of dockerd")
+
+    def kill(self) -> None:
+        """As a crash: it, and the containerd that it started. What they kept going goes on."""
+        self.process.kill()
+        self.process.wait()
+        for pid in processes(str(self.root / "exec")):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "containerd":
+                os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: not is_alive(pid), 5, what="the end of containerd")
+        # Where the first process of the machine reaps nobody, the next daemon would take a zombie for a live containerd.
+        (self.root / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        for pid in processes(str(self.root / "exec")):  # containerd and its shims, after a crash
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.holder.kill()
+        self.holder.wait()
+        for line in reversed(mounts_below(self.root)):
+            subprocess.run(["umount", "-l", line.split()[4]], capture_output=True)
+        self.log.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def api(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+        connection = Connection(self.socket)
+        try:
+            connection.request(method, target, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, target: str):
+        status, text = self.api("GET", target)
+        assert status == 200, text
+        return json.loads(text)
+
+    def import_image(self, name: str, rootfs: bytes, *changes: str) -> None:
+        query = urllib.parse.urlencode([("fromSrc", "-"), ("repo", name), *(("changes", change) for change in changes)])
+        status, text = self.api("POST", f"/images/create?{query}", rootfs)
+        assert status == 200 and b'"error"' not in text, text
+
+    def containers(self) -> list[dict]:
+        return self.json("/containers/json?all=1")
+
+    def command(self, home: Path, state: Path, project: Project) -> Slipway:
+        """slipway in this daemon's network namespace, with Docker as what it runs jobs on."""
+        slipway = Slipway(home, state, project, [*self.inside, str(BUILD / "slipway")])
+        slipway.environment |= {"DOCKER_HOST": f"unix://{self.socket}", "SLIPWAY_CONFIG_BACKEND": "docker", "SLIPWAY_CONFIG_IMAGE": IMAGE}
+        return slipway
+
+
+def busybox_rootfs() -> bytes:
+    """A tar of a root file system that holds busybox and nothing else."""
+    program = shutil.which("busybox")
+    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in ("bin", "etc", "tmp"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+            tar.addfile(entry)
+        tar.add(os.path.realpath(program), "bin/busybox")
+        for name in names:
+            if name == "busybox":
+                continue
+            entry = tarfile.TarInfo(f"bin/{name}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(entry)
+    return out.getvalue()
