@@ -86,6 +86,50 @@ std::vector<const AttemptEntry*> attempts_of(const JobEntry& job, const LogsOpti
   return shown;
 }
 
+// A service's journal lies beside its job's.
+AttemptEntry shown_log(const AttemptEntry& attempt, const LogsOptions& options) {
+  if (options.service.empty()) return attempt;
+  AttemptEntry service = attempt;
+  service.journal.replace_filename(fmt::format("{}.{}.journal", attempt.id.value, options.service));
+  service.step_names.clear();
+  service.steps.clear();
+  return service;
+}
+
+std::string shown_name(const JobEntry& job, const LogsOptions& options) {
+  return options.service.empty() ? job.name : job.name + " / " + options.service;
+}
+
+// Of files `ATTEMPT.NAME.journal`.
+std::vector<std::string> services_of(const AttemptEntry& attempt) {
+  std::vector<std::string> names;
+  std::error_code unreadable;
+  const std::string begin = attempt.id.value + ".";
+  constexpr std::string_view kEnd = ".journal";
+  for (const auto& entry : std::filesystem::directory_iterator(attempt.journal.parent_path(), unreadable)) {
+    std::string name = entry.path().filename().string();
+    if (name.ends_with(journal::kSealedSuffix)) name.resize(name.size() - journal::kSealedSuffix.size());
+    if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
+    names.push_back(name.substr(begin.size(), name.size() - begin.size() - kEnd.size()));
+  }
+  return names;
+}
+
+Result<void> check_service(const LogsOptions& options, const RunEntry& run) {
+  if (options.service.empty()) return {};
+  std::vector<std::string> known;
+  for (const JobEntry& job : run.jobs) {
+    if (!is_of_job(job.name, options.job)) continue;
+    for (const AttemptEntry& attempt : job.attempts) {
+      for (std::string& name : services_of(attempt)) known.push_back(std::move(name));
+    }
+  }
+  if (options.follow || std::ranges::find(known, options.service) != known.end()) return {};
+  const auto near = nearest(options.service, known);
+  return fail(ErrorKind::not_found, fmt::format("there is no service `{}`{}", options.service,
+                                                near ? fmt::format(", did you mean `{}`?", *near) : ""));
+}
+
 // Prints the lines of attempts, as far as they are there.
 class Printer {
  public:
@@ -263,8 +307,13 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
-      Printer::Open open{
-          .job = job.name, .attempt = *attempt, .names = {}, .reader = {}, .lines = 0, .done = false, .tail = {}};
+      Printer::Open open{.job = shown_name(job, options),
+                         .attempt = shown_log(*attempt, options),
+                         .names = {},
+                         .reader = {},
+                         .lines = 0,
+                         .done = false,
+                         .tail = {}};
       for (bool more = true; more;) {
         SW_TRY(more, printer.print_some(open));
       }
@@ -284,9 +333,9 @@ Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& histor
       if (!is_of_job(job.name, options.job)) continue;
       for (const AttemptEntry* attempt : attempts_of(job, options)) {
         const auto [found, is_new] = open.try_emplace(attempt->id);
-        found->second.job = job.name;
-        found->second.attempt = *attempt;
-        if (is_new) waiter.add(attempt->journal);
+        found->second.job = shown_name(job, options);
+        found->second.attempt = shown_log(*attempt, options);
+        if (is_new) waiter.add(found->second.attempt.journal);
       }
     }
     bool more = false;
@@ -316,6 +365,7 @@ Result<void> show_logs(const LogsOptions& options, RunHistory& history, Sink& si
          LineFilter::make(options.grep, options.ignore_case ? LineFilter::Case::ignore : LineFilter::Case::exact));
   SW_TRY(RunEntry run, history.find(options.run));
   SW_CHECK(check_names(options, run));
+  SW_CHECK(check_service(options, run));
   Printer printer(options, std::move(filter), sink, style, run.id.value);
   if (options.follow) {
     SW_CHECK(follow(options, std::move(run), history, printer, sink, limit));

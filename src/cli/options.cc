@@ -133,6 +133,10 @@ Result<Command> logs_of(const Arguments& arguments) {
   options.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
   options.job = arguments.one("JOB");
   options.step = arguments.one("--step");
+  options.service = arguments.one("--service");
+  if (!options.service.empty() && (!options.step.empty() || arguments.has("--failed"))) {
+    return fail(ErrorKind::invalid, "--service: a service has no steps, so --step and --failed say nothing of it");
+  }
   SW_TRY(const auto attempt, number_of(arguments, "--attempt"));
   if (attempt) options.attempt = static_cast<int>(std::min<std::uint64_t>(*attempt, 1'000'000));
   options.grep = arguments.one("--grep");

@@ -111,6 +111,7 @@ struct LogsOptions {
   std::string run;
   std::string job;             ///< empty: all jobs
   std::string step;            ///< name; empty: all steps
+  std::string service;         ///< the log of this service of the job, and not the job's own
   std::optional<int> attempt;  ///< empty: the last
   std::string grep;            ///< extended regular expression; empty: all lines
   bool ignore_case = false;

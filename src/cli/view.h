@@ -41,12 +41,13 @@ ViewKind choose_view(const CommonOptions& options, int fd, const std::string& te
 /// NO_COLOR, CLICOLOR_FORCE, --color, and whether `fd` is a terminal.
 bool choose_colour(ColourChoice choice, int fd, const std::map<std::string, std::string>& environment);
 
-/// What was done for a job besides its steps and is not in its journal: a cache that was saved or removed.
+/// What was done for a job besides its steps and is not in its journal: a cache that was saved or
+/// removed, what became of a service.
 struct Remark {
   RunId run;
   std::string job;
   int attempt = 1;
-  std::string code;  ///< `cache`
+  std::string code;  ///< `cache` or `service`
   std::string text;
   Time at{};
 };

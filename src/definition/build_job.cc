@@ -154,6 +154,10 @@ void JobBuilder::read_where_it_runs(model::JobDefinition& job) {
             [](std::string_view text) { return model::parse_integer(text, 8, 4'194'304); });
   }
   job.services = values_.services_of(get("services"));
+  if (!job.services.empty() && job.network == model::Network::host) {
+    source_.report(*get("network"), "E019", "a job on the network of the host cannot have services",
+                   "`nat` or `none`: services are on a network of the job's own");
+  }
   job.devices = texts_of(get("devices"));
   job.run_as = values_.run_as_of(get("run_as"), false);
   if (Node* workspace = get("workspace")) {

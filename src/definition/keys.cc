@@ -154,8 +154,8 @@ constexpr std::array<Key, 5> kReadyKeys = {{
     {"command", &kArgv, "a command in it that succeeds", "[pg_isready]"},
     {"within", &kDuration, "how long it may take", "30s", "`30s`"},
 }};
-constexpr Context kReadyContext{"ready", "services.ready", "When a service is ready. The steps wait for it.",
-                                kReadyKeys};
+constexpr Context kReadyContext{"ready", "services.ready",
+                                "When a service is ready: all that is given has to hold once.", kReadyKeys};
 constexpr Shape kReady{.kind = Kind::object, .context = &kReadyContext};
 constexpr std::array<Key, 5> kServiceKeys = {{
     {"name", &kName, "its host name for the job", "db", {}, {}, true},

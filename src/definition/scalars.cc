@@ -42,6 +42,13 @@ bool is_name(std::string_view text) {
   });
 }
 
+bool is_host_name(std::string_view text) {
+  constexpr std::size_t kMostOfALabel = 63;
+  if (text.empty() || text.size() > kMostOfALabel || text.front() == '-' || text.front() == '.') return false;
+  return std::ranges::all_of(text,
+                             [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
+}
+
 bool is_identifier(std::string_view text) {
   if (text.empty() || text.size() > kMaxNameLength || is_digit(text.front())) return false;
   return std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });

@@ -11,6 +11,8 @@ namespace slipway::definition {
 
 /// Letters and digits of any language, `_ - .` and single blanks inside; at most kMaxNameLength bytes.
 bool is_name(std::string_view text);
+/// What a service can be called by.
+bool is_host_name(std::string_view text);
 /// A letter or `_`, then letters, digits and `_`: what a shell takes as the name of a variable.
 bool is_identifier(std::string_view text);
 

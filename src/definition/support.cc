@@ -35,6 +35,11 @@ class SupportCheck {
       refuse(place_of(job, "services"), "E101",
              fmt::format("job `{}` wants services, which cannot be run yet", job.name), "start them in a step");
     }
+    for (const model::Service& service : job.services) {
+      if (!service.image.is_literal()) continue;
+      if (auto problem = image_problem(service.image.literal(), service.image.place, support_))
+        problems_.push_back(std::move(*problem));
+    }
     if (job.image && job.image->is_literal()) {
       if (auto problem = image_problem(job.image->literal(), place_of(job, "image"), support_))
         problems_.push_back(std::move(*problem));

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "definition/limits.h"
 #include "definition/scalars.h"
+#include "model/http_target.h"
 #include "model/units.h"
 
 namespace slipway::definition {
@@ -204,6 +205,18 @@ std::vector<model::SecretUse> Values::secrets_of(Node* node) {
   return secrets;
 }
 
+void Values::check_service(Node& node, const model::Service& service) {
+  if (!is_host_name(service.name) || service.name == "localhost") {
+    source_.report(node, "E018", fmt::format("`{}` cannot be the host name of a service", service.name),
+                   "letters, digits, `-`, `_` and `.`, at most 63");
+  }
+  const std::string image = service.image.is_literal() ? service.image.literal() : std::string();
+  if (service.command.empty() && (image == "host" || image.starts_with('/'))) {
+    source_.report(node, "E036", fmt::format("service `{}` has nothing to run", service.name),
+                   fmt::format("give it a `command`: the image `{}` has none of its own", image));
+  }
+}
+
 std::vector<model::Service> Values::services_of(Node* node) {
   std::vector<model::Service> services;
   const Context& context = *find_key(kJobContext, "services")->shape->item->context;
@@ -223,7 +236,12 @@ std::vector<model::Service> Values::services_of(Node* node) {
       made.log = text_of(when.get("log"));
       made.command = texts_of(when.get("command"));
       made.within = duration_of(when.get("within")).value_or(made.within);
+      if (!made.http.empty() && !model::http_target(made.http)) {
+        source_.report(*when.get("http"), "E018", fmt::format("`{}` is not an address that can be asked", made.http),
+                       "http://localhost:PORT/PATH, or use `command`");
+      }
     }
+    check_service(*item, service);
     const bool twice =
         std::ranges::any_of(services, [&](const model::Service& other) { return other.name == service.name; });
     if (twice) source_.report(*item, "E030", fmt::format("there are two services `{}`", service.name));

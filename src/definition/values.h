@@ -48,6 +48,7 @@ class Values {
   std::optional<model::CodeLocation> code_of(Node* node) const;
   std::vector<model::SecretUse> secrets_of(Node* node);
   std::vector<model::Service> services_of(Node* node);
+  void check_service(Node& node, const model::Service& service);
   std::vector<model::CacheDefinition> cache_of(Node* node);
   std::vector<model::ArtifactDefinition> artifacts_of(Node* node);
   std::vector<model::Hook> hooks_of(Node* node) const;

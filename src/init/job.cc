@@ -31,12 +31,13 @@ constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
 constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
 
-std::string_view reason_of(wire::Cancel::Why why) {
-  switch (why) {
+std::string reason_of(const wire::Cancel& cancel) {
+  switch (cancel.why) {
     case wire::Cancel::Why::by_user: return "cancelled by the user";
     case wire::Cancel::Why::timeout: return "ran longer than its timeout";
     case wire::Cancel::Why::fail_fast: return "cancelled: another job of its matrix failed";
     case wire::Cancel::Why::superseded: return "cancelled: a newer run took its place";
+    case wire::Cancel::Why::service_ended: return cancel.detail;
   }
   return "cancelled";
 }
@@ -223,10 +224,12 @@ void Job::report_progress() {
 // --- what comes from outside, in any phase ---
 
 void Job::on_cancel(const wire::Cancel& cancel) {
-  const bool timed_out = cancel.why == wire::Cancel::Why::timeout;
+  const auto outcome = [&] {
+    if (cancel.why == wire::Cancel::Why::timeout) return model::Outcome::timed_out;
+    return cancel.why == wire::Cancel::Why::service_ended ? model::Outcome::failed : model::Outcome::cancelled;
+  };
   at_once_ = at_once_ || cancel.at_once;
-  stop(timed_out ? model::Outcome::timed_out : model::Outcome::cancelled, std::string(reason_of(cancel.why)),
-       cancel.at_once ? Duration(0) : orders_.job.grace);
+  stop(outcome(), reason_of(cancel), cancel.at_once ? Duration(0) : orders_.job.grace);
 }
 
 void Job::on_owner_lost() {
@@ -240,9 +243,10 @@ void Job::on_owner_lost() {
 }
 
 void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace) {
-  // The steps were done in time: what they left running, or left to be packed, changes nothing of that.
+  // The steps were done in time: what they left running, or left to be packed, changes nothing of that; nor do its
+  // services, which they no longer need.
   const bool steps_are_done = phase_ == Phase::ending_children || phase_ == Phase::gathering;
-  if (steps_are_done && outcome == model::Outcome::timed_out) return;
+  if (steps_are_done && (outcome == model::Outcome::timed_out || outcome == model::Outcome::failed)) return;
   if (!forced_) forced_ = Forced{outcome, reason};
   const os::Deadline kill_at = os::Clock::now() + grace;
   switch (phase_) {
@@ -291,6 +295,28 @@ bool Job::enter(Phase next) {
 void Job::run_steps() {
   if (!enter(Phase::steps)) return;
   steps_->start();
+  if (orders_.ready && phase_ == Phase::steps) watch_readiness();
+}
+
+/// A service's one step runs: from when on can it be used?
+void Job::watch_readiness() {
+  auto probe = steps_->surroundings(0);
+  auto group = entry_.cgroups.create("ready");
+  if (!probe || !group) {
+    return stop(model::Outcome::infra_failed, (probe ? group.error() : probe.error()).what, Duration(0));
+  }
+  probe_group_ = std::move(*group);
+  const Identity identity = probe->identity;
+  readiness_ = std::make_unique<Readiness>(
+      *orders_.ready, Readiness::Parts{poller_, *children_, identity, std::move(*probe), probe_group_},
+      Readiness::Events{[this] { owner_.send(wire::Ready{}); },
+                        [this](const std::string& missing) {
+                          stop(model::Outcome::timed_out,
+                               fmt::format("not ready within {}: {}", to_short_text(orders_.ready->within), missing),
+                               orders_.job.grace);
+                        }});
+  output_->listen([this](std::string_view text) { readiness_->on_output(text); });
+  readiness_->start();
 }
 
 /// Background children live until here.

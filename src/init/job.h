@@ -13,6 +13,7 @@
 #include "init/output_pump.h"
 #include "init/own_directory.h"
 #include "init/owner_link.h"
+#include "init/readiness.h"
 #include "init/record_keeper.h"
 #include "init/step_requests.h"
 #include "init/step_runner.h"
@@ -55,6 +56,7 @@ class Job {
 
   bool enter(Phase next);
   void run_steps();
+  void watch_readiness();
   void end_children();
   void kill_children();
   void gather();
@@ -86,6 +88,8 @@ class Job {
   std::unique_ptr<OutputPump> output_;
   std::unique_ptr<Bundles> bundles_;
   std::unique_ptr<StepRunner> steps_;
+  os::StepCgroup probe_group_;
+  std::unique_ptr<Readiness> readiness_;  // of a service
 
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;

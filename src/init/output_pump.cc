@@ -60,6 +60,7 @@ void OutputPump::record(const Pipe& pipe) {
   if (masked_.empty()) return;
   records_.output(pipe.step, pipe.stream, masked_);
   if (pipe.drained) late_[pipe.step] = true;
+  if (on_text_) on_text_(masked_);
 }
 
 void OutputPump::on_ready(std::uint64_t id) {

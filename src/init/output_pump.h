@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "init/poller.h"
 #include "init/record_keeper.h"
@@ -33,6 +34,8 @@ class OutputPump {
   /// When `step` last printed something; never before it was added.
   os::Deadline last_output(std::uint16_t step) const;
   os::Deadline last_output() const { return last_output_; }
+  /// `on_text` gets, masked, all that is printed from here on, until there is another listener or none.
+  void listen(std::function<void(std::string_view)> on_text) { on_text_ = std::move(on_text); }
   /// Steps that printed after `drain`.
   std::vector<std::uint16_t> take_late_steps();
 
@@ -59,6 +62,7 @@ class OutputPump {
   std::map<std::uint16_t, os::Deadline> last_outputs_;
   os::Deadline last_output_;
   std::map<std::uint16_t, bool> late_;
+  std::function<void(std::string_view)> on_text_;
   std::unique_ptr<char[]> buffer_;
   std::string masked_;
 };

@@ -79,8 +79,7 @@ void StepRunner::start_one(std::size_t index) {
 Result<void> StepRunner::try_start(std::size_t index) {
   const auto number = static_cast<std::uint16_t>(index);
   const model::StepSpec& spec = parts_.job.steps[index];
-  SW_TRY(const Identity identity, identity_of(spec.run_as, parts_.entry));
-  SW_TRY(const StepCommand command, prepare(index, identity));
+  SW_TRY(const StepCommand command, prepare(index));
   Running step;
   step.started = wall_now();
   SW_TRY(step.cgroup, parts_.entry.cgroups.create(fmt::format("step-{}-{}", index, plan_.tries(index))));
@@ -98,20 +97,29 @@ Result<void> StepRunner::try_start(std::size_t index) {
   return {};
 }
 
-Result<StepCommand> StepRunner::prepare(std::size_t index, const Identity& identity) {
+std::string StepRunner::socket_of(std::size_t index) { return fmt::format("{}.sock", index); }
+
+Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
   const model::StepSpec& spec = parts_.job.steps[index];
   const Entry& entry = parts_.entry;
-  const std::string socket = fmt::format("{}.sock", index);
-  const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket), parts_.event_file};
-  SW_CHECK(parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket, identity));
-  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, identity, parts_.secret_files));
   StepCommand command;
-  command.identity = identity;
+  SW_TRY(command.identity, identity_of(spec.run_as, entry));
   command.nesting = entry.nesting;
   command.filter = entry.filter_calls;
-  command.environment = step_environment(parts_.job, spec, identity, places, parts_.secrets);
+  const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
+                          parts_.event_file};
+  command.environment = step_environment(parts_.job, spec, command.identity, places, parts_.secrets);
   command.working_dir = spec.working_dir.empty() ? entry.workspace + "/src" : spec.working_dir;
   if (!command.working_dir.starts_with('/')) command.working_dir = entry.workspace + "/src/" + command.working_dir;
+  return command;
+}
+
+Result<StepCommand> StepRunner::prepare(std::size_t index) {
+  const model::StepSpec& spec = parts_.job.steps[index];
+  SW_TRY(StepCommand command, surroundings(index));
+  SW_CHECK(
+      parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket_of(index), command.identity));
+  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, command.identity, parts_.secret_files));
   if (const auto* argv = std::get_if<model::Argv>(&spec.action)) {
     command.argv = argv->words;
     return command;

@@ -47,6 +47,9 @@ class StepRunner {
   /// too. A later call may bring `kill_at` forward; what is stopped already keeps its outcome.
   void stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at);
 
+  /// What step `index` finds around it: a command with no argv yet.
+  Result<StepCommand> surroundings(std::size_t index) const;
+
   const std::vector<model::StepResult>& results() const { return results_; }
   model::StepPlan::Verdict verdict() const { return plan_.verdict(); }
   /// Why step `index` is not `succeeded`.
@@ -73,7 +76,8 @@ class StepRunner {
   void advance();
   void start_one(std::size_t index);
   Result<void> try_start(std::size_t index);
-  Result<StepCommand> prepare(std::size_t index, const Identity& identity);
+  static std::string socket_of(std::size_t index);
+  Result<StepCommand> prepare(std::size_t index);
   void watch_times(std::size_t index);
   void watch_silence(std::size_t index, Duration limit);
   void stop_one(std::size_t index, model::Outcome outcome, const std::string& reason, os::Deadline kill_at);

@@ -106,7 +106,7 @@ void TestJob::start() {
     ::_exit(init::run(std::move(entry)));
   }
   leash_ = std::make_unique<os::MessageSocket>(std::move(pair.first));
-  wire::Orders orders{spec, secrets, {}, orphan_grace, {}};
+  wire::Orders orders{spec, secrets, {}, orphan_grace, {}, ready};
   std::vector<int> fds = {journal_.get(), ring_.get()};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i < inputs_ahead) {
@@ -132,6 +132,7 @@ void TestJob::serve_one() {
   const auto said = wire::decode_to_owner(message->text);
   ASSERT_TRUE(said) << said.error().what;
   if (const auto* request = std::get_if<wire::Request>(&*said)) answer(*request);
+  if (std::holds_alternative<wire::Ready>(*said)) when_ready();
   if (!std::holds_alternative<wire::Progress>(*said) || triggers_.empty()) return;
   const Outcome now = read_journal();
   std::string all;
@@ -176,12 +177,12 @@ Outcome TestJob::wait() {
   for (;;) {
     std::vector<int> fds = {pidfd.get()};
     if (leash_) fds.push_back(leash_->fd());
-    const auto ready = os::wait_any_readable(fds, limit);
-    if (!ready) {
+    const auto woken = os::wait_any_readable(fds, limit);
+    if (!woken) {
       ADD_FAILURE() << "the job does not end";
       return read_journal();
     }
-    if (ready->back() == 1) {
+    if (woken->back() == 1) {
       serve_one();
     } else {
       break;

@@ -45,6 +45,8 @@ class TestJob {
   model::JobSpec spec;
   std::vector<wire::SecretValue> secrets;
   Duration orphan_grace{0};
+  std::optional<model::Readiness> ready;     ///< makes it a service
+  std::function<void()> when_ready = [] {};  ///< called once init says so
   std::vector<std::pair<wire::InputBundle, int>> inputs;
   std::size_t inputs_ahead = 0;  ///< so many are sent before the orders
 

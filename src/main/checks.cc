@@ -36,7 +36,9 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 }  // namespace
 
 definition::BuildSupport build_support(const cli::Settings& settings) {
-  return {.named_images = settings.backend != "native", .host_files = settings.backend != "docker"};
+  return {.services = settings.backend != "docker",
+          .named_images = settings.backend != "native",
+          .host_files = settings.backend != "docker"};
 }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {
@@ -66,6 +68,11 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
       if (const auto problem = definition::image_problem(spec.image, where, build_support(settings))) {
         return fail(ErrorKind::invalid, image_text(*problem, spec.image, settings));
       }
+      for (std::size_t i = 0; i < spec.services.size(); ++i) {
+        const std::string& image = spec.services[i].image;
+        const auto problem = definition::image_problem(image, definition.services[i].place, build_support(settings));
+        if (problem) return fail(ErrorKind::invalid, image_text(*problem, image, settings));
+      }
     }
   }
   return {};
@@ -76,6 +83,11 @@ Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settin
   SW_CHECK(check_allowed(at, at, job.network, job.nested, settings));
   if (const auto problem = definition::image_problem(job.image, {}, build_support(settings))) {
     return fail(ErrorKind::invalid, at + ": " + problem->message);
+  }
+  for (const model::ServiceSpec& service : job.services) {
+    if (const auto problem = definition::image_problem(service.image, {}, build_support(settings))) {
+      return fail(ErrorKind::invalid, fmt::format("{}: service {}: {}", at, service.name, problem->message));
+    }
   }
   return {};
 }

@@ -116,7 +116,11 @@ worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
   return worker::scopes_of(owner);
 }
 
-void LocalHost::tell(const model::JobSpec& job, const std::string& text) { context_.tell(job, text); }
+void LocalHost::tell(const model::JobSpec& job, const std::string& text) { context_.tell(job, "cache", text); }
+
+void LocalHost::tell_of_service(const model::JobSpec& job, const std::string& text) {
+  context_.tell(job, "service", text);
+}
 
 void LocalHost::started(const model::JobSpec& job, const std::filesystem::path& journal) {
   reports_.began({job.attempt, journal.lexically_relative(context_.state_dir).string()});

@@ -25,7 +25,8 @@ struct LocalContext {
   model::EventKind event = model::EventKind::push;
   std::string pull_request;
   std::map<std::string, std::string> secrets;  ///< by name; only ever in memory
-  std::function<void(const model::JobSpec&, const std::string&)> tell;
+  /// `code`: what it is about, `cache` or `service`.
+  std::function<void(const model::JobSpec&, std::string code, const std::string&)> tell;
   /// For questions of jobs about other runs; a connection of its own, since the dispatcher's belongs to its thread.
   os::Guarded<std::unique_ptr<store::Store>> reader;
 };
@@ -40,6 +41,7 @@ class LocalHost final : public worker::AttemptHost {
   worker::CacheScopes cache_scopes(const model::JobSpec& job) override;
   void tell(const model::JobSpec& job, const std::string& text) override;
   void started(const model::JobSpec& job, const std::filesystem::path& journal) override;
+  void tell_of_service(const model::JobSpec& job, const std::string& text) override;
   void progress(const model::JobSpec& job, std::uint64_t journal_bytes) override;
   Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json) override;
 

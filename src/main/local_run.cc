@@ -135,7 +135,9 @@ class LocalEngine {
         model::JobSpec job;
         job.run = attempt.run;
         job.attempt = attempt.id;
-        worker::close_journal(settings_.state_dir / "runs", job, *attempt.report, worker::JournalEnd::unknown, log_);
+        const std::filesystem::path runs_dir = settings_.state_dir / "runs";
+        worker::close_journal(runs_dir, job, *attempt.report, worker::JournalEnd::unknown, log_);
+        worker::close_service_journals(runs_dir, job, log_);
       }
     }));
     sweep();
@@ -207,8 +209,8 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                        .pull_request = {},
                        .secrets = std::move(secrets),
                        .tell =
-                           [&](const model::JobSpec& job, const std::string& text) {
-                             view->tell({job.run, job.job, job.attempt_number, "cache", text, wall_now()});
+                           [&](const model::JobSpec& job, std::string code, const std::string& text) {
+                             view->tell({job.run, job.job, job.attempt_number, std::move(code), text, wall_now()});
                            },
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
   if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);

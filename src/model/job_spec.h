@@ -47,6 +47,15 @@ struct ArtifactSpec {
   std::optional<Duration> expires;
 };
 
+/// A program beside the job, in a sandbox of its own on the job's private network.
+struct ServiceSpec {
+  std::string name;   ///< its host name for the job and the other services
+  std::string image;  ///< as JobSpec::image
+  Variables env;
+  std::vector<std::string> command;  ///< argv; empty: what the image runs
+  std::optional<Readiness> ready;    ///< no value: ready as soon as it runs
+};
+
 /// An artifact of an earlier job of the run, to be found at `/job/inputs/NAME`.
 struct ArtifactUse {
   std::string name;
@@ -78,6 +87,7 @@ struct JobSpec {
   std::vector<CacheSpec> cache;
   std::vector<ArtifactSpec> artifacts;
   std::vector<ArtifactUse> uses_artifacts;
+  std::vector<ServiceSpec> services;
   std::vector<std::string> outputs;  ///< declared names
   std::string event_json;
   bool may_write_trusted_cache = false;

@@ -176,6 +176,22 @@ Result<void> resolve_passed_on(const Run& run, const Group& group, const Scope& 
   return {};
 }
 
+Result<std::vector<ServiceSpec>> resolve_services(const JobDefinition& definition, const Scope& scope) {
+  std::vector<ServiceSpec> services;
+  for (const Service& service : definition.services) {
+    ServiceSpec& made = services.emplace_back();
+    made.name = service.name;
+    SW_TRY(made.image, expanded(service.image, scope, fmt::format("image of service `{}`", service.name)));
+    for (const auto& [name, text] : service.env) {
+      SW_TRY(const std::string value, expanded(text, scope, fmt::format("env {} of service `{}`", name, service.name)));
+      set(made.env, name, value);
+    }
+    made.command = service.command;
+    made.ready = service.ready;
+  }
+  return services;
+}
+
 /// The answer that holds whatever jobs will do; no value: it depends on them.
 std::optional<bool> known_answer(const ExpressionPtr& simple, const Scope& scope, Trace& trace) {
   if (const auto* both = std::get_if<Binary>(&simple->node);
@@ -239,6 +255,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.log_head_bytes = run.options.log_head_bytes;
   spec.log_tail_bytes = run.options.log_tail_bytes;
   SW_CHECK(resolve_passed_on(run, group, scope, spec));
+  SW_TRY(spec.services, resolve_services(definition, scope));
   spec.steps.reserve(definition.steps.size());
   for (std::size_t i = 0; i < definition.steps.size(); ++i) {
     auto step = resolve_step(definition, i, spec, scope);

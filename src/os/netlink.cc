@@ -35,6 +35,10 @@ class Request {
     close(start);
   }
   void add(std::uint16_t type, const std::string& text) { add(type, text.c_str(), text.size() + 1); }
+  void add_address(std::uint16_t type, std::uint32_t address) {
+    const std::uint32_t on_wire = htonl(address);
+    add(type, &on_wire, sizeof on_wire);
+  }
 
   // Attributes between `open` and `close` lie inside that one.
   std::size_t open(std::uint16_t type) {
@@ -67,6 +71,20 @@ class Request {
   std::string bytes_;
   std::size_t padding_ = 0;  // of what was appended last: an attribute's length leaves it out
 };
+
+// To what is sent to these addresses; `how` says what happens with it.
+Request route_request(std::uint16_t flags, std::uint8_t how, std::uint32_t first_address, std::uint8_t prefix_bits) {
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  body.rtm_dst_len = prefix_bits;
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_protocol = RTPROT_BOOT;
+  body.rtm_scope = RT_SCOPE_UNIVERSE;
+  body.rtm_type = how;
+  Request request(RTM_NEWROUTE, static_cast<std::uint16_t>(NLM_F_CREATE | flags), body);
+  if (prefix_bits > 0) request.add_address(RTA_DST, first_address);
+  return request;
+}
 
 }  // namespace
 
@@ -140,9 +158,8 @@ Result<void> RouteSocket::add_address(const std::string& link, std::uint32_t add
   body.ifa_prefixlen = prefix_bits;
   body.ifa_index = index;
   Request request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body);
-  const std::uint32_t on_wire = htonl(address);
-  request.add(IFA_LOCAL, &on_wire, sizeof on_wire);
-  request.add(IFA_ADDRESS, &on_wire, sizeof on_wire);
+  request.add_address(IFA_LOCAL, address);
+  request.add_address(IFA_ADDRESS, address);
   if (auto done = transact(request.finish()); !done) return wrap(done.error(), "an address for " + link);
   return {};
 }
@@ -157,31 +174,15 @@ Result<void> RouteSocket::raise(const std::string& link) {
   return {};
 }
 
-Result<void> RouteSocket::add_default_route(std::uint32_t gateway) {
-  rtmsg body{};
-  body.rtm_family = AF_INET;
-  body.rtm_table = RT_TABLE_MAIN;
-  body.rtm_protocol = RTPROT_BOOT;
-  body.rtm_scope = RT_SCOPE_UNIVERSE;
-  body.rtm_type = RTN_UNICAST;
-  Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body);
-  const std::uint32_t on_wire = htonl(gateway);
-  request.add(RTA_GATEWAY, &on_wire, sizeof on_wire);
-  if (auto done = transact(request.finish()); !done) return wrap(done.error(), "the default route");
+Result<void> RouteSocket::add_route(std::uint32_t network, std::uint8_t prefix_bits, std::uint32_t gateway) {
+  Request request = route_request(NLM_F_EXCL, RTN_UNICAST, network, prefix_bits);
+  request.add_address(RTA_GATEWAY, gateway);
+  if (auto done = transact(request.finish()); !done) return wrap(done.error(), "a route");
   return {};
 }
 
 Result<void> RouteSocket::close_route(std::uint32_t first_address, std::uint8_t prefix_bits) {
-  rtmsg body{};
-  body.rtm_family = AF_INET;
-  body.rtm_dst_len = prefix_bits;
-  body.rtm_table = RT_TABLE_MAIN;
-  body.rtm_protocol = RTPROT_BOOT;
-  body.rtm_scope = RT_SCOPE_UNIVERSE;
-  body.rtm_type = RTN_UNREACHABLE;
-  Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body);
-  const std::uint32_t on_wire = htonl(first_address);
-  request.add(RTA_DST, &on_wire, sizeof on_wire);
+  Request request = route_request(NLM_F_REPLACE, RTN_UNREACHABLE, first_address, prefix_bits);
   if (auto done = transact(request.finish()); !done) return wrap(done.error(), "closing a route");
   return {};
 }

@@ -19,7 +19,8 @@ class RouteSocket {
   Result<void> make_pair(const std::string& name, const std::string& peer_name, int peer_namespace);
   Result<void> add_address(const std::string& link, std::uint32_t address, std::uint8_t prefix_bits);
   Result<void> raise(const std::string& link);
-  Result<void> add_default_route(std::uint32_t gateway);
+  Result<void> add_default_route(std::uint32_t gateway) { return add_route(0, 0, gateway); }
+  Result<void> add_route(std::uint32_t network, std::uint8_t prefix_bits, std::uint32_t gateway);
   /// What is sent to these addresses fails at once. One that is there already is success.
   Result<void> close_route(std::uint32_t first_address, std::uint8_t prefix_bits);
 

@@ -61,6 +61,14 @@ struct LimitsHeld {
   bool step_figures = false, io_figures = false;  ///< of each step: memory and processor; bytes read and written
 };
 
+/// The network that a job shares with its services and nobody else: each of them reaches the others by name.
+struct PrivateNetwork {
+  SandboxId job;                      ///< the job's sandbox, which is there before those of its services
+  std::vector<std::string> services;  ///< their host names, at most kMost
+  std::optional<std::size_t> self;    ///< which of them this sandbox is; no value: the job itself
+  static constexpr std::size_t kMost = 50;
+};
+
 struct SandboxSpec {
   SandboxId id;
   std::string image = "host";  ///< `ImageFacts::image` of an image that is prepared; `host` and directories as they are
@@ -74,6 +82,7 @@ struct SandboxSpec {
   bool nested = false;
   std::vector<std::string> devices;  ///< of the host's /dev, by name below it (`kvm`), which the operator has allowed
   std::optional<Beside> beside;
+  std::optional<PrivateNetwork> private_network;  ///< not with Network::host
 };
 
 /// What an image says of itself, and how it is to be asked for from now on.

@@ -30,6 +30,12 @@ Result<void> check_spec(const SandboxSpec& spec) {
     return fail(ErrorKind::invalid, "the host name `" + spec.hostname + "` is not one");
   if (!is_clean_absolute(spec.workspace))
     return fail(ErrorKind::invalid, "workspace `" + spec.workspace + "` is not an absolute path");
+  if (const auto& network = spec.private_network) {
+    if (spec.network == model::Network::host)
+      return fail(ErrorKind::invalid, "a job on the host's network has no private one: `services` need nat or none");
+    if (network->services.size() > PrivateNetwork::kMost || !std::ranges::all_of(network->services, is_plain_name))
+      return fail(ErrorKind::invalid, "a private network of too many services, or of one whose name is not plain");
+  }
   for (const Mount& mount : spec.mounts) {
     if (!is_clean_absolute(mount.inside))
       return fail(ErrorKind::invalid, "mount point `" + mount.inside + "` is not an absolute path");

@@ -219,6 +219,24 @@ json::object artifact_to_json(const model::ArtifactSpec& artifact) {
   return object;
 }
 
+json::object service_to_json(const model::ServiceSpec& service) {
+  json::object object{{"name", service.name},
+                      {"image", service.image},
+                      {"env", variables_to_json(service.env)},
+                      {"command", to_json_array(service.command)}};
+  if (service.ready) object["ready"] = to_json_object(*service.ready);
+  return object;
+}
+
+model::ServiceSpec service_of(const Fields& fields) {
+  model::ServiceSpec service{
+      fields.text("name"), fields.text("image"), variables_of(fields, "env"), fields.texts("command"), {}};
+  if (const json::object* ready = fields.object("ready")) {
+    service.ready = read_readiness(Fields(*ready, fields.problem()));
+  }
+  return service;
+}
+
 void put_needs(json::object& object, const model::JobSpec& job) {
   object["image"] = job.image;
   object["network"] = word_of(kNetworks, job.network);
@@ -272,6 +290,30 @@ void check_steps(const Fields& fields, const model::JobSpec& job) {
 
 }  // namespace
 
+json::object to_json_object(const model::Readiness& ready) {
+  json::object object{{"http", ready.http},
+                      {"log", ready.log},
+                      {"command", to_json_array(ready.command)},
+                      {"within", ready.within.count()}};
+  if (ready.tcp) object["tcp"] = *ready.tcp;
+  return object;
+}
+
+model::Readiness read_readiness(const Fields& fields) {
+  constexpr std::int64_t kMostPort = 65'535;
+  model::Readiness ready;
+  if (fields.find("tcp") != nullptr) {
+    const std::int64_t port = fields.integer("tcp");
+    if (port < 1 || port > kMostPort) fields.refuse("tcp", "a port");
+    ready.tcp = static_cast<int>(port);
+  }
+  ready.http = fields.text("http");
+  ready.log = fields.text("log");
+  ready.command = fields.texts("command");
+  ready.within = fields.duration("within", ready.within);
+  return ready;
+}
+
 json::object to_json_object(const model::JobSpec& job) {
   json::object object{{"run", job.run.value},           {"job", job.job},
                       {"definition", job.definition},   {"workflow", job.workflow},
@@ -292,6 +334,7 @@ json::object to_json_object(const model::JobSpec& job) {
   object["uses_artifacts"] = list_to_json(job.uses_artifacts, [](const model::ArtifactUse& use) {
     return json::object{{"name", use.name}, {"job", use.job}};
   });
+  if (!job.services.empty()) object["services"] = list_to_json(job.services, service_to_json);
   object["outputs"] = to_json_array(job.outputs);
   object["may_write_trusted_cache"] = job.may_write_trusted_cache;
   return object;
@@ -323,6 +366,7 @@ model::JobSpec read_job_spec(const Fields& fields) {
   job.uses_artifacts = list_of<model::ArtifactUse>(fields, "uses_artifacts", [](const Fields& use) {
     return model::ArtifactUse{use.text("name"), use.text("job")};
   });
+  job.services = list_of<model::ServiceSpec>(fields, "services", service_of);
   job.outputs = fields.texts("outputs");
   job.event_json = fields.text("event_json");
   job.may_write_trusted_cache = fields.flag("may_write_trusted_cache");

@@ -10,11 +10,12 @@ namespace slipway::wire {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Cancel::Why>, 4> kWhys = {{
+constexpr std::array<std::pair<std::string_view, Cancel::Why>, 5> kWhys = {{
     {"by_user", Cancel::Why::by_user},
     {"timeout", Cancel::Why::timeout},
     {"fail_fast", Cancel::Why::fail_fast},
     {"superseded", Cancel::Why::superseded},
+    {"service_ended", Cancel::Why::service_ended},
 }};
 
 json::array inputs_to_json(const std::vector<InputBundle>& inputs) {
@@ -41,12 +42,14 @@ json::object orders_to_json(const Orders& orders) {
   for (const SecretValue& secret : orders.secrets) {
     secrets.push_back(json::object{{"name", secret.name}, {"value", secret.value}});
   }
-  return {{"type", "orders"},
-          {"job", to_json_object(orders.job)},
-          {"secrets", std::move(secrets)},
-          {"inputs", inputs_to_json(orders.inputs)},
-          {"orphan_grace", orders.orphan_grace.count()},
-          {"cache_news", to_json_array(orders.cache_news)}};
+  json::object object{{"type", "orders"},
+                      {"job", to_json_object(orders.job)},
+                      {"secrets", std::move(secrets)},
+                      {"inputs", inputs_to_json(orders.inputs)},
+                      {"orphan_grace", orders.orphan_grace.count()},
+                      {"cache_news", to_json_array(orders.cache_news)}};
+  if (orders.ready) object["ready"] = to_json_object(*orders.ready);
+  return object;
 }
 
 Orders orders_of(const Fields& fields) {
@@ -65,12 +68,16 @@ Orders orders_of(const Fields& fields) {
   orders.inputs = inputs_of(fields);
   orders.orphan_grace = fields.duration("orphan_grace");
   orders.cache_news = fields.texts("cache_news");
+  if (const json::object* ready = fields.object("ready")) {
+    orders.ready = read_readiness(Fields(*ready, fields.problem()));
+  }
   return orders;
 }
 
 Cancel cancel_of(const Fields& fields) {
   Cancel cancel;
   cancel.at_once = fields.flag("at_once");
+  cancel.detail = fields.text("detail");
   const std::string why = fields.text("why", "by_user");
   for (const auto& [word, known] : kWhys) {
     if (word == why) {
@@ -97,7 +104,10 @@ std::string encode(const ToInit& message) {
           [](const Inputs& more) { return json::object{{"type", "inputs"}, {"inputs", inputs_to_json(more.inputs)}}; },
           [](const Orders& orders) { return orders_to_json(orders); },
           [](const Cancel& cancel) {
-            return json::object{{"type", "cancel"}, {"why", word_of(cancel.why)}, {"at_once", cancel.at_once}};
+            return json::object{{"type", "cancel"},
+                                {"why", word_of(cancel.why)},
+                                {"at_once", cancel.at_once},
+                                {"detail", cancel.detail}};
           },
           [](const Reply& reply) {
             return json::object{{"type", "reply"}, {"id", reply.id}, {"ok", reply.ok}, {"json", reply.json}};
@@ -110,6 +120,7 @@ std::string encode(const ToOwner& message) {
   return json::serialize(
       std::visit(Overloaded{
                      [](const Running&) { return json::object{{"type", "running"}}; },
+                     [](const Ready&) { return json::object{{"type", "ready"}}; },
                      [](const Progress& progress) {
                        return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
                      },
@@ -144,6 +155,7 @@ Result<ToOwner> decode_to_owner(std::string_view text) {
   const Fields fields(object, &problem);
   const std::string type = fields.text("type");
   if (type == "running") return ToOwner(Running{});
+  if (type == "ready") return ToOwner(Ready{});
   if (type == "progress") return checked(ToOwner(Progress{fields.count("journal_bytes")}), problem, "leash: progress");
   if (type == "finished") return checked(ToOwner(Finished{fields.count("journal_bytes")}), problem, "leash: finished");
   if (type == "request") {

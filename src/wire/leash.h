@@ -16,7 +16,8 @@
 ///
 /// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`),
 /// after any number of `inputs` with the first bundles of a job that has more of them than one message carries; init
-/// answers `running`, then any number of `progress` and `request`; last `finished`, then it exits.
+/// answers `running`, then any number of `progress` and `request`, a service's init once `ready`; last `finished`, then
+/// it exits.
 namespace slipway::wire {
 
 /// How long init packs what a job passes on, which is no part of the job's own timeout; and of a job that was stopped.
@@ -45,15 +46,17 @@ struct Orders {
   std::vector<SecretValue> secrets;  ///< values of every secret the job may use; only ever in memory
   std::vector<InputBundle> inputs;
   Duration orphan_grace{0};
-  std::vector<std::string> cache_news;  ///< what was found of the job's caches, for the journal
+  std::vector<std::string> cache_news;    ///< what was found of the job's caches, for the journal
+  std::optional<model::Readiness> ready;  ///< of a service: init says `ready` once this holds for its first step
 };
 /// Before `orders`: bundles that are unpacked before those named there. Descriptors: one a bundle.
 struct Inputs {
   std::vector<InputBundle> inputs;
 };
 struct Cancel {
-  enum class Why { by_user, timeout, fail_fast, superseded } why = Why::by_user;
+  enum class Why { by_user, timeout, fail_fast, superseded, service_ended } why = Why::by_user;
   bool at_once = false;  ///< no grace
+  std::string detail;    ///< for `service_ended`: which one, and how
 };
 /// Answer to `Request` of the same id; descriptors as the request says.
 struct Reply {
@@ -65,6 +68,8 @@ using ToInit = std::variant<Inputs, Orders, Cancel, Reply>;
 
 // --- init to owner ---
 struct Running {};
+/// A service can be used.
+struct Ready {};
 /// The journal has grown to this offset: sent at step borders, and at most every 20 ms in between.
 struct Progress {
   std::uint64_t journal_bytes = 0;
@@ -80,7 +85,7 @@ struct Request {
 struct Finished {
   std::uint64_t journal_bytes = 0;
 };
-using ToOwner = std::variant<Running, Progress, Request, Finished>;
+using ToOwner = std::variant<Running, Ready, Progress, Request, Finished>;
 
 std::string encode(const ToInit& message);
 std::string encode(const ToOwner& message);

@@ -57,6 +57,8 @@ model::JobSpec full_job() {
   job.cache = {{"k", {"k-"}, {".deps"}}};
   job.artifacts = {{"dist", {"dist/*"}, model::ArtifactDefinition::When::always, 24h}};
   job.uses_artifacts = {{"in", "build"}};
+  model::Readiness ready{5432, "http://localhost:80/x", "ready", {"pg_isready"}, 7s};
+  job.services = {{"db", "postgres:15", {{"A", "1"}}, {"postgres", "-c"}, ready}};
   job.outputs = {"version"};
   job.event_json = R"({"x":1})";
   job.log_head_bytes = 7;
@@ -77,6 +79,10 @@ TEST(JobSpecJson, KeepsEverythingOfAJob) {
   const auto& either = std::get<model::Binary>(job.steps[1].condition->node);
   EXPECT_EQ(std::get<model::Call>(either.left->node).function, "failed");
   EXPECT_EQ(job.steps[1].condition->place.line, 3);
+  ASSERT_EQ(job.services.size(), 1U);
+  ASSERT_TRUE(job.services[0].ready);
+  EXPECT_EQ(job.services[0].ready->tcp, 5432);
+  EXPECT_EQ(job.services[0].ready->within, 7s);
 }
 
 TEST(JobSpecJson, DefaultsHoldForAbsentKeys) {
@@ -109,16 +115,17 @@ TEST(JobSpecJson, RefusesAConditionNestedTooDeeply) {
 }
 
 TEST(Leash, EveryMessageSurvivesTheTrip) {
-  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}}, {{"/job/inputs/in", false}}, 2s, {"cache k: restored"}};
-  const ToInit cancel = Cancel{Cancel::Why::fail_fast, true};
+  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}},   {{"/job/inputs/in", false}},
+                               2s,         {"cache k: restored"}, model::Readiness{}};
+  const ToInit cancel = Cancel{Cancel::Why::service_ended, true, "service `db`"};
   const ToInit reply = Reply{7, true, R"({"url":"u"})"};
   for (const ToInit& message : {orders, cancel, reply}) {
     const ToInit back = must(decode_to_init(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));
   }
-  for (const ToOwner& message :
-       {ToOwner(Running{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}), ToOwner(Finished{9})}) {
+  for (const ToOwner& message : {ToOwner(Running{}), ToOwner(Ready{}), ToOwner(Progress{5}),
+                                 ToOwner(Request{1, "state", "{}"}), ToOwner(Finished{9})}) {
     const ToOwner back = must(decode_to_owner(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));

@@ -3,6 +3,7 @@
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
 #include "worker/journal_files.h"
+#include "worker/services.h"
 #include "worker/session.h"
 
 namespace slipway::worker {
@@ -42,9 +43,24 @@ sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, const sandbox::Imag
   return spec;
 }
 
+// Of an attempt that did not come to say itself how it ended.
+model::AttemptReport without_steps(const model::JobSpec& job, model::Outcome outcome, std::string reason) {
+  model::AttemptReport report;
+  report.attempt = job.attempt;
+  report.outcome = outcome;
+  report.reason = std::move(reason);
+  return report;
+}
+
 }  // namespace
 
-Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job, AttemptControl& control) {
+struct AttemptDriver::End {
+  model::AttemptReport report;
+  JournalEnd journal = JournalEnd::is_there;
+};
+
+Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, AttemptControl& control,
+                                                    const ServiceRole* role) {
   SW_TRY(JournalFiles files, create_journal_files(parts_.runs_dir, job));
   parts_.host.started(job, files.journal);
   SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kSourceLimit, control.stopping())));
@@ -55,7 +71,9 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   const auto tell = [&](const sandbox::ImageNews& news) { parts_.host.tell(job, news.text); };
   const auto image = parts_.sandboxes.prepare_image(job.image, tell, os::within(kImageLimit, control.stopping()));
   if (!image) return wrap(image.error(), "image " + job.image);
-  const sandbox::SandboxSpec spec = sandbox_spec(job, *image, std::move(source.mounts));
+  sandbox::SandboxSpec spec = sandbox_spec(job, *image, std::move(source.mounts));
+  spec.private_network = role != nullptr ? role->network : Services::network_of(job);
+  if (role != nullptr) spec.hostname = role->network.services.at(*role->network.self);
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
   const ScopeExit remove([&] {
     if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {
@@ -66,7 +84,15 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return wrap(started.error(), "starting the sandbox");
 
-  AttemptSession session(parts_, ordered, control, *std::move(started));
+  // The job's init waits for its orders meanwhile.
+  Services services(
+      parts_, job, [&](std::string how) { control.cancel({wire::Cancel::Why::service_ended, false, std::move(how)}); });
+  SW_TRY(std::optional<std::string> lost_service,
+         services.start(os::within(kImageLimit + kStartLimit, control.stopping())));
+  if (lost_service) {
+    return End{without_steps(job, model::Outcome::failed, *std::move(lost_service)), JournalEnd::unknown};
+  }
+  AttemptSession session(parts_, ordered, control, *std::move(started), role);
   SW_CHECK(session.send_orders(secrets, files));
   const os::Deadline deadline =
       job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
@@ -79,7 +105,7 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
     }
   }
   auto report = report_from_journal(files.journal, job);
-  if (report) return report;
+  if (report) return End{*std::move(report)};
   if (served) return wrap(report.error(), "reading how the job ended");
   if (session.was_told_to_stop()) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
   const bool leash_lost = served.error().kind == ErrorKind::unavailable;
@@ -90,21 +116,16 @@ Result<model::AttemptReport> AttemptDriver::try_drive(const model::JobSpec& job,
   return fail(ErrorKind::unavailable, leash_lost ? "slipway-init died" : "slipway-init: " + served.error().what);
 }
 
-model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control) {
+model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role) {
   const Time began = wall_now();
-  Result<model::AttemptReport> report = try_drive(job, control);
-  const JournalEnd end = report ? JournalEnd::is_there : JournalEnd::unknown;
-  if (!report) {
-    model::AttemptReport lost;
-    lost.attempt = job.attempt;
-    lost.outcome = outcome_of(report.error().kind);
-    lost.reason = report.error().what;
-    lost.started = began;
-    lost.finished = wall_now();
-    report = std::move(lost);
+  Result<End> end = try_drive(job, control, role);
+  if (!end) end = End{without_steps(job, outcome_of(end.error().kind), end.error().what), JournalEnd::unknown};
+  if (end->journal == JournalEnd::unknown) {
+    end->report.started = began;
+    end->report.finished = wall_now();
   }
-  close_journal(parts_.runs_dir, job, *report, end, parts_.log);
-  return *std::move(report);
+  close_journal(parts_.runs_dir, job, end->report, end->journal, parts_.log);
+  return std::move(end->report);
 }
 
 }  // namespace slipway::worker

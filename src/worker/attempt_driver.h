@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class AttemptHost {
   virtual CacheScopes cache_scopes(const model::JobSpec& job) = 0;
   /// What people are to know and no step printed: a cache that was found, saved or evicted.
   virtual void tell(const model::JobSpec& job, const std::string& text) = 0;
+  /// The same of a service of the job. On the service's thread.
+  virtual void tell_of_service(const model::JobSpec& job, const std::string& text) = 0;
   virtual void started(const model::JobSpec& job, const std::filesystem::path& journal) = 0;
   virtual void progress(const model::JobSpec& job, std::uint64_t journal_bytes) = 0;
   /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
@@ -48,6 +51,13 @@ struct DriverParts {
   std::filesystem::path runs_dir;  ///< journals lie at runs_dir/RUN/ATTEMPT.journal
 };
 
+/// What makes an attempt a service (services.h) and not a job.
+struct ServiceRole {
+  model::Readiness ready;
+  sandbox::PrivateNetwork network;
+  std::function<void()> on_ready;  ///< it can be used from here on; on the thread that drives it
+};
+
 /// Drives one attempt from its orders to its report; blocks the calling thread for as long as the job runs.
 ///
 /// Never fails: whatever goes wrong around the job is `infra_failed` with the reason. When it returns, the sandbox
@@ -56,10 +66,12 @@ class AttemptDriver {
  public:
   explicit AttemptDriver(DriverParts parts) : parts_(parts) {}
 
-  model::AttemptReport drive(const model::JobSpec& job, AttemptControl& control);
+  /// `role`: of a service; null for a job.
+  model::AttemptReport drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role = nullptr);
 
  private:
-  Result<model::AttemptReport> try_drive(const model::JobSpec& job, AttemptControl& control);
+  struct End;
+  Result<End> try_drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role);
 
   DriverParts parts_;
 };

@@ -47,6 +47,7 @@ class TestHost final : public AttemptHost {
     journal = path;
     if (on_started) on_started();
   }
+  void tell_of_service(const model::JobSpec&, const std::string& text) override { told.push_back(text); }
   void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
   Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&) override {
     return std::string("{}");

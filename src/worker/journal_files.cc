@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/wall_clock.h"
 #include "journal/reader.h"
 #include "journal/recovery.h"
 #include "journal/seal.h"
@@ -88,6 +89,28 @@ void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& 
   }();
   if (!closed) {
     log.write(LogLevel::warn, "journal_not_closed", {{"attempt", job.attempt.value}, {"error", closed.error().what}});
+  }
+}
+
+void close_service_journals(const std::filesystem::path& runs_dir, const model::JobSpec& job, Log& log) {
+  constexpr std::string_view kRing = ".tail";  // there until a journal is closed
+  const std::string begin = job.attempt.value + ".";
+  std::vector<AttemptId> open;
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(runs_dir / job.run.value, unreadable)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() <= begin.size() + kRing.size() || !name.starts_with(begin) || !name.ends_with(kRing)) continue;
+    open.emplace_back(name.substr(0, name.size() - kRing.size()));
+  }
+  for (const AttemptId& attempt : open) {
+    model::JobSpec service = job;
+    service.attempt = attempt;
+    model::AttemptReport report;
+    report.attempt = attempt;
+    report.outcome = model::Outcome::cancelled;
+    report.reason = "slipway was killed";
+    report.started = report.finished = wall_now();
+    close_journal(runs_dir, service, report, JournalEnd::unknown, log);
   }
 }
 

@@ -29,4 +29,7 @@ enum class JournalEnd { is_there, unknown };
 void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
                    JournalEnd end, Log& log);
 
+/// Does that to the journals of the services of `job`, whose owner is dead: as of now, they were cancelled.
+void close_service_journals(const std::filesystem::path& runs_dir, const model::JobSpec& job, Log& log);
+
 }  // namespace slipway::worker

@@ -65,6 +65,7 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
     orders.inputs.push_back(inputs[sent].where);
     fds.push_back(inputs[sent].bundle.get());
   }
+  if (role_ != nullptr) orders.ready = role_->ready;
   return send(orders, fds);
 }
 
@@ -129,6 +130,10 @@ Result<void> AttemptSession::serve_one() {
   SW_TRY(const wire::ToOwner said, wire::decode_to_owner(message.text));
   return std::visit(Overloaded{
                         [](const wire::Running&) -> Result<void> { return {}; },
+                        [&](const wire::Ready&) -> Result<void> {
+                          if (role_ != nullptr && role_->on_ready) role_->on_ready();
+                          return {};
+                        },
                         [&](const wire::Progress& progress) -> Result<void> {
                           parts_.host.progress(job_, progress.journal_bytes);
                           return {};

@@ -19,9 +19,15 @@ inline constexpr Duration kOverrun = wire::kGatherAfterStop + std::chrono::secon
 /// One thread; ends with the attempt.
 class AttemptSession {
  public:
-  /// All references outlive the session. `job` is what init gets.
-  AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, sandbox::Started sandbox)
-      : parts_(parts), job_(job), control_(control), leash_(std::move(sandbox.leash)), lost_(std::move(sandbox.lost)) {}
+  /// All references outlive the session. `job` is what init gets. `role`: of a service; null for a job.
+  AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, sandbox::Started sandbox,
+                 const ServiceRole* role)
+      : parts_(parts),
+        job_(job),
+        control_(control),
+        leash_(std::move(sandbox.leash)),
+        lost_(std::move(sandbox.lost)),
+        role_(role) {}
 
   /// Artifacts and caches that the job begins with go along.
   Result<void> send_orders(const std::vector<wire::SecretValue>& secrets, const JournalFiles& files);
@@ -59,6 +65,7 @@ class AttemptSession {
   AttemptControl& control_;
   os::MessageSocket leash_;
   os::Fd lost_;  // sandbox::Started::lost
+  const ServiceRole* role_;
   bool finished_ = false;
   bool stopping_ = false;
   bool gathering_began_ = false;

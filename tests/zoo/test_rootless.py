@@ -128,6 +128,17 @@ def test_sandboxes_begun_ahead_have_the_network_that_their_job_asks_for(slipway,
         assert ("hello" in ran.output(job=f"j{i}")) == (network == "nat"), ran
 
 
+@pytest.mark.parametrize("network", ["none", pytest.param("nat", marks=NEEDS_PASTA)])
+def test_a_job_and_its_services_reach_each_other(slipway, network):
+    import json
+    server = "import socket; s = socket.create_server(('0.0.0.0', 700)); s.accept()[0].sendall(b'hello\\n'); s.accept()[0].sendall(b'hello\\n'); input()"
+    service = {"image": "host", "command": ["sh", "-c", f'sleep 60 | python3 -c "{server}"'], "ready": {"tcp": 700, "within": "20s"}}
+    one = {"name": "job", "image": "host", "network": network, "services": [{"name": "a", **service}, {"name": "b", **service}],
+           "run": "for at in a b; do timeout 5 bash -c \"exec 3<>/dev/tcp/$at/700; cat <&3\"; done"}
+    ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [one]}}))).expect(0)
+    assert ran.output() == "hello\nhello\n"
+
+
 @NEEDS_PASTA
 def test_services_of_the_host_are_not_reached(slipway, outside):
     reached = []

@@ -128,6 +128,7 @@ Result<void> DockerBackend::check(const SandboxSpec& spec) const {
                 "`nested: true` needs `--backend native`: Docker gives no container mounts of its own");
   }
   if (spec.beside) return fail(ErrorKind::denied, "`run_as: source` and `slipway sandbox` need `--backend native`");
+  if (spec.private_network) return fail(ErrorKind::denied, "`services` need `--backend native`");
   for (const std::string& name : spec.devices) {
     if (!is_plain_name(name)) return fail(ErrorKind::invalid, "the device `" + name + "` is not a name in /dev");
   }

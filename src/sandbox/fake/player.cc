@@ -71,6 +71,7 @@ Result<bool> FakeBackend::Player::obey(os::Message message) {
 Result<void> FakeBackend::Player::begin(wire::Orders orders, os::Message& message) {
   if (plan_ || message.fds.empty()) return fail(ErrorKind::invalid, "orders came twice or without a journal");
   job_ = std::move(orders.job);
+  is_service_ = orders.ready.has_value();
   SW_TRY(journal_, journal::Writer::create(std::move(message.fds.front())));
   report_.attempt = job_.attempt;
   report_.started = wall_now();
@@ -112,9 +113,10 @@ Result<void> FakeBackend::Player::play_step(std::size_t index) {
   if (!act.prints.empty()) {
     SW_CHECK(journal_->append(RecordType::output_stdout, number, 0, wall_now(), act.prints));
   }
-  if (act.sleeps && !sleeping_) {
+  const bool serves = is_service_ && act.exit_code == 0;
+  if ((act.sleeps || serves) && !sleeping_) {
     sleeping_ = index;
-    return {};
+    return serves ? say(wire::Ready{}) : Result<void>();
   }
   const model::Outcome outcome = act.exit_code == 0 ? model::Outcome::succeeded : model::Outcome::failed;
   plan_->finished(index, outcome, wall_now());

@@ -35,6 +35,7 @@ class FakeBackend::Player {
   model::JobSpec job_;
   std::optional<model::StepPlan> plan_;
   std::optional<journal::Writer> journal_;
+  bool is_service_ = false;              // its step goes on until it is cancelled
   std::optional<std::size_t> sleeping_;  // the step that waits to be cancelled
   model::AttemptReport report_;
 };

@@ -20,6 +20,7 @@
 #include "os/netlink.h"
 #include "sandbox/become_init.h"
 #include "sandbox/native/pasta.h"
+#include "sandbox/native/private_network.h"
 
 namespace slipway::sandbox::native {
 
@@ -44,7 +45,7 @@ std::vector<int> descriptors_of(const ChildInput& input) {
                           input.status.get(),
                           input.sandbox_namespace.get(),
                           input.root_namespace.get(),
-                          input.job_process.get(),
+                          input.joined.get(),
                           input.shared_namespace.get(),
                           input.network_line ? input.network_line->fd() : -1};
   for (const os::Fd& fd : input.mount_owner) fds.push_back(fd.get());
@@ -118,6 +119,7 @@ struct SetUp {
   std::vector<os::CgroupDirectory> groups;
   os::Fd source;  // of a sibling
   os::Fd guard;   // of pasta; none: another network
+  os::Fd middle;  // of a job with services: its network, for them to join
 };
 
 // As late as can be: pasta has been starting all the while.
@@ -136,7 +138,10 @@ Result<SetUp> set_up(ChildInput& input, os::RouteSocket& outside, os::MessageSoc
   if (spec.network == model::Network::nat && !input.spec.by_pasta) {
     SW_CHECK(in_stage("network", join_nat(outside, input.spec.nat)));
   }
-  RootNamespaces namespaces{input.sandbox_namespace.get(), {}, input.job_process.get(), input.shared_namespace.get()};
+  if (const auto& network = spec.private_network) {
+    SW_CHECK(in_stage("network", network->self ? join_middle(*network, input.joined.get()) : become_middle()));
+  }
+  RootNamespaces namespaces{input.sandbox_namespace.get(), {}, input.joined.get(), input.shared_namespace.get()};
   for (const os::Fd& fd : input.mount_owner) namespaces.mount_owner.push_back(fd.get());
   SetUp made;
   auto source = enter_new_root(input.spec, host, identity, namespaces);
@@ -148,6 +153,9 @@ Result<SetUp> set_up(ChildInput& input, os::RouteSocket& outside, os::MessageSoc
   auto guard = join_pasta(input);
   if (!guard) return wrap(guard.error(), "network");
   made.guard = std::move(*guard);
+  if (spec.private_network && !spec.private_network->self) {
+    SW_TRY(made.middle, os::open_file("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  }
   SW_CHECK(in_stage("identity", become_init({.user_namespace = input.sandbox_namespace.get(),
                                              .id = identity.init_id(),
                                              .single_id = identity.kind() == Identity::Kind::single,
@@ -172,12 +180,13 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
   }
   {
     std::vector<int> answer;
-    for (const os::Fd* more : {&made->source, &made->guard}) {
+    for (const os::Fd* more : {&made->source, &made->guard, &made->middle}) {
       if (*more) answer.push_back(more->get());
     }
     if (!status.send("{}", answer, limit)) return 1;
     made->source.reset();
     made->guard.reset();
+    made->middle.reset();
   }
   ::umask(022);
   init::Entry handed;
@@ -190,7 +199,7 @@ int become_sandbox(ChildInput input, Result<os::RouteSocket> outside, const Host
   handed.single_id = kind == Identity::Kind::single;
   handed.workspace = input.spec.sandbox.workspace;
   input.mount_owner.clear();
-  for (os::Fd* fd : {&input.sandbox_namespace, &input.job_process, &input.shared_namespace}) fd->reset();
+  for (os::Fd* fd : {&input.sandbox_namespace, &input.joined, &input.shared_namespace}) fd->reset();
   {
     const os::MessageSocket done(std::move(status));  // closes: the owner has its answer
     if (outside) const os::RouteSocket left(std::move(*outside));
@@ -210,10 +219,8 @@ Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
   input.status = take();
   input.sandbox_namespace = take();
   if (kind != Identity::Kind::single && !input.spec.sandbox.beside) input.root_namespace = take();
-  if (input.spec.sandbox.beside) {
-    input.job_process = take();
-    input.shared_namespace = take();
-  }
+  if (needs_job(input.spec.sandbox)) input.joined = take();
+  if (input.spec.sandbox.beside) input.shared_namespace = take();
   for (const Mount& mount : input.spec.sandbox.mounts) {
     input.mount_owner.push_back(shows_owner(mount, kind) ? take() : os::Fd());
   }
@@ -238,7 +245,7 @@ bool fits_spare(const SetupSpec& spec) {
 Result<void> send_input(os::MessageSocket& spare, const std::string& request, const ChildInput& input,
                         const os::CallLimit& limit) {
   std::vector<int> fds = {input.leash.get(), input.status.get(), input.sandbox_namespace.get()};
-  for (const os::Fd* fd : {&input.root_namespace, &input.job_process, &input.shared_namespace}) {
+  for (const os::Fd* fd : {&input.root_namespace, &input.joined, &input.shared_namespace}) {
     if (*fd) fds.push_back(fd->get());
   }
   for (const os::Fd& fd : input.mount_owner) {

@@ -15,7 +15,8 @@ struct ChildInput {
   os::Fd leash, status;
   os::Fd sandbox_namespace, root_namespace;       ///< user namespaces; the latter none where no step may be root
   std::vector<os::Fd> mount_owner;                ///< as RootNamespaces
-  os::Fd job_process, shared_namespace;           ///< of a sibling: as BesideNamespaces (root.h)
+  os::Fd joined;                                  ///< of its job (setup_spec.h); none: it joins none
+  os::Fd shared_namespace;                        ///< of a sibling: as RootNamespaces (root.h)
   std::optional<os::MessageSocket> network_line;  ///< to the guard of pasta (pasta.h); none: no such network
 };
 

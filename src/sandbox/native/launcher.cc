@@ -96,9 +96,9 @@ class Launcher {
     std::size_t next = 2;
     const auto take = [&]() -> os::Fd { return next < message.fds.size() ? std::move(message.fds[next++]) : os::Fd(); };
     const os::Fd init_leaf = spec.has_init_leaf ? take() : os::Fd();
-    if (spec.sandbox.beside) {
-      input.job_process = take();
-      if (!input.job_process) return fail(ErrorKind::invalid, "a sibling's request lacks the job's process");
+    if (needs_job(spec.sandbox)) {
+      input.joined = take();
+      if (!input.joined) return fail(ErrorKind::invalid, "the request lacks what it joins of its job");
     }
     SW_CHECK(add_namespaces(spec, identity, input));
     input.spec = std::move(spec);

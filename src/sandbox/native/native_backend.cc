@@ -287,6 +287,9 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     SW_TRY(job, find_job(*spec.beside));
     setup.runner_outside = job->source_id;
     setup.shared_owner = job->job_id;
+  } else if (needs_job(spec)) {
+    job = find(spec.private_network->job);
+    if (!job || !job->network) return fail(ErrorKind::unavailable, "the job of this service has ended");
   }
   SW_TRY(os::SocketPair status, os::make_socket_pair());
   std::vector<int> fds = {leash, status.second.get()};
@@ -295,7 +298,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     SW_CHECK(make_groups(spec, record));
     fds.push_back(record.group.init_leaf());
   }
-  if (job) fds.push_back(job->process.get());
+  if (job) fds.push_back((spec.beside ? job->process : job->network).get());
   os::MessageSocket& answers = record.status.emplace(std::move(status.first));
   const auto asked = launcher_.send(encode(setup), fds, limit);
   status.second.reset();
@@ -318,6 +321,10 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   }
   if (!answer) return std::unexpected(answer.error());
   SW_CHECK(decode_answer(answer->text));
+  if (spec.private_network && !spec.private_network->self && !answer->fds.empty()) {
+    record.network = std::move(answer->fds.back());
+    answer->fds.pop_back();
+  }
   // A sibling's source (root's only), or what keeps a user's network: one sandbox has no need of both.
   if (!answer->fds.empty()) (setup.by_pasta ? record.guard : record.source) = std::move(answer->fds.front());
   record.status.reset();
@@ -382,7 +389,8 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
     SW_CHECK(os::wait_readable(record.process.get(), limit));
   }
   if (record.guard) SW_CHECK(os::wait_readable(record.guard.get(), limit));
-  record.source.reset();  // it holds the disk
+  record.source.reset();   // it holds the disk
+  record.network.reset();  // and this a network
   if (record.in_pool) SW_CHECK(pool_.destroy(record.id.value));
   SW_CHECK(record.directory.destroy());
   slots_.give_back(std::exchange(record.slot, {}));

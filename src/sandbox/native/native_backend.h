@@ -59,6 +59,7 @@ class NativeBackend final : public SandboxBackend {
     std::uint32_t source_id = 0, job_id = 0;  ///< of the host: `source` and the job's user in it
     bool has_source = false;                  ///< a mount `of_source`
     os::Fd source;                            ///< of a sibling: its source directory, which outlives its processes
+    os::Fd network;                           ///< of a job with services: what they join
     os::Fd guard;                             ///< pidfd of what keeps its network (pasta.h), and ends with it
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;

@@ -156,6 +156,59 @@ TEST_F(Native, ReadOnlyMountCannotBeWritten) {
   run("/job/ci/deep/tool", "runner", 126);
 }
 
+// A sandbox on the private network of another one.
+class Service {
+ public:
+  Service(NativeBackend& backend, const PrivateNetwork& network, std::size_t self) : backend_(backend) {
+    spec_.id = SandboxId(new_id());
+    spec_.network = model::Network::none;
+    spec_.hostname = network.services[self];
+    spec_.private_network = network;
+    spec_.private_network->self = self;
+    auto started = backend_.start(spec_, os::within(10s));
+    EXPECT_TRUE(started) << started.error().what;
+    if (started) leash_ = std::make_unique<os::MessageSocket>(std::move(started->leash));
+  }
+  ~Service() { EXPECT_TRUE(backend_.destroy(spec_.id, os::within(10s))); }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  Answer run(const std::string& command) { return leash_ ? ask(*leash_, "runner " + command) : Answer{}; }
+
+ private:
+  NativeBackend& backend_;
+  SandboxSpec spec_;
+  std::unique_ptr<os::MessageSocket> leash_;
+};
+
+TEST_F(Native, AJobAndItsServicesReachEachOtherByNameAndServicesNothingElse) {
+  if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "no python3 to serve with";
+  spec_.private_network = PrivateNetwork{spec_.id, {"db", "web"}, {}};
+  start();
+  Service db(*backend_, *spec_.private_network, 0), web(*backend_, *spec_.private_network, 1);
+  // Both on the same port: each has an address of its own.
+  for (Service* service : {&db, &web}) {
+    const Answer serving = service->run(
+        "python3 -c 'import socket,os; s=socket.create_server((\"0.0.0.0\",7000)); os.fork() and os._exit(0)\n"
+        "while 1: c=s.accept()[0]; c.send(os.uname().nodename.encode()+b\"\\n\"); c.close()' >/dev/null 2>&1");
+    ASSERT_EQ(serving.code, 0) << serving.output;
+  }
+  const std::string ask_db = "exec bash -c 'exec 3<>/dev/tcp/db/7000 && head -n 1 <&3'";
+  EXPECT_EQ(run(ask_db), "db\n");
+  EXPECT_EQ(run("exec bash -c 'exec 3<>/dev/tcp/web/7000 && head -n 1 <&3'"), "web\n");
+  EXPECT_EQ(web.run(ask_db).output, "db\n");
+  const Answer outside = web.run("exec bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>&1");
+  EXPECT_NE(outside.code, 0);
+  EXPECT_NE(outside.output.find("unreachable"), std::string::npos) << outside.output;
+}
+
+TEST_F(Native, AServiceOfNoJobIsRefused) {
+  spec_.private_network = PrivateNetwork{SandboxId("nobody"), {"db"}, 0};
+  const auto started = backend_->start(spec_, os::within(10s));
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind, ErrorKind::unavailable);
+}
+
 TEST_F(Native, MemoryAndDiskLimitsHold) {
   spec_.limits = {.memory_bytes = 64U << 20U, .cpus = {}, .pids = 32, .disk_bytes = 16U << 20U};
   start();

@@ -11,6 +11,7 @@
 
 #include "os/files.h"
 #include "os/mount.h"
+#include "sandbox/native/private_network.h"
 
 namespace slipway::sandbox::native {
 
@@ -61,9 +62,10 @@ Result<void> write_network_files(const std::string& directory, const SetupSpec& 
   std::string resolvers;
   for (const std::string& server : spec.nameservers) resolvers += "nameserver " + server + "\n";
   SW_CHECK(write_file(directory + "/hostname", name + "\n", identity));
-  SW_CHECK(write_file(
-      directory + "/hosts",
-      fmt::format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n", name), identity));
+  std::string hosts =
+      fmt::format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n", name);
+  if (spec.sandbox.private_network) hosts += hosts_lines(*spec.sandbox.private_network);
+  SW_CHECK(write_file(directory + "/hosts", hosts, identity));
   return write_file(directory + "/resolv.conf", resolvers, identity);
 }
 

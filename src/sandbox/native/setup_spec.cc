@@ -55,6 +55,20 @@ Mount mount_of(const json::object& object) {
   return mount;
 }
 
+json::object to_json(const PrivateNetwork& network) {
+  json::object object{{"job", network.job.value}, {"services", texts_to_json(network.services)}};
+  if (network.self) object["self"] = std::uint64_t{*network.self};
+  return object;
+}
+
+PrivateNetwork private_network_of(const json::object& object) {
+  PrivateNetwork network;
+  network.job = SandboxId(std::string(object.at("job").as_string()));
+  network.services = texts_of(object.at("services"));
+  if (const auto* self = object.if_contains("self")) network.self = self->to_number<std::size_t>();
+  return network;
+}
+
 SetupSpec spec_of(const json::object& object) {
   SetupSpec spec;
   SandboxSpec& box = spec.sandbox;
@@ -71,6 +85,9 @@ SetupSpec spec_of(const json::object& object) {
   if (const auto* beside = object.if_contains("beside")) {
     box.beside = Beside{SandboxId(std::string(beside->at("job").as_string())), beside->at("source").as_bool(),
                         texts_of(beside->at("shares"))};
+  }
+  if (const auto* network = object.if_contains("private_network")) {
+    box.private_network = private_network_of(network->as_object());
   }
   spec.slot = object.at("slot").to_number<int>();
   spec.disk = object.at("disk_in_memory").as_bool() ? SetupSpec::Disk::memory : SetupSpec::Disk::directory;
@@ -127,6 +144,7 @@ std::string encode(const SetupSpec& spec) {
     object["beside"] = json::object{
         {"job", box.beside->job.value}, {"source", box.beside->source}, {"shares", texts_to_json(box.beside->shares)}};
   }
+  if (box.private_network) object["private_network"] = to_json(*box.private_network);
   return json::serialize(object);
 }
 

@@ -12,13 +12,13 @@
 
 /// What the owner asks of the launcher, and what comes back: one JSON message each over os::MessageSocket.
 ///
-/// Request descriptors: [0] init's end of the leash, [1] the status socket, then those of `has_init_leaf` and of a
-/// sibling (a pidfd of the job's process 1).
+/// Request descriptors: [0] init's end of the leash, [1] the status socket, then those of `has_init_leaf` and of
+/// `needs_job` (what it joins of its job: for a sibling a pidfd of process 1, for a service the network).
 /// On the status socket process 1 sends {} with its pidfd as soon as it knows which sandbox it is, so that a set-up
 /// that hangs can be ended. The owner sends the control groups (encode_groups) with a descriptor each: made while the
 /// sandbox sets itself up. Answer: {} once set-up is done (of a sibling with its source directory, of a user's network
-/// with the pidfd of pasta's guard), or {"error","kind"}, which the launcher says where there is no process. End of
-/// file: the process is gone, or never was.
+/// with the pidfd of pasta's guard, of a job with services with its network last), or {"error","kind"}, which the
+/// launcher says where there is no process. End of file: the process is gone, or never was.
 namespace slipway::sandbox::native {
 
 inline constexpr std::uint32_t kIdsPerSlot = 65'536;
@@ -54,6 +54,11 @@ struct SetupSpec {
   std::uint32_t shared_owner = 0;        ///< ... and the host id of the job's user, whose files `shares` hold
   std::uint64_t process_limit = 0;       ///< by rlimit, for each id of the sandbox: where no group can hold it. 0: none
 };
+
+/// Does it join namespaces of a job's sandbox: is it a sibling, or a service?
+inline bool needs_job(const SandboxSpec& spec) {
+  return spec.beside || (spec.private_network && spec.private_network->self);
+}
 
 std::string encode(const SetupSpec& spec);
 Result<SetupSpec> decode_setup_spec(std::string_view text);
