@@ -196,6 +196,8 @@ void StepRunner::stop_one(std::size_t index, model::Outcome outcome, const std::
 /// Everything that belongs to the step: its process group, and its control group for what left that. Is there any?
 bool StepRunner::signal_members(const Running& step, int signal) const {
   bool any = ::kill(-step.process.pid, signal) == 0;
+  // One that has only just been forked has no group of its own yet.
+  if (!any && !step.main_end) any = ::kill(step.process.pid, signal) == 0;
   for (const pid_t pid : step.cgroup.processes()) any = ::kill(pid, signal) == 0 || any;
   return any;
 }
