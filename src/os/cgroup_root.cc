@@ -1,6 +1,7 @@
 // Where groups may be made: reads the mounts and this process's own group, once.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -105,21 +106,49 @@ bool enable_for_children(const std::string& directory, unsigned controllers) {
   return true;
 }
 
+// Is the group `directory` handed to us, with the right to arrange all that lives in it? It is ours, and what is above
+// it is not; or systemd says so (it also makes groups of ours that it keeps to itself).
+bool is_delegated(const Hierarchy& hierarchy, const std::string& directory) {
+  if (directory == hierarchy.mount_point) return true;  // of a container
+  char mark[8];
+  if (::getxattr(directory.c_str(), "user.delegate", mark, sizeof mark) == 1 && mark[0] == '1') return true;
+  const auto is_ours = [](const std::string& path) { return ::access((path + "/cgroup.procs").c_str(), W_OK) == 0; };
+  const std::string above = directory.substr(0, directory.rfind('/'));
+  struct stat status{};
+  return is_ours(directory) && ::stat(above.c_str(), &status) == 0 && status.st_uid != ::geteuid();
+}
+
+constexpr const char* kMainLeaf = "/slipway-main";
+
+// No process may live where controllers are handed down: all of `own` steps into a leaf, if we are alone there or it is
+// handed to us as a whole (a shell in `systemd-run --user --scope -p Delegate=yes`).
+bool step_into_leaf(const Hierarchy& hierarchy, const std::string& own) {
+  const auto living = [&] { return read_file(own + "/cgroup.procs", kMaxFile).value_or(""); };
+  if (trim(living()) != std::to_string(::getpid()) && !is_delegated(hierarchy, own)) return false;
+  const std::string leaf = own + kMainLeaf;
+  if (::mkdir(leaf.c_str(), 0755) != 0 && errno != EEXIST) return false;
+  constexpr int kTurns = 8;  // what forks meanwhile comes next
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const std::string all = living();
+    if (trim(all).empty()) break;
+    for (const std::string_view process : split(trim(all), '\n')) {
+      // One that has ended meanwhile needs no leaf; another's that stays shows when controllers are enabled.
+      (void)write_text(leaf + "/cgroup.procs", process);
+    }
+  }
+  return enable_for_children(own, hierarchy.controllers);
+}
+
 // v2: the directory below which sandboxes get their groups, ready to hand controllers down. Empty: none.
 std::string delegated_directory(const Hierarchy& hierarchy) {
-  const std::string own = own_directory(hierarchy);
+  std::string own = own_directory(hierarchy);
+  if (own.ends_with(kMainLeaf)) own.resize(own.size() - std::string_view(kMainLeaf).size());  // another slipway's work
   std::vector<std::string> candidates;
   if (::geteuid() == 0) candidates.push_back(hierarchy.mount_point);  // no need to move ourselves
   candidates.push_back(own);
   for (const std::string& candidate : candidates) {
     if (!enable_for_children(candidate, hierarchy.controllers)) {
-      if (candidate != own) continue;
-      // No process may live where controllers are handed down: step into a leaf, if we are alone here.
-      const std::string procs = read_file(own + "/cgroup.procs", kMaxFile).value_or("");
-      if (trim(procs) != std::to_string(::getpid())) continue;
-      const std::string leaf = own + "/slipway-main";
-      if (::mkdir(leaf.c_str(), 0755) != 0 && errno != EEXIST) continue;
-      if (!write_text(leaf + "/cgroup.procs", "0") || !enable_for_children(own, hierarchy.controllers)) continue;
+      if (candidate != own || !step_into_leaf(hierarchy, own)) continue;
     }
     const std::string directory = candidate + "/" + kGroupName;
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) continue;
