@@ -228,6 +228,8 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   if (!text("sandbox.cpu").empty()) settings.cpus = std::strtod(text("sandbox.cpu").c_str(), nullptr);
   settings.pool_bytes = size("sandbox.pool");
   settings.source_confine = is_on("source.confine");
+  settings.source_programs = values.at("source.programs").items;
+  settings.source_readable = values.at("source.readable").items;
   settings.source_limit_bytes = size("source.limit");
   settings.history_runs = number("history.runs");
   return settings;

@@ -57,8 +57,9 @@ struct Settings {
   bool allow_host_network = false, allow_nested = false;
   std::optional<std::uint64_t> memory_bytes, disk_bytes, pids;
   std::optional<double> cpus;
-  std::uint64_t pool_bytes = 0;          ///< size of the preallocated btrfs pool
-  bool source_confine = true;            ///< fetching tools run kept apart from this machine
+  std::uint64_t pool_bytes = 0;  ///< size of the preallocated btrfs pool
+  bool source_confine = true;    ///< fetching tools run kept apart from this machine
+  std::vector<std::string> source_programs, source_readable;
   std::uint64_t source_limit_bytes = 0;  ///< of one checkout or mirror
   std::size_t history_runs = 0;          ///< runs kept; the oldest go first
 };

@@ -54,12 +54,20 @@ Result<Selection> selection_of(const Arguments& arguments) {
   what.base = arguments.one("--base");
   what.git_url = arguments.one("--git-url");
   what.git_ref = arguments.one("--git-ref");
+  what.source_url = arguments.one("--source-url");
+  what.source_ref = arguments.one("--source-ref");
   what.job_command = arguments.one("--job-command");
   if (arguments.has("--job-command") && what.job_command.empty()) {
     return fail(ErrorKind::invalid, "--job-command is empty");
   }
   if (what.job_command.empty() && (!what.git_url.empty() || !what.git_ref.empty())) {
     return fail(ErrorKind::invalid, "--git-url and --git-ref need --job-command");
+  }
+  if (!what.source_url.empty() && (!what.git_url.empty() || !what.commit.empty())) {
+    return fail(ErrorKind::invalid, "give one of --source-url, --git-url and --commit");
+  }
+  if (what.source_url.empty() && !what.source_ref.empty()) {
+    return fail(ErrorKind::invalid, "--source-ref needs --source-url");
   }
   if (!what.job_command.empty() && !what.file.empty()) {
     return fail(ErrorKind::invalid, "give a file or --job-command, not both");

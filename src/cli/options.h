@@ -50,6 +50,8 @@ struct Selection {
   Pairs env, inputs, matrix;
   /// A job without a file; all empty unless `--job-command` was given.
   std::string git_url, git_ref, job_command;
+  /// Code of any kind from elsewhere; its own `.slipway/` is read unless a file or a command is given.
+  std::string source_url, source_ref;
 };
 
 struct RunOptions {

@@ -33,6 +33,10 @@ constexpr SettingRow kRows[] = {
     {"source.confine", SettingType::flag, "true", SettableBy::operator_only,
      "keep git and other fetching tools apart from this machine", ""},
     {"source.limit", SettingType::size, "20GiB", SettableBy::operator_only, "what one checkout may take", ""},
+    {"source.programs", SettingType::list, "", SettableBy::operator_only,
+     "programs for other kinds of sources, each /DIRECTORY/slipway-source-KIND", ""},
+    {"source.readable", SettingType::list, "", SettableBy::operator_only,
+     "files and directories that those programs may read", ""},
     {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", "", 1,
      1'000'000},
 };

@@ -74,7 +74,7 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
       prepared.mounts.back().replaced = without_credentials(inner, ".git/");
     }
   }
-  const bool own_tree = context_.source_spec.kind == "directory";
+  const bool own_tree = !context_.is_foreign && context_.source_spec.kind == "directory";
   if (!code->git_dir.empty() && (!own_tree || source::owns_repository(context_.tree))) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
     const std::filesystem::path repository = own_tree ? context_.tree.common_dir : code->git_dir;
@@ -82,9 +82,12 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
                                without_credentials(repository, "")});
     prepared.env.emplace_back("GIT_URL", "file://" + inside);
   }
-  prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
-  prepared.env.emplace_back("GIT_COMMIT", code->sha);
-  prepared.env.emplace_back("GIT_BRANCH", code->branch);
+  prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
+  if (own_tree || context_.source_spec.kind == "git") {
+    prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
+    prepared.env.emplace_back("GIT_COMMIT", code->sha);
+    prepared.env.emplace_back("GIT_BRANCH", code->branch);
+  }
   return prepared;
 }
 
@@ -107,10 +110,15 @@ Result<std::vector<wire::SecretValue>> LocalHost::secrets(const model::JobSpec& 
 
 worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
   worker::CacheOwner owner;
-  owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
   owner.event = context_.event;
   owner.branch = context_.source.branch;
-  owner.default_branch = context_.tree.default_branch;
+  if (context_.is_foreign) {
+    // Code from elsewhere reads and writes nothing of the project that the user stands in.
+    owner.project = context_.source_spec.kind + "+" + context_.source.url;
+  } else {
+    owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
+    owner.default_branch = context_.tree.default_branch;
+  }
   owner.pull_request = context_.pull_request;
   owner.trusted = job.may_write_trusted_cache;
   return worker::scopes_of(owner);

@@ -21,6 +21,7 @@ struct LocalContext {
   source::Sources& sources;
   source::WorkingTree tree;
   source::SourceSpec source_spec;  ///< pinned
+  bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;
   model::EventKind event = model::EventKind::push;
   std::string pull_request;

@@ -204,6 +204,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                        .sources = kit.sources(),
                        .tree = selected.tree,
                        .source_spec = selected.source_spec,
+                       .is_foreign = selected.is_foreign,
                        .source = std::move(selected.source),
                        .event = selected.event.kind,
                        .pull_request = {},

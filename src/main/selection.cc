@@ -17,6 +17,9 @@ namespace json = boost::json;
 
 namespace {
 
+// Code from elsewhere than the checkout that the user stands in.
+bool is_foreign(const cli::Selection& what) { return !what.git_url.empty() || !what.source_url.empty(); }
+
 constexpr std::size_t kMostEventBytes = 4U << 20U;
 
 // A job without a file: `--job-command TEXT`.
@@ -122,7 +125,7 @@ Result<model::Event> make_event(const cli::Selection& what, const Selected& sele
   event.kind = what.event;
   event.branch = selected.source.branch;
   // A commit of this repository is looked at as if it were pushed to the branch that is checked out.
-  if (event.branch.empty() && what.git_url.empty()) event.branch = selected.tree.branch;
+  if (event.branch.empty() && !selected.is_foreign) event.branch = selected.tree.branch;
   event.sha = selected.source.sha;
   event.default_branch = selected.tree.default_branch.empty() ? "main" : selected.tree.default_branch;
   event.repo = selected.tree.root.filename().string();
@@ -206,6 +209,7 @@ bool asks_for_paths(const std::vector<cli::DefinitionFile>& files) {
 }
 
 source::SourceSpec source_spec(const cli::Selection& what, const source::WorkingTree& tree) {
+  if (!what.source_url.empty()) return {"", what.source_url, what.source_ref, {}};
   if (!what.git_url.empty()) return {"git", what.git_url, what.git_ref, {}};
   if (!what.commit.empty()) return {"git", tree.root.string(), what.commit, {}};
   return {"directory", tree.root.string(), {}, {}};
@@ -242,10 +246,11 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
                         const os::CallLimit& limit) {
   Selected selected;
   SW_TRY(selected.tree, source::read_working_tree(directory, limit));
-  SW_TRY(selected.source_spec, sources.pin(source_spec(what, selected.tree), limit));
+  selected.is_foreign = is_foreign(what);
+  SW_TRY(selected.source_spec, sources.pin(sources.with_kind(source_spec(what, selected.tree)), limit));
   SW_TRY(selected.source, sources.prepare(selected.source_spec, limit));
 
-  const bool own_tree = what.git_url.empty() && what.commit.empty();
+  const bool own_tree = !selected.is_foreign && what.commit.empty();
   if (!what.job_command.empty()) {
     selected.files.push_back(command_definition(what.job_command));
   } else if (!what.file.empty()) {
@@ -271,12 +276,12 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
   selected.named_file = !what.file.empty() || !what.job_command.empty();
   SW_TRY(selected.event, make_event(what, selected, limit));
 
-  const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = !what.git_url.empty(),
+  const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = selected.is_foreign,
                         limit] {
     if (foreign) return source::Changes{{}, {}, "the source is another repository"};
     return source::changed_files(tree, base, commit, limit);
   };
-  const bool is_git = own_tree ? selected.tree.is_git : true;
+  const bool is_git = own_tree ? selected.tree.is_git : !selected.source.git_dir.empty();
   selected.facts = std::make_shared<source::Snapshot>(selected.source.directory, is_git, changes, limit);
   // Only path filters of `on` need the list now; changed() asks for itself.
   if (!selected.event.changed_files && !selected.named_file && asks_for_paths(selected.files)) {

@@ -21,6 +21,7 @@ namespace slipway::program {
 struct Selected {
   source::WorkingTree tree;        ///< the checkout that the user stands in
   source::SourceSpec source_spec;  ///< pinned
+  bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;         ///< the code that jobs get
   model::Event event;
   std::shared_ptr<source::Snapshot> facts;

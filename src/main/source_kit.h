@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cli/configuration.h"
+#include "source/archive_source.h"
 #include "source/checkout_store.h"
 #include "source/runner.h"
 #include "source/source.h"
@@ -13,7 +14,7 @@
 namespace slipway::program {
 
 /// Every way to get code that this build knows, and what they share: the runner of their tools and the checkouts.
-/// Below `state_dir`/source: `mirrors/`, `checkouts/`.
+/// Below `state_dir`/source: `mirrors/`, `downloads/`, `checkouts/`.
 class SourceKit {
  public:
   enum class Progress { told, silent };
@@ -31,8 +32,12 @@ class SourceKit {
 
   std::atomic<bool> telling_;
   std::atomic<std::int64_t> told_at_ms_ = 0;
+  std::unique_ptr<source::Source> find_program(const std::string& kind) const;
+
+  cli::Settings settings_;
   std::unique_ptr<source::Runner> runner_;
   source::CheckoutStore checkouts_;
+  source::ArchiveStore archives_;
   source::Sources sources_;
 };
 

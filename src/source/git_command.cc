@@ -56,16 +56,20 @@ ErrorKind kind_of(std::string_view message) {
     return std::ranges::any_of(texts, [&](std::string_view t) { return message.find(t) != std::string_view::npos; });
   };
   if (says({"could not read Username", "could not read Password", "Authentication failed", "Permission denied",
-            "dubious ownership", "access denied", "403"})) {
+            "dubious ownership", "access denied", "403", "authorization failed", "Authorization failed",
+            "authorization required", "No more credentials", "E170001", "E215004", "error: 401"})) {
     return ErrorKind::denied;
   }
   if (says({"Could not resolve host", "Connection refused", "Connection timed out", "Failed to connect",
-            "unable to access", "Could not connect", "early EOF", "the remote end hung up"})) {
+            "unable to access", "Could not connect", "early EOF", "the remote end hung up", "E170013", "E000111",
+            "Name or service not known", "curl: (6)", "curl: (7)", "curl: (28)", "curl: (35)", "curl: (52)",
+            "curl: (56)", "error: 50", "HTTP Error 50"})) {
     return ErrorKind::unavailable;
   }
   if (says({"not found", "does not exist", "does not appear to be a git repository", "not a git repository",
             "couldn't find remote ref", "unknown revision", "bad revision", "Not a valid", "not our ref",
-            "No such file or directory"})) {
+            "No such file or directory", "unknown branch", "HTTP Error 404", "error: 404", "E160013", "E160006",
+            "E170000", "E200009", "filtered out by lookup"})) {
     return ErrorKind::not_found;
   }
   return ErrorKind::internal;
@@ -79,6 +83,7 @@ std::string message_of(std::string_view error_output) {
     if (text.empty() || text.starts_with("hint:") || text.starts_with("warning:")) continue;
     lines.push_back(printable(text, Colour::strip));
     if (text.starts_with("fatal:") || text.starts_with("error:") || text.starts_with("ssh:") ||
+        text.starts_with("abort:") || text.starts_with("svn: E") || text.starts_with("curl:") ||
         text.find("ermission denied") != std::string_view::npos || text.starts_with("Host key")) {
       complaints.push_back(lines.back());
     }
@@ -122,6 +127,12 @@ std::vector<std::string> git_guards() {
     arguments.emplace_back(guard);
   }
   return arguments;
+}
+
+Error tool_error(const std::string& tool, int exit_code, std::string_view error_output) {
+  std::string message = message_of(error_output);
+  if (message.empty()) message = fmt::format("exit code {}", exit_code);
+  return {kind_of(message), tool + ": " + message};
 }
 
 Error git_error(const std::vector<std::string>& arguments, int exit_code, std::string_view error_output) {

@@ -38,6 +38,9 @@ std::vector<std::string> git_guards();
 /// What git's failure says: its own words without credentials, and the kind that `run_git` names.
 Error git_error(const std::vector<std::string>& arguments, int exit_code, std::string_view error_output);
 
+/// The same for hg, svn and curl.
+Error tool_error(const std::string& tool, int exit_code, std::string_view error_output);
+
 /// A URL and what was in it to log in.
 struct RemoteUrl {
   std::string clean;

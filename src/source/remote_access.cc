@@ -219,7 +219,7 @@ Result<SshAccess> ssh_access(const UrlParts& url, const os::CallLimit& limit) {
   const bool has_agent = agent_has_key(limit);
   SshSettings settings = ssh_settings(printed->out, url.host, has_agent);
   SshAccess ssh;
-  ssh.command = "ssh -F \"$HOME/.ssh/config\"";
+  ssh.command = "ssh -oBatchMode=yes";  // it finds .ssh/config by itself
   ssh.access.home.push_back({".ssh/config", std::move(settings.config)});
   for (std::string& file : settings.files) ssh.access.readable.emplace_back(std::move(file));
   if (has_agent) {

@@ -46,7 +46,7 @@ UserGitSettings user_git_settings(const std::string& url, const os::CallLimit& l
 /// The command to run as ssh, and the one means to log in to that host: the agent's socket where the agent has a key,
 /// else the first identity file that the user's ssh configuration names for it. Host keys must be known already.
 struct SshAccess {
-  std::string command;  ///< for a shell
+  std::string command;  ///< words without quotes
   Access access;
 };
 Result<SshAccess> ssh_access(const UrlParts& url, const os::CallLimit& limit);

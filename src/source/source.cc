@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
@@ -10,22 +11,86 @@
 
 namespace slipway::source {
 
-Result<Source*> Sources::find(std::string_view kind) {
-  std::vector<std::string> kinds;
-  for (const auto& source : sources_) {
-    if (source->kind() == kind) return source.get();
-    kinds.emplace_back(source->kind());
-  }
-  return fail(ErrorKind::invalid,
-              "no kind of source `" + printable(kind, Colour::strip) + "`: there are " + join(kinds, ", "));
+namespace {
+
+bool is_kind_name(std::string_view text) {
+  constexpr std::size_t kMost = 40;
+  return !text.empty() && text.size() <= kMost && text.front() != '-' &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-Result<SourceSpec> Sources::pin(const SourceSpec& spec, const os::CallLimit& limit) {
+// A checkout with its repository, or a repository alone.
+bool is_git_directory(const std::string& location) {
+  std::error_code unreadable;
+  const std::filesystem::path path = location;
+  return std::filesystem::exists(path / ".git", unreadable) ||
+         (std::filesystem::exists(path / "HEAD", unreadable) && std::filesystem::exists(path / "objects", unreadable));
+}
+
+}  // namespace
+
+Source* Sources::look_up(std::string_view kind) {
+  for (const auto& source : sources_) {
+    if (source->kind() == kind) return source.get();
+  }
+  if (!find_ || !is_kind_name(kind)) return nullptr;
+  const std::string name(kind);
+  const auto known = [&](auto& found) {
+    const auto at = found.find(name);
+    return std::pair(at != found.end(), at == found.end() ? nullptr : at->second.get());
+  };
+  if (const auto [is_known, source] = found_.with(known); is_known) return source;
+  auto made = find_(name);
+  return found_.with([&](auto& found) { return found.emplace(name, std::move(made)).first->second.get(); });
+}
+
+Result<Source*> Sources::find(std::string_view kind) {
+  if (Source* const source = look_up(kind)) return source;
+  std::vector<std::string> kinds;
+  for (const auto& source : sources_) kinds.emplace_back(source->kind());
+  return fail(ErrorKind::invalid, "no kind of source `" + printable(kind, Colour::strip) + "`: there are " +
+                                      join(kinds, ", ") +
+                                      (find_ ? ", and programs slipway-source-KIND (docs/sources.md)" : ""));
+}
+
+SourceSpec Sources::with_kind(SourceSpec spec) {
+  if (!spec.kind.empty()) return spec;
+  const std::size_t scheme_end = std::min(spec.location.find("://"), spec.location.size());
+  const std::size_t plus = spec.location.find('+');
+  // `svn+ssh` is Subversion's own scheme.
+  if (plus < scheme_end && !spec.location.starts_with("svn+ssh://")) {
+    if (Source* const named = look_up(std::string_view(spec.location).substr(0, plus))) {
+      spec.kind = named->kind();
+      spec.location.erase(0, plus + 1);
+      return spec;
+    }
+  }
+  for (const auto& source : sources_) {
+    if (!source->takes(spec.location)) continue;
+    spec.kind = source->kind();
+    return spec;
+  }
+  const bool has_scheme = scheme_end < spec.location.size();
+  constexpr std::string_view kGits[] = {"https", "http", "ssh", "git", "file"};
+  const std::string scheme = spec.location.substr(0, scheme_end);
+  if (has_scheme && std::ranges::count(kGits, scheme) == 0 && look_up(scheme) != nullptr) {
+    spec.kind = scheme;
+    return spec;
+  }
+  const std::size_t colon = spec.location.find(':');
+  const bool is_remote = colon != std::string::npos && colon > 0 && spec.location.find('/') > colon;
+  spec.kind = has_scheme || is_remote || is_git_directory(spec.location) ? "git" : "directory";
+  return spec;
+}
+
+Result<SourceSpec> Sources::pin(const SourceSpec& given, const os::CallLimit& limit) {
+  const SourceSpec spec = with_kind(given);
   SW_TRY(Source* const source, find(spec.kind));
   return source->pin(spec, limit);
 }
 
-Result<Prepared> Sources::prepare(const SourceSpec& spec, const os::CallLimit& limit) {
+Result<Prepared> Sources::prepare(const SourceSpec& given, const os::CallLimit& limit) {
+  const SourceSpec spec = with_kind(given);
   SW_TRY(Source* const source, find(spec.kind));
   return source->prepare(spec, limit);
 }
