@@ -7,11 +7,13 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 import os
 
 import pytest
-from harness import BUILD, Project, Slipway, not_held
+from harness import BUILD, Project, Slipway, nat_missing, not_held
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(name): needs this limit to be held on this machine")
+    config.addinivalue_line("markers", "many_ids: needs more than one user id in a sandbox, as every case with run_as root does")
+    config.addinivalue_line("markers", "nat: needs `network: nat`")
 
 
 def pytest_runtest_setup(item):
@@ -19,6 +21,13 @@ def pytest_runtest_setup(item):
         missing = not_held(f"limit: {mark.args[0]}")
         if missing:
             pytest.skip(missing)
+    cases = getattr(getattr(item, "callspec", None), "params", {})
+    as_root = "slipway" in item.fixturenames and "user" not in item.fixturenames and cases.get("run_as") == "root"
+    if as_root or item.get_closest_marker("many_ids"):
+        if missing := not_held("user ids"):
+            pytest.skip(missing)
+    if item.get_closest_marker("nat") and (missing := nat_missing()):
+        pytest.skip(missing)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,6 +55,7 @@ def test_a_project_without_git_runs_as_well(tmp_path, slipway):
     assert "ci.yaml" in ran.output()
 
 
+@pytest.mark.nat
 def test_a_job_without_a_file(slipway):
     slipway.project.write("hello.txt", "hello\n")
     commit = slipway.project.commit()

@@ -305,4 +305,11 @@ def not_held(name: str) -> str | None:
     return None if check["health"] == "good" else f"{name}: {check['detail']} (slipway doctor)"
 
 
+def nat_missing() -> str | None:
+    """Why `network: nat` cannot be had here, or None. A user's needs a way out that pasta can copy: a sandbox of `network: none` has none."""
+    if os.geteuid() != 0 and len(Path("/proc/net/route").read_text().splitlines()) < 2:
+        return "network: nat: this machine has no route out"
+    return not_held("network: nat")
+
+
 SIGINT, SIGTERM, SIGKILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL

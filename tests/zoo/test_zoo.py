@@ -125,6 +125,7 @@ def test_a_thousand_orphans_are_reaped(animals):
     animals.run("orphans", keys={"resources": {"pids": 64}}).expect(0)
 
 
+@pytest.mark.many_ids
 def test_kill_of_everyone_spares_init_and_the_journal(animals):
     ran = animals.run("kills_everyone", after="echo never || true")
     assert "before the last" in ran.output() and "ALLOWED" not in ran.output()
@@ -136,6 +137,8 @@ def test_kill_of_everyone_spares_init_and_the_journal(animals):
 @WHO
 @pytest.mark.parametrize("program", ["trace_init", "limit_init", "keyring", "namespaces", "mounts", "kernel"])
 def test_all_of_it_is_refused_and_the_journal_goes_on(animals, program, run_as):
+    if program == "limit_init" and (missing := not_held("user ids")):
+        pytest.skip(missing)
     ran = animals.run(program, run_as=run_as, after="code=$?; seq 1 50000; echo said afterwards; exit $code")
     allowed = [line for line in ran.output().splitlines() if line.startswith("ALLOWED")]
     assert allowed == [] and ran.code == 0, ran
@@ -144,6 +147,7 @@ def test_all_of_it_is_refused_and_the_journal_goes_on(animals, program, run_as):
 
 
 @WHO
+@pytest.mark.many_ids
 def test_limits_put_on_init_do_not_silence_later_steps(slipway, zoo, run_as):
     shutil.copy(zoo / "limit_init", slipway.project.path / "limit_init")
     file = slipway.project.job(steps=[("attack", "./limit_init || true"), ("after", "head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo end")], keys={"run_as": run_as})
@@ -151,6 +155,7 @@ def test_limits_put_on_init_do_not_silence_later_steps(slipway, zoo, run_as):
     assert ran.output(step="after").endswith("end\n") and len(ran.output(step="after")) > 3_000_000
 
 
+@pytest.mark.many_ids
 def test_root_of_a_job_is_not_root_of_the_host(slipway):
     secret = slipway.home / "host-secret"
     secret.write_text("only root of the host reads this")
@@ -192,6 +197,7 @@ LEAD_ASTRAY = """
 
 
 @WHO
+@pytest.mark.many_ids
 def test_no_step_leads_init_to_another_place(slipway, run_as):
     """Scripts, sockets and secret files of later steps lie where init put them."""
     job = {"name": "job", "image": "host", "network": "none", "run_as": run_as, "steps": [
@@ -285,9 +291,8 @@ def own_addresses() -> list[str]:
     return [line.split()[3].split("/")[0] for line in out.splitlines()]
 
 
+@pytest.mark.nat
 def test_services_of_the_host_are_not_reached_from_a_nat_network(slipway):
-    if missing := not_held("network: nat"):
-        pytest.skip(missing)
     with Listener() as listener:
         file = slipway.project.job(run=f"""
             gateway=$(ip -4 route show default | sed -n 's/.*via \\([0-9.]*\\).*/\\1/p')
@@ -446,6 +451,7 @@ def test_secrets_are_not_in_the_environment_of_another_process(slipway, run_as):
     assert slipway.run(file).expect(0).output().split() == ["0", "2"]
 
 
+@pytest.mark.many_ids
 def test_a_step_of_another_user_cannot_speak_on_a_steps_socket(slipway):
     """Parallel steps: one as runner waits, one as another id looks for its socket."""
     file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", "image": "host", "network": "none", "steps": [
@@ -478,6 +484,7 @@ def test_core_dumps_are_not_written_by_a_steps_crash(slipway):
     assert before == set(Path("/").glob("core*")) | set(Path("/tmp").glob("core*"))
 
 
+@pytest.mark.many_ids
 def test_private_keys_of_the_host_are_not_readable(slipway):
     ran = slipway.run(slipway.project.job(run="find /etc /opt -type f -readable 2>/dev/null | grep -E '(shadow|ssh_host_.*_key|/private/.*)$' || true",
                                           keys={"run_as": "root"})).expect(0)
@@ -519,13 +526,8 @@ def test_root_of_a_job_may_become_nobody(slipway):
 
 # --- nat ---
 
-def nat_only():
-    if missing := not_held("network: nat"):
-        pytest.skip(missing)
-
-
+@pytest.mark.nat
 def test_metadata_and_other_sandboxes_are_not_reached_from_a_nat_network(slipway):
-    nat_only()
     listen = "python3 -c 'import socket,time; s=socket.create_server((\"0.0.0.0\",4444)); s.settimeout(6); s.accept(); print(\"REACHED\")' 2>/dev/null || true"
     attack = """
         mine=$(ip -4 -o addr show eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'); echo "mine $mine"
@@ -542,7 +544,6 @@ def test_metadata_and_other_sandboxes_are_not_reached_from_a_nat_network(slipway
 
 def test_a_published_port_of_a_container_is_not_reached_through_the_hosts_address(slipway):
     """What Docker does for `-p`: an address of the host's is rewritten to one behind it."""
-    nat_only()
     addresses = own_addresses()
     if not addresses:
         pytest.skip("no address of this host's own")
