@@ -1,6 +1,5 @@
 #include "init/bundles.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -25,6 +24,12 @@ std::string without_dot(std::string path) {
   return path;
 }
 
+Result<os::Fd> open_directory(const std::string& path) {
+  os::Fd fd(os::open_job_directory(path.c_str()));
+  if (!fd) return fail_errno(errno, "opening " + path);
+  return fd;
+}
+
 /// What a packing child tells: `wire::payload::Artifact` as text.
 std::string report_text(const os::BundleReport& report) {
   wire::payload::Artifact artifact;
@@ -36,7 +41,7 @@ std::string report_text(const os::BundleReport& report) {
 }
 
 Result<std::string> pack_here(const BundleTask& task, int out, const RecordKeeper& records) {
-  SW_TRY(const os::Fd root, os::open_file(task.root, O_RDONLY | O_DIRECTORY));
+  SW_TRY(const os::Fd root, open_directory(task.root));
   const os::Links links = task.kind == wire::BundleKind::cache ? os::Links::inside : os::Links::refuse;
   // Names of an artifact's files are shown; a cache is only ever unpacked again.
   os::IsSecret is_secret;
@@ -50,7 +55,7 @@ Result<std::string> pack_here(const BundleTask& task, int out, const RecordKeepe
 Result<std::string> unpack_here(const Bundles::Input& input) {
   // The journal of a job is written by init alone: this process may only make what the step's user may make.
   if (!input.keep_absolute) SW_CHECK(os::make_directories(input.directory, 0755));
-  SW_TRY(const os::Fd target, os::open_file(input.keep_absolute ? "/" : input.directory, O_RDONLY | O_DIRECTORY));
+  SW_TRY(const os::Fd target, open_directory(input.keep_absolute ? "/" : input.directory));
   const os::Links links = input.keep_absolute ? os::Links::inside : os::Links::refuse;
   const auto done = os::unpack(input.fd, target.get(), links, {});
   if (done) return std::string();
@@ -103,9 +108,10 @@ BundleTask cache_task(const std::string& workspace, const std::string& home, std
 
 Bundles::~Bundles() { poller_.unwatch(current_.watch); }
 
-void Bundles::run(const Identity& identity, std::function<Result<std::string>()> work, Then then) {
+void Bundles::run(const Identity& identity, std::vector<int> kept, std::function<Result<std::string>()> work,
+                  Then then) {
   if (aborted_) return then(fail(ErrorKind::cancelled, "the job is being cancelled"));
-  auto child = start_helper(identity, work);
+  auto child = start_helper(identity, std::move(kept), work);
   if (!child) return then(std::unexpected(child.error()));
   current_ = Current{child->pid, std::move(child->answer), {}, Poller::kNone, false, false, std::move(then)};
   current_.watch = poller_.watch(current_.answer.get(), POLLIN, [this] { read_answer(); });
@@ -180,7 +186,7 @@ void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
   const BundleTask task = tasks_.front();
   const auto file = std::make_shared<os::Fd>(std::move(out));
   run(
-      identity, [this, task, file] { return pack_here(task, file->get(), records_); },
+      identity, {file->get()}, [this, task, file] { return pack_here(task, file->get(), records_); },
       [this, bundle, task, file](Result<std::string> report) { close_bundle(bundle, task, std::move(report)); });
 }
 
@@ -222,7 +228,7 @@ void Bundles::unpack(const Identity& identity, std::deque<Input> inputs, std::fu
   const Input input = inputs.front();
   inputs.pop_front();
   run(
-      identity, [input] { return unpack_here(input); },
+      identity, {input.fd}, [input] { return unpack_here(input); },
       [this, identity, input, rest = std::move(inputs), then = std::move(then)](Result<std::string> done) {
         if (!done && !input.keep_absolute) return then(wrap(done.error(), "unpacking into " + input.directory));
         if (!done)

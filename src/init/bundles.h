@@ -39,9 +39,9 @@ class Bundles {
       : poller_(poller), children_(children), owner_(owner), records_(records) {}
   ~Bundles();
 
-  /// Runs `work` as `identity`; `then` gets its answer.
+  /// Runs `work` as `identity`, with no descriptors but `kept`; `then` gets its answer.
   using Then = std::function<void(Result<std::string>)>;
-  void run(const Identity& identity, std::function<Result<std::string>()> work, Then then);
+  void run(const Identity& identity, std::vector<int> kept, std::function<Result<std::string>()> work, Then then);
 
   /// Stores `tasks`, each as far as it goes; what goes wrong is a notice. `then` is called when all have been tried.
   void collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void()> then);

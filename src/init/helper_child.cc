@@ -12,9 +12,11 @@
 
 namespace slipway::init {
 
-Result<HelperChild> start_helper(const Identity& identity, const std::function<Result<std::string>()>& work) {
+Result<HelperChild> start_helper(const Identity& identity, std::vector<int> kept,
+                                 const std::function<Result<std::string>()>& work) {
   SW_TRY(os::Pipe pipe, os::make_pipe());
   ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+  kept.insert(kept.end(), {pipe.write.get(), identity.user_namespace});
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
   if (pid > 0) return HelperChild{pid, std::move(pipe.read)};
@@ -23,6 +25,7 @@ Result<HelperChild> start_helper(const Identity& identity, const std::function<R
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  os::close_all_but(kept);
   Result<std::string> result = fail(ErrorKind::internal, "");
   // A copy of init holds every secret: nothing with the step's id may look into it.
   if (become(identity) && ::prctl(PR_SET_DUMPABLE, 0) == 0) {

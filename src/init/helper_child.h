@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "init/identity.h"
@@ -21,8 +22,10 @@ struct HelperChild {
 inline constexpr std::size_t kMaxHelperAnswer = 4U << 20U;
 
 /// Forks; the child becomes `identity`, runs `work` and writes what it returns to the pipe: `+` and the text, or `-`,
-/// the ErrorKind as one character and the message. `work` runs in a copy of init: it must not touch init's sockets.
-Result<HelperChild> start_helper(const Identity& identity, const std::function<Result<std::string>()>& work);
+/// the ErrorKind as one character and the message. `work` runs in a copy of init that has closed all descriptors but
+/// `kept`: through init's own a path of the job's could lead out of the sandbox.
+Result<HelperChild> start_helper(const Identity& identity, std::vector<int> kept,
+                                 const std::function<Result<std::string>()>& work);
 
 /// Takes such an answer apart. An empty or broken one, as of a child that was killed, is `unavailable`.
 Result<std::string> helper_answer(std::string_view text);

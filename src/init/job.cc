@@ -346,7 +346,7 @@ void Job::gather() {
   poller_.at(os::Clock::now() + (forced_ ? stopped : wire::kGatherLimit), [this] { bundles_->abort(); });
   if (left_nothing_behind()) return collect_bundles();
   bundles_->run(
-      identity_, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
+      identity_, {}, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
       [this](const Result<std::string>& text) {
         take_workspace_files(text);
         collect_bundles();

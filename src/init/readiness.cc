@@ -125,7 +125,7 @@ std::string Readiness::missing() const {
 
 Result<pid_t> Readiness::start_probe() {
   if (wanted_.tcp || !wanted_.http.empty()) {
-    SW_TRY(HelperChild child, start_helper(parts_.identity, [this]() -> Result<std::string> {
+    SW_TRY(HelperChild child, start_helper(parts_.identity, {}, [this]() -> Result<std::string> {
              if (wanted_.tcp) {
                SW_CHECK(connect_to(own_address(), *wanted_.tcp));
                return std::string();

@@ -1,14 +1,15 @@
 #include "init/step_process.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 
 #include "base/text.h"
 #include "init/environment.h"
@@ -64,19 +65,34 @@ void prefer_for_killing() {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/// Nothing of what init holds may be a way out: /proc/self/fd/N of a directory that was opened outside leads there, and
+/// `..` on from it. So that by now it is all closed, no magic link is followed, and where this led is looked at.
+bool enter_working_directory(const char* path) {
+  const int directory = os::open_job_directory(path);
+  if (directory < 0 || ::fchdir(directory) != 0) return false;
+  ::close(directory);
+  char where[PATH_MAX];
+  // The bare call: glibc's searches from the root for what the kernel calls unreachable.
+  if (::syscall(SYS_getcwd, where, sizeof where) <= 0) return false;
+  if (where[0] == '/') return true;
+  errno = EXDEV;
+  return false;
+}
+
 [[noreturn]] void be_the_step(const StepCommand& command, const os::StepCgroup& cgroup, const Prepared& prepared) {
   using Stage = StartFailure::Stage;
   ::setsid();
   reset_signals();
   if (!cgroup.enter()) give_up(prepared, Stage::cgroup);
-  if (command.identity.switches) prefer_for_killing();
   ::umask(022);
   ::dup2(prepared.null_fd, STDIN_FILENO);
   ::dup2(prepared.stdout_fd, STDOUT_FILENO);
   ::dup2(prepared.stderr_fd, STDERR_FILENO);
-  ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  std::array kept = {prepared.error_fd, command.identity.user_namespace};
+  os::close_all_but(kept);
+  if (command.identity.switches) prefer_for_killing();
   if (!become(command.identity)) give_up(prepared, Stage::identity);
-  if (::chdir(command.working_dir.c_str()) != 0) give_up(prepared, Stage::working_dir);
+  if (!enter_working_directory(command.working_dir.c_str())) give_up(prepared, Stage::working_dir);
   if (command.filter && !os::apply_step_filter(command.nesting)) give_up(prepared, Stage::filter);
   int error = ENOENT;
   for (char* const* program = prepared.program_pointers.data(); *program != nullptr; ++program) {

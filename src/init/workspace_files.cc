@@ -1,7 +1,6 @@
 #include "init/workspace_files.h"
 
-#include <fcntl.h>
-
+#include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -68,7 +67,8 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_outputs(std::stri
 }
 
 Result<std::string> read_workspace_files(const std::string& workspace) {
-  SW_TRY(const os::Fd directory, os::open_file(workspace, O_PATH | O_DIRECTORY));
+  const os::Fd directory(os::open_job_directory(workspace.c_str()));
+  if (!directory) return fail_errno(errno, "opening " + workspace);
   SW_TRY(const std::string outputs, read_one(directory.get(), "outputs.env", kMaxOutputsFile));
   SW_TRY(const std::string triggers, read_one(directory.get(), "triggers.json", kMaxTriggersFile));
   return fmt::format("{}\n{}{}", outputs.size(), outputs, triggers);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -144,6 +145,25 @@ Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
   if (!S_ISREG(status.st_mode)) return fail(ErrorKind::denied, path + " is not a regular file");
   return fd;
+}
+
+int open_job_directory(const char* path) {
+  struct open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+}
+
+void close_all_but(std::span<int> kept) {
+  std::ranges::sort(kept);
+  unsigned next = 3;
+  for (const int fd : kept) {
+    if (fd < static_cast<int>(next)) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next) ::close_range(next, number - 1, 0);
+    next = number + 1;
+  }
+  ::close_range(next, ~0U, 0);
 }
 
 Result<Pipe> make_pipe() {

@@ -40,6 +40,14 @@ Result<void> remove_tree(const std::filesystem::path& path);
 /// See openat2(2): RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV.
 Result<Fd> open_untrusted(int directory_fd, const std::string& path);
 
+/// The directory `path` as the job gives it, with its links, but through no magic one: /proc/self/fd/N leads to
+/// wherever this process may reach. O_PATH. Only a system call, for a child of fork; -1 and errno.
+int open_job_directory(const char* path);
+
+/// Closes every descriptor from 3 on that is not in `kept`, which gets sorted; negative ones are passed over. Only
+/// system calls.
+void close_all_but(std::span<int> kept);
+
 /// One pipe, both ends close-on-exec.
 struct Pipe {
   Fd read;

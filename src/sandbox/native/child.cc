@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -27,18 +26,6 @@ namespace slipway::sandbox::native {
 namespace {
 
 constexpr auto kTellWithin = std::chrono::seconds(10);
-
-void close_all_but(std::vector<int> kept) {
-  std::sort(kept.begin(), kept.end());
-  unsigned next = 3;  // 0, 1 and 2 are /dev/null
-  for (const int fd : kept) {
-    if (fd < 0) continue;
-    const auto number = static_cast<unsigned>(fd);
-    if (number > next) ::close_range(next, number - 1, 0);
-    next = std::max(next, number + 1);
-  }
-  ::close_range(next, ~0U, 0);
-}
 
 std::vector<int> descriptors_of(const ChildInput& input) {
   std::vector<int> fds = {input.leash.get(),
@@ -229,11 +216,11 @@ Result<ChildInput> input_of(os::Message message, Identity::Kind kind) {
 
 }  // namespace
 
-void begin_process(const std::vector<int>& kept) {
+void begin_process(std::vector<int> kept) {
   ::signal(SIGCHLD, SIG_DFL);
   ::setsid();
   ::umask(0);
-  close_all_but(kept);
+  os::close_all_but(kept);  // 0, 1 and 2 are /dev/null
 }
 
 bool fits_spare(const SetupSpec& spec) {

@@ -21,7 +21,7 @@ struct ChildInput {
 };
 
 /// A new process's first act: a session of its own, default signals, no descriptors but these.
-void begin_process(const std::vector<int>& kept);
+void begin_process(std::vector<int> kept);
 
 /// Runs in the first process of a new pid namespace: sets the sandbox up, tells the owner, and hands over to `entry`.
 /// Returns the exit status.
