@@ -2,10 +2,6 @@
 // with bwrap on the same root: back to back and with 50 ms idle gaps, without a network and with nat. Prints one JSON
 // object a line: {"what","ours":[s ...],"baseline_name","baseline":[s ...],"reach"}; bench/run shows them.
 //   sandbox_bench SLIPWAY_INIT [ROUNDS]
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -17,68 +13,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "one_sandbox.h"
 #include "os/files.h"
-#include "os/message_socket.h"
 #include "os/subprocess.h"
 #include "sandbox/native/native_backend.h"
-#include "wire/leash.h"
 
 using namespace slipway;
+using namespace slipway::bench;
 using namespace std::chrono_literals;
 
 namespace {
-
-[[noreturn]] void give_up(const std::string& what) {
-  fmt::print(stderr, "sandbox_bench: {}\n", what);
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result, const char* doing) {
-  if (!result) give_up(fmt::format("{}: {}", doing, result.error().what));
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-model::JobSpec job_of(const SandboxId& id, model::Network network) {
-  model::JobSpec job;
-  job.run = RunId("bench");
-  job.job = job.definition = "bench";
-  job.attempt = AttemptId(id.value);
-  job.image = "host";
-  job.network = network;
-  model::StepSpec step;
-  step.name = "true";
-  step.action = model::Argv{{"/usr/bin/true"}};
-  step.working_dir = "/";
-  job.steps.push_back(step);
-  return job;
-}
-
-/// One sandbox, start to end, as the attempt driver does it. Its journal stays, as a job's does.
-void one_sandbox(sandbox::SandboxBackend& backend, model::Network network, std::uint64_t disk_bytes,
-                 const std::filesystem::path& journals) {
-  const os::CallLimit limit = os::within(10s);
-  sandbox::SandboxSpec spec;
-  spec.id = SandboxId(new_id());
-  spec.network = network;
-  spec.limits = {.memory_bytes = 512U << 20U, .cpus = 1.0, .pids = 256, .disk_bytes = disk_bytes};
-  sandbox::Started started = must(backend.start(spec, limit), "start");
-  const std::string journal_path = journals / spec.id.value;
-  const os::Fd journal(::open(journal_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-  const os::Fd ring(::memfd_create("ring", MFD_CLOEXEC));
-  os::MessageSocket leash(std::move(started.leash));
-  wire::Orders orders;
-  orders.job = job_of(spec.id, network);
-  must(leash.send(wire::encode(wire::ToInit(orders)), {journal.get(), ring.get()}, limit), "orders");
-  for (;;) {
-    const os::Message message = must(leash.receive(limit), "leash");
-    const wire::ToOwner said = must(wire::decode_to_owner(message.text), "message");
-    if (std::holds_alternative<wire::Finished>(said)) break;
-  }
-  must(backend.wait(spec.id, limit), "wait");
-  must(backend.usage(spec.id), "usage");
-  must(backend.destroy(spec.id, limit), "destroy");
-}
 
 void one_bwrap() {
   static const std::vector<std::string> kArgv = {
@@ -90,13 +34,6 @@ void one_bwrap() {
   options.argv = kArgv;
   os::Subprocess child = must(os::Subprocess::start(options), "bwrap");
   if (must(child.wait(os::within(10s)), "bwrap") != 0) give_up("bwrap failed");
-}
-
-template <class F>
-double seconds(const F& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace
@@ -128,8 +65,12 @@ int main(int argc, char** argv) {
         std::vector<double> ours, baseline;
         for (int round = -3; round < rounds / (gap == 0ms ? 1 : 4); ++round) {  // three to warm up
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (an idle machine is what is measured)
-          const double mine =
-              seconds([&] { one_sandbox(*backend, shape.network, shape.disk_bytes, place / "journals"); });
+          const double mine = seconds([&] {
+            sandbox::SandboxSpec spec;
+            spec.network = shape.network;
+            spec.limits = {.memory_bytes = 512U << 20U, .cpus = 1.0, .pids = 256, .disk_bytes = shape.disk_bytes};
+            one_sandbox(*backend, std::move(spec), "/usr/bin/true", place / "journals");
+          });
           std::this_thread::sleep_for(gap);  // tidy: allow sleep (as above)
           const double theirs = seconds(one_bwrap);
           if (round < 0) continue;

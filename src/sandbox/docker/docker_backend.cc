@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include <boost/json.hpp>
 
@@ -129,6 +130,7 @@ Result<void> DockerBackend::check(const SandboxSpec& spec) const {
   }
   if (spec.beside) return fail(ErrorKind::denied, "`run_as: source` and `slipway sandbox` need `--backend native`");
   if (spec.private_network) return fail(ErrorKind::denied, "`services` need `--backend native`");
+  if (spec.private_network) return fail(ErrorKind::denied, "services need `--backend native`");
   for (const std::string& name : spec.devices) {
     if (!is_plain_name(name)) return fail(ErrorKind::invalid, "the device `" + name + "` is not a name in /dev");
   }
@@ -277,8 +279,11 @@ Result<Usage> DockerBackend::usage(const SandboxId& id) {
   Usage usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
   if (usage.out_of_memory_kills == 0 && !record->container->has_processes()) {
     // Its group may be gone already: Docker remembers what happened to it.
+    // Until now and not a moment later: the daemon would wait for it.
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
     const auto events =
-        engine_.get(fmt::format("/events?since={}&until={}&filters={}", record->began, ::time(nullptr) + 1,
+        engine_.get(fmt::format("/events?since={}&until={}.{:09}&filters={}", record->began, now.tv_sec, now.tv_nsec,
                                 filters({{"container", record->container->container()}, {"event", "oom"}})),
                     os::within(std::chrono::seconds(3)));
     if (events && events->find("\"oom\"") != std::string::npos) usage.out_of_memory_kills = 1;
