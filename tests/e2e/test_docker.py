@@ -1,6 +1,7 @@
 """`--backend docker`: the same file, the same result, the same journal; and nothing left whatever dies."""
 import json
 import os
+import random
 import subprocess
 import tarfile
 import io
@@ -202,6 +203,66 @@ def test_kill_9_of_the_daemon_is_an_infrastructure_failure_at_once(slipway, daem
         daemon.start()
     assert slipway.run(job(slipway.project, "echo next")).expect(0).output() == "next\n"
     assert no_containers(daemon) and sandbox_directories(slipway.state) == []
+
+
+@pytest.mark.parametrize("victim", ["slipway", "init"])
+def test_killed_at_any_moment_it_leaves_nothing(slipway, daemon, victim):
+    seed = int(os.environ.get("SLIPWAY_SEED", "4711"))
+    moments = random.Random(seed)
+    file = job(slipway.project, "i=0; while [ $i -lt 20 ]; do echo line $i; sleep 0.02; i=$((i+1)); done", retry={"attempts": 0})
+    for number in range(int(os.environ.get("SLIPWAY_CRASHES", "5"))):
+        after = moments.uniform(0, 1.2)
+        running = slipway.start("run", "--json", file)
+        time.sleep(after)  # a moment, not a condition
+        if victim == "slipway":
+            running.signal(SIGKILL)
+            running.process.wait()
+        else:
+            for container in daemon.containers():
+                status, text = daemon.api("GET", f"/containers/{container['Id']}/json")
+                pid = json.loads(text)["State"]["Pid"] if status == 200 else 0
+                if pid > 0:
+                    os.kill(pid, SIGKILL)
+            assert running.ended(20).finished["outcome"] in ("succeeded", "infra_failed"), (seed, number, after)
+        # One that was made and not begun is all that may wait for the next start.
+        begun = lambda: [(c["State"], c["Status"]) for c in daemon.containers() if c["State"] != "created"]
+        try:
+            wait_until(lambda: not begun(), 10, what="the end of every process")
+        except AssertionError:
+            raise AssertionError(f"left: {begun()} after crash {number}, {after:.3f} s, seed {seed}") from None
+    shown = slipway("runs", "ls", "--json").expect(0)
+    assert shown.out
+    assert slipway.run(job(slipway.project, "echo next")).expect(0).output() == "next\n"
+    assert no_containers(daemon) and sandbox_directories(slipway.state) == []
+
+
+# --- without root ---
+
+def test_a_member_of_the_group_runs_jobs_on_a_copy_of_the_tree(daemon, tmp_path):
+    user = 65501
+    home = tmp_path / "home"
+    before = os.stat(daemon.socket)
+    command = [*daemon.inside, "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", str(BUILD / "slipway")]
+    with Slipway(home, home / "state", Project(home / "project"), command) as slipway:
+        slipway.environment |= {"DOCKER_HOST": f"unix://{daemon.socket}", "SLIPWAY_CONFIG_BACKEND": "docker"}
+        slipway.project.write("dir/file", "from the tree\n")
+        os.symlink("file", slipway.project.path / "dir" / "link")
+        slipway.project.commit()
+        file = job(slipway.project, "cat dir/link; echo x >dir/file; id -u; git status 2>/dev/null || true; ls -a")
+        for path in (home, *home.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+        for path in (tmp_path, *tmp_path.parents):
+            if not os.stat(path).st_mode & 1 and str(path).startswith("/tmp/"):
+                os.chmod(path, 0o711)
+        tree = slipway.project.snapshot()
+        os.chown(daemon.socket, before.st_uid, user)
+        try:
+            ran = slipway.run(file).expect(0)
+        finally:
+            os.chown(daemon.socket, before.st_uid, before.st_gid)
+        assert ran.output().startswith("from the tree\n1001\n"), ran
+        assert slipway.project.snapshot() == tree
+        assert no_containers(daemon) and sandbox_directories(home / "state") == []
 
 
 # --- walls ---
