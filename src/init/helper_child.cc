@@ -16,7 +16,8 @@ Result<HelperChild> start_helper(const Identity& identity, std::vector<int> kept
                                  const std::function<Result<std::string>()>& work) {
   SW_TRY(os::Pipe pipe, os::make_pipe());
   ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
-  kept.insert(kept.end(), {pipe.write.get(), identity.user_namespace});
+  // Both ends: that nobody reads what it says is no failure of its work.
+  kept.insert(kept.end(), {pipe.read.get(), pipe.write.get(), identity.user_namespace});
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
   if (pid > 0) return HelperChild{pid, std::move(pipe.read)};
