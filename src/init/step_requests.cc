@@ -88,7 +88,8 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
 }
 
 Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
-  if (!wire::is_json_object(json)) return fail(ErrorKind::invalid, "a trigger is one JSON object");
+  auto masked = wire::masked_object(json, [this](std::string_view text) { return records_.masked(text); });
+  if (!masked) return wrap(masked.error(), "a trigger");
   if (trigger_bytes_ + json.size() > kMaxTriggerBytes) {
     return fail(ErrorKind::exhausted, fmt::format("the triggers of a job may hold {} bytes", kMaxTriggerBytes));
   }
@@ -97,7 +98,7 @@ Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
   }
   trigger_bytes_ += json.size();
   ++triggers_;
-  records_.append(RecordType::trigger, step, wire::payload::Trigger{records_.masked(json)});
+  records_.append(RecordType::trigger, step, wire::payload::Trigger{std::move(*masked)});
   return {};
 }
 

@@ -13,6 +13,23 @@ std::string text_in(std::string_view reply_json, std::string_view key) {
   return Fields(*object, &problem).text(key);
 }
 
+// Recursion ends with the parser's limit of depth.
+json::value masked_value(const json::value& value, const Mask& mask) {
+  if (const json::object* object = value.if_object()) {
+    json::object masked;
+    for (const auto& [key, inner] : *object) masked[mask(std::string_view(key))] = masked_value(inner, mask);
+    return masked;
+  }
+  if (const json::array* array = value.if_array()) {
+    json::array masked;
+    for (const json::value& inner : *array) masked.push_back(masked_value(inner, mask));
+    return masked;
+  }
+  const std::string text = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  const std::string masked = mask(text);
+  return masked == text ? value : json::value(json::string(masked.data(), masked.size()));
+}
+
 }  // namespace
 
 std::string open_bundle_json(BundleKind kind, std::string_view name) {
@@ -43,6 +60,11 @@ std::string needless_json() { return R"({"needless":true})"; }
 
 bool is_needless(std::string_view reply_json) { return reply_json == needless_json(); }
 
-bool is_json_object(std::string_view text) { return parse_object(text, "text").has_value(); }
+Result<std::string> masked_object(std::string_view text, const Mask& mask) {
+  SW_TRY(const json::object object, parse_object(text, "text"));
+  std::string masked = json::serialize(masked_value(object, mask));
+  if (mask(masked) != masked) return fail(ErrorKind::invalid, "a secret spans several values of the JSON");
+  return masked;
+}
 
 }  // namespace slipway::wire

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,10 @@ bool is_needless(std::string_view reply_json);
 /// Why the owner refused.
 std::string error_in(std::string_view reply_json);
 
-/// Triggers: is the text one JSON object?
-bool is_json_object(std::string_view text);
+/// For what is masked and decoded afterwards (triggers): the JSON object `text` written anew, with `mask` over each
+/// text in it as it reads when decoded, keys and numbers too. `invalid`: it is no such object, or holds a secret that
+/// only shows across several of its values.
+using Mask = std::function<std::string(std::string_view)>;
+Result<std::string> masked_object(std::string_view text, const Mask& mask);
 
 }  // namespace slipway::wire

@@ -3,6 +3,7 @@
 #include "wire/job_spec_json.h"
 #include "wire/journal_json.h"
 #include "wire/leash.h"
+#include "wire/owner_json.h"
 
 namespace slipway::wire {
 namespace {
@@ -168,6 +169,29 @@ TEST(JournalJson, EveryPayloadSurvivesTheTrip) {
   same(payload::ResourceSample{1, 2, 3, 4});
   same(payload::Group{false, "g"});
   same(payload::Notice{"weak_secret", "KEY is too short"});
+}
+
+std::string without_hunter2(std::string_view text) {
+  std::string masked(text);
+  for (std::size_t at; (at = masked.find("hunter2")) != std::string::npos;) masked.replace(at, 7, "***");
+  for (std::size_t at; (at = masked.find("47114711")) != std::string::npos;) masked.replace(at, 8, "***");
+  return masked;
+}
+
+TEST(MaskedObject, MasksWhatATextReadsDecoded) {
+  EXPECT_EQ(
+      must(masked_object(R"({"run": "echo \u0068unter2", "env": {"\u0068unter2": ["x hunter2"]}})", without_hunter2)),
+      R"({"run":"echo ***","env":{"***":["x ***"]}})");
+  EXPECT_EQ(must(masked_object(R"({"port": 47114711, "n": 1.5, "on": true, "no": null})", without_hunter2)),
+            R"({"port":"***","n":1.5E0,"on":true,"no":null})");
+}
+
+TEST(MaskedObject, RefusesWhatOnlyShowsAcrossValues) {
+  const Mask across = [](std::string_view text) {
+    return text.find("a\":\"b") == text.npos ? std::string(text) : "***";
+  };
+  EXPECT_EQ(masked_object(R"({"a": "b"})", across).error().kind, ErrorKind::invalid);
+  EXPECT_EQ(masked_object("[1]", across).error().kind, ErrorKind::invalid);
 }
 
 }  // namespace

@@ -89,6 +89,17 @@ def test_a_secret_registered_at_run_time_is_masked_from_then_on(slipway):
     assert ran.output("job", "mask") == "now ***\n" and ran.output("job", "later") == "***\n"
 
 
+@pytest.mark.parametrize("ask", ["slipway trigger '{}'", "printf '%s' '{}' >/job/triggers.json"])
+def test_a_secret_spelled_with_escapes_is_masked_in_a_trigger(alone, ask):
+    spelled = '{"job_name": "n\\u0061", "run": "echo \\u0068unter2-hunter2", "env": {"\\u0068unter2-hunter2": "x"}}'
+    file = secret_job(alone.project, ask.format(spelled).replace("%", "%"))
+    ran = alone.run(file, "--secret", "TOKEN", env={"TOKEN": "hunter2-hunter2"}).expect(0)
+    shown = alone("run", file, "--secret", "TOKEN", env={"TOKEN": "hunter2-hunter2"}).expect(0)
+    assert [trigger["job"] for trigger in ran.of("trigger")] == ["na"] and "***" in shown.out, ran
+    assert "hunter2-hunter2" not in ran.out + shown.out + alone("runs", "view", "latest", "--json").out
+    assert b"hunter2-hunter2" not in all_files(alone.state)
+
+
 def test_an_earlier_occurrence_of_a_late_secret_is_reported_as_exposed(slipway):
     file = slipway.project.job(run="echo exposed-value-12345; slipway mask exposed-value-12345")
     ran = slipway.run(file)
