@@ -1,8 +1,10 @@
 #include "init/bundles.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -40,7 +42,8 @@ std::string report_text(const os::BundleReport& report) {
   return wire::payload::encode(artifact);
 }
 
-Result<std::string> pack_here(const BundleTask& task, int out, const RecordKeeper& records) {
+Result<std::string> pack_here(const BundleTask& task, int out, const os::BundleLimits& left,
+                              const RecordKeeper& records) {
   SW_TRY(const os::Fd root, open_directory(task.root));
   const os::Links links = task.kind == wire::BundleKind::cache ? os::Links::inside : os::Links::refuse;
   // Names of an artifact's files are shown; a cache is only ever unpacked again.
@@ -48,8 +51,12 @@ Result<std::string> pack_here(const BundleTask& task, int out, const RecordKeepe
   if (task.kind == wire::BundleKind::artifact) {
     is_secret = [&](std::string_view path) { return records.masked(path) != path; };
   }
-  SW_TRY(const os::BundleReport report, os::pack(root.get(), task.globs, out, links, {}, std::move(is_secret)));
-  return report_text(report);
+  const auto report = os::pack(root.get(), task.globs, out, links, left, std::move(is_secret));
+  if (!report && report.error().kind == ErrorKind::exhausted) {
+    return wrap(report.error(), "all that a job passes on may take as much as its disk");
+  }
+  if (!report) return std::unexpected(report.error());
+  return report_text(*report);
 }
 
 Result<std::string> unpack_here(const Bundles::Input& input) {
@@ -186,8 +193,18 @@ void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
   const BundleTask task = tasks_.front();
   const auto file = std::make_shared<os::Fd>(std::move(out));
   run(
-      identity, {file->get()}, [this, task, file] { return pack_here(task, file->get(), records_); },
-      [this, bundle, task, file](Result<std::string> report) { close_bundle(bundle, task, std::move(report)); });
+      identity, {file->get()}, [this, task, file] { return pack_here(task, file->get(), left_, records_); },
+      [this, bundle, task, file](Result<std::string> report) {
+        if (report) spend(file->get());
+        close_bundle(bundle, task, std::move(report));
+      });
+}
+
+/// One that was not packed to its end is thrown away by the owner.
+void Bundles::spend(int bundle) {
+  struct stat status{};
+  if (::fstat(bundle, &status) != 0) return;
+  left_.bytes -= std::min(left_.bytes, static_cast<std::uint64_t>(status.st_size));
 }
 
 void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report) {

@@ -34,9 +34,10 @@ BundleTask cache_task(const std::string& workspace, const std::string& home, std
 /// Packs and unpacks bundles in helper children with a step's rights, one after the other. One thread.
 class Bundles {
  public:
-  /// All outlive this object.
-  Bundles(Poller& poller, Children& children, OwnerLink& owner, RecordKeeper& records)
-      : poller_(poller), children_(children), owner_(owner), records_(records) {}
+  /// All outlive this object. `most_bytes`: of all that is packed, as it is stored; a hole in a file takes as much
+  /// there as what it stands for, so that a disk limit bounds nothing by itself.
+  Bundles(Poller& poller, Children& children, OwnerLink& owner, RecordKeeper& records, std::uint64_t most_bytes)
+      : poller_(poller), children_(children), owner_(owner), records_(records), left_{.bytes = most_bytes} {}
   ~Bundles();
 
   /// Runs `work` as `identity`, with no descriptors but `kept`; `then` gets its answer.
@@ -74,11 +75,13 @@ class Bundles {
   void next_task();
   void tell(const BundleTask& task, const std::string& why);
   void give_up(const BundleTask& task, const std::string& why);
+  void spend(int bundle);
 
   Poller& poller_;
   Children& children_;
   OwnerLink& owner_;
   RecordKeeper& records_;
+  os::BundleLimits left_;  // for what is still to be packed
   Current current_;
   Identity identity_;
   std::deque<BundleTask> tasks_;

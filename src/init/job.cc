@@ -92,7 +92,8 @@ Result<void> Job::make_parts() {
         requests_->handle(step, std::move(request), respond);
       });
   output_ = std::make_unique<OutputPump>(poller_, *records_);
-  bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_);
+  bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_,
+                                       orders_.job.resources.disk_bytes.value_or(os::BundleLimits().bytes));
   return {};
 }
 

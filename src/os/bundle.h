@@ -20,7 +20,7 @@
 namespace slipway::os {
 
 struct BundleLimits {
-  std::uint64_t bytes = 20ULL << 30U;
+  std::uint64_t bytes = 20ULL << 30U;  ///< of contents, each file at its whole size; for packing of the stream
   std::uint64_t files = 1'000'000;
 };
 

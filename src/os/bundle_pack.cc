@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t kMaxDepth = 200;  // one descriptor is open a level
 constexpr std::size_t kMaxRefused = 100;
 constexpr std::size_t kCopyBytes = 256 * 1024;
+constexpr std::uint64_t kEntryBytes = 28;  // of an entry beside its path and content
 
 struct Pattern {
   std::string text;                     // relative to the root, no `.` parts
@@ -136,12 +137,14 @@ class Packer {
     return depth;
   }
 
-  Result<void> count(std::uint64_t bytes) {
+  Result<void> count(const std::string& path, std::uint64_t bytes) {
     if (entries_ >= limits_.files) return fail(ErrorKind::exhausted, fmt::format("more than {} files", limits_.files));
-    if (bytes > limits_.bytes || report_.bytes > limits_.bytes - bytes) {
+    const std::uint64_t stored = kEntryBytes + path.size();
+    if (stored_ + stored > limits_.bytes || bytes > limits_.bytes - stored_ - stored) {
       return fail(ErrorKind::exhausted, fmt::format("more than {} bytes", limits_.bytes));
     }
     ++entries_;
+    stored_ += stored + bytes;
     report_.bytes += bytes;
     return {};
   }
@@ -159,6 +162,7 @@ class Packer {
   IsSecret is_secret_;
   BundleReport report_;
   std::uint64_t entries_ = 0;  // directories too
+  std::uint64_t stored_ = 0;   // their bytes in the bundle
   std::unique_ptr<char[]> copy_ = std::make_unique_for_overwrite<char[]>(kCopyBytes);
 };
 
@@ -241,7 +245,7 @@ Result<void> Packer::child(int parent, const std::string& name, unsigned char ty
     return {};
   }
   if (taken) {
-    SW_CHECK(count(0));
+    SW_CHECK(count(path, 0));
     SW_CHECK(writer_.open_entry({.kind = EntryHeader::Kind::directory,
                                  .mode = static_cast<std::uint16_t>(status.st_mode & 0777U),
                                  .path = path}));
@@ -252,7 +256,7 @@ Result<void> Packer::child(int parent, const std::string& name, unsigned char ty
 
 Result<void> Packer::file(int fd, const struct stat& status, const std::string& path) {
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  SW_CHECK(count(size));
+  SW_CHECK(count(path, size));
   ++report_.files;
   const std::int64_t mtime = status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000;
   SW_CHECK(writer_.open_entry({.kind = EntryHeader::Kind::file,
@@ -292,7 +296,7 @@ Result<void> Packer::link(int parent, const std::string& name, const std::string
     refuse(path, "a link that leaves: " + printable(text, Colour::strip));
     return {};
   }
-  SW_CHECK(count(text.size()));
+  SW_CHECK(count(path, text.size()));
   ++report_.files;
   SW_CHECK(writer_.open_entry(
       {.kind = EntryHeader::Kind::link, .mode = 0777, .size = text.size(), .mtime_micros = 0, .path = path}));

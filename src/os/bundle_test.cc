@@ -238,7 +238,9 @@ TEST_F(Bundle, LimitsHold) {
   for (int i = 0; i < 20; ++i) write("d/" + std::to_string(i), "0123456789");
   EXPECT_EQ(pack_tree({"d"}, Links::refuse, {.bytes = 199}).error().kind, ErrorKind::exhausted);
   EXPECT_EQ(pack_tree({"d"}, Links::refuse, {.files = 20}).error().kind, ErrorKind::exhausted);
-  ASSERT_TRUE(pack_tree({"d"}, Links::refuse, {.bytes = 200, .files = 21}));
+  EXPECT_EQ(pack_tree({"d"}, Links::refuse, {.bytes = 700}).error().kind, ErrorKind::exhausted)
+      << "200 bytes of contents, 21 entries' headers and 71 bytes of paths";
+  ASSERT_TRUE(pack_tree({"d"}, Links::refuse, {.bytes = 1000, .files = 21}));
   EXPECT_EQ(unpack_target(Links::refuse, {.bytes = 199}).error().kind, ErrorKind::exhausted);
   EXPECT_EQ(unpack_target(Links::refuse, {.files = 20}).error().kind, ErrorKind::exhausted);
 }

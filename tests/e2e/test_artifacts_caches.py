@@ -132,6 +132,16 @@ def test_keep_stores_the_workspace_of_a_failed_job_without_its_secrets(slipway, 
     assert not any(b"a-long-secret-value" in p.read_bytes() for p in (tmp_path / "kept").rglob("*") if p.is_file())
 
 
+def test_what_a_job_passes_on_is_bounded_by_its_disk_however_sparse_it_is(slipway):
+    keys = {"resources": {"disk": "64MiB"}, "artifacts": [{"name": "sparse", "paths": ["sparse"]}, {"name": "small", "paths": ["small"]}],
+            "cache": [{"key": "sparse", "paths": ["sparse"]}]}
+    ran = slipway.run(slipway.project.job(run="truncate -s 2G sparse; echo x >small", keys=keys)).expect(0)
+    assert [artifact["name"] for artifact in ran.of("artifact")] == ["small"] and not ran.of("cache_saved"), ran
+    assert "as much as its disk" in ran.out
+    ran = slipway.run(slipway.project.job(run="truncate -s 40M a; cp --sparse=always a b; for n in a b; do slipway artifact $n $n; done", keys={"resources": {"disk": "64MiB"}})).expect(0)
+    assert [artifact["name"] for artifact in ran.of("artifact")] == ["a"], ran
+
+
 def test_inputs_that_do_not_fit_on_its_disk_fail_a_job_and_say_so(slipway):
     file = slipway.project.workflow("""
         workflow:
