@@ -170,6 +170,24 @@ void append_resources(Mapping& map, const model::Resources& resources) {
   if (!parts.empty()) map.raw("resources", fmt::format("{{{}}}", join(parts, ", ")));
 }
 
+void append_service(std::string& out, const model::ServiceSpec& service) {
+  Mapping map(out, 8, nullptr, true);
+  map.text("name", service.name);
+  map.text("image", service.image);
+  map.variables("env", service.env);
+  map.texts("command", service.command);
+  if (!service.ready) return;
+  map.begin("ready");
+  out += '\n';
+  const model::Readiness& ready = *service.ready;
+  Mapping when(out, 10, nullptr, false);
+  if (ready.tcp) when.raw("tcp", fmt::format("{}", *ready.tcp));
+  if (!ready.http.empty()) when.text("http", ready.http);
+  if (!ready.log.empty()) when.text("log", ready.log);
+  when.texts("command", ready.command);
+  when.duration("within", ready.within);
+}
+
 void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job) {
   if (!job.cache.empty()) {
     map.begin("cache");
@@ -233,6 +251,11 @@ std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition&
   map.variables("env", job.env);
   map.secrets(job.secrets);
   append_passed_on(out, map, job);
+  if (!job.services.empty()) {
+    map.begin("services");
+    out += '\n';
+    for (const model::ServiceSpec& service : job.services) append_service(out, service);
+  }
   if (job.steps.empty()) return out;
   map.begin("steps");
   out += '\n';

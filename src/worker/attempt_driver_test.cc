@@ -1,6 +1,8 @@
 #include "worker/attempt_driver.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -42,12 +44,15 @@ class TestHost final : public AttemptHost {
     if (on_sandbox_started) on_sandbox_started();
     return scopes_of({.project = "p", .branch = "main"});
   }
-  void tell(const model::JobSpec&, const std::string& text) override { told.push_back(text); }
+  void tell(const model::JobSpec&, const std::string& text) override {
+    const std::scoped_lock lock(told_mutex);
+    told.push_back(text);
+  }
   void started(const model::JobSpec&, const std::filesystem::path& path) override {
     journal = path;
     if (on_started) on_started();
   }
-  void tell_of_service(const model::JobSpec&, const std::string& text) override { told.push_back(text); }
+  void tell_of_service(const model::JobSpec& job, const std::string& text) override { tell(job, text); }
   void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
   Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&) override {
     return std::string("{}");
@@ -58,6 +63,7 @@ class TestHost final : public AttemptHost {
   std::function<void()> on_started, on_sandbox_started;
   std::filesystem::path journal;
   std::uint64_t journal_bytes = 0;
+  std::mutex told_mutex;  // services tell on threads of their own
   std::vector<std::string> told;
 };
 
@@ -122,6 +128,37 @@ TEST_F(AttemptDriverTest, CancelReachesAnAttemptWhoseSourceIsStillPrepared) {
   host.source_hangs = true;
   host.on_started = [&] { control.cancel({wire::Cancel::Why::by_user, false}); };
   EXPECT_EQ(drive(job_of({"true"})).outcome, model::Outcome::cancelled);
+}
+
+TEST_F(AttemptDriverTest, AJobBeginsOnceItsServicesAreReadyAndTheyEndWithIt) {
+  model::JobSpec job = job_of({"echo begun"});
+  job.services = {{"db", "host", {}, {"serve"}, {}}, {"cache", "host", {}, {"serve"}, {}}};
+  EXPECT_EQ(drive(job).outcome, model::Outcome::succeeded);
+  EXPECT_EQ(std::ranges::count(host.told, "service db: ready"), 1);
+  EXPECT_EQ(std::ranges::count(host.told, "service cache: ready"), 1);
+  model::JobSpec db = job;
+  db.attempt = AttemptId(job.attempt.value + ".db");
+  const auto ended = report_from_journal(dir / "runs" / job.run.value / (db.attempt.value + ".journal"), db);
+  ASSERT_TRUE(ended) << ended.error().what;
+  EXPECT_EQ(ended->outcome, model::Outcome::cancelled);
+}
+
+TEST_F(AttemptDriverTest, AServiceThatDoesNotStartFailsTheJobWhoseJournalSaysWhy) {
+  model::JobSpec job = job_of({"true"});
+  job.services = {{"db", "host", {}, {"exit", "3"}, {}}};
+  const model::AttemptReport report = drive(job);
+  EXPECT_EQ(report.outcome, model::Outcome::failed);
+  EXPECT_TRUE(report.reason.starts_with("service `db` ended before the job began")) << report.reason;
+  const auto said = report_from_journal(host.journal, job);
+  ASSERT_TRUE(said) << said.error().what;
+  EXPECT_EQ(said->reason, report.reason);
+}
+
+TEST_F(AttemptDriverTest, AJobIsCancelledWhileItsServicesStart) {
+  model::JobSpec job = job_of({"true"});
+  job.services = {{"db", "host", {}, {"serve"}, {}}};
+  control.cancel({wire::Cancel::Why::by_user, false});
+  EXPECT_EQ(drive(job).outcome, model::Outcome::cancelled);
 }
 
 /// Its last processes never seem to go.

@@ -138,10 +138,9 @@ Result<std::optional<std::string>> Services::start(const os::CallLimit& limit) {
     return std::ranges::any_of(services_, is(State::ended)) || std::ranges::all_of(services_, is(State::ready));
   };
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_until(lock, limit.stop, limit.deadline, decided)) {
-    if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "cancelled while its services started");
-    return fail(ErrorKind::timeout, "its services take too long to start");
-  }
+  const bool in_time = changed_.wait_until(lock, limit.stop, limit.deadline, decided);
+  if (limit.stop.stop_requested()) return fail(ErrorKind::cancelled, "cancelled while its services started");
+  if (!in_time) return fail(ErrorKind::timeout, "its services take too long to start");
   const auto ended = std::ranges::find(services_, State::ended, [](const auto& service) { return service->state; });
   if (ended == services_.end()) return std::optional<std::string>();
   lost_ = true;  // told by this call

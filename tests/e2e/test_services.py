@@ -139,6 +139,12 @@ def test_what_cannot_be_a_service_is_refused_in_the_file(slipway):
         assert words in ran.err + ran.out, ran
 
 
+def test_plan_resolved_shows_services_with_their_defaults(slipway):
+    text = slipway("plan", "--resolved", job(slipway.project, [shell("true", env={"A": "1"}, ready={"tcp": 5432})], "true")).expect(0).out
+    for words in ("services:\n      - name: db\n        image: host", 'A: "1"', "tcp: 5432", "within: 30s"):
+        assert words in text, text
+
+
 def test_the_fake_backend_plays_services_too(slipway):
     ran = slipway.run("--backend", "fake", job(slipway.project, [shell("serve", ready={"tcp": 1})], "echo begun")).expect(0)
     assert told(ran) == ["service db: starting", "service db: ready"]
