@@ -93,9 +93,16 @@ constexpr OptionRow kSelection[] = {
     {.names = "--image",
      .arity = Arity::one,
      .value = "IMAGE",
-     .doc = "override every job's image: host or a directory",
+     .doc = "override every job's image: host, a directory or a name",
      .completes = Completes::directory,
      .setting = "image"},
+    {.names = "--pull",
+     .arity = Arity::one,
+     .value = "WHEN",
+     .doc = "when registries are asked for images",
+     .completes = Completes::choices,
+     .choices = "missing|always|never",
+     .setting = "images.pull"},
     {.names = "--require-limits", .doc = "fail where a limit cannot be held", .setting = "require_limits"},
     {.names = "--source-url",
      .arity = Arity::one,
@@ -221,6 +228,12 @@ constexpr OptionRow kRunsArtifacts[] = {
      .doc = "unpack it here (default ./NAME)",
      .completes = Completes::directory},
 };
+constexpr OptionRow kImagesRemove[] = {{.names = "IMAGE",
+                                        .arity = Arity::many,
+                                        .value = "IMAGE",
+                                        .doc = "names, ids or their beginnings",
+                                        .required = true}};
+constexpr OptionRow kImagesPrune[] = {{.names = "--all", .doc = "every image that no run uses now"}};
 constexpr OptionRow kLogs[] = {
     {.names = "RUN",
      .arity = Arity::one,
@@ -289,6 +302,12 @@ std::vector<CommandRow> make_rows() {
        "list or get what a run stored",
        "slipway runs artifacts latest dist -o out",
        {kRunsArtifacts, kJson}},
+      {"images ls", "list the images that were fetched, newest use first", "slipway images ls --json", {kJson}},
+      {"images rm", "remove images", "slipway images rm debian:12", {kImagesRemove, kJson}},
+      {"images prune",
+       "remove the least recently used images until images.size holds",
+       "slipway images prune --all",
+       {kImagesPrune, kJson}},
       {"schema", "print the JSON Schema of definition files", "slipway schema > slipway.schema.json", {}},
       {"doctor", "check what this machine offers", "", {kJson}},
       {"completion",
@@ -343,6 +362,11 @@ std::string_view OptionRow::short_name() const {
 const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = make_rows();
   return rows;
+}
+
+std::span<const GroupRow> command_groups() {
+  static constexpr GroupRow kGroups[] = {{"runs", "the history of runs"}, {"images", "the images that were fetched"}};
+  return kGroups;
 }
 
 std::span<const OptionRow> common_options() { return kCommon; }

@@ -36,6 +36,13 @@ struct CommandRow {
   std::vector<std::span<const OptionRow>> options;  ///< own ones first
 };
 
+/// A word before commands of its own; alone it is `NAME ls`.
+struct GroupRow {
+  std::string_view name;  ///< `runs`
+  std::string_view doc;
+};
+
+std::span<const GroupRow> command_groups();
 /// In the order of `slipway --help`.
 const std::vector<CommandRow>& command_rows();
 /// Flags of every command, also allowed before its name.

@@ -47,6 +47,20 @@ std::vector<std::string> first_words() {
   return names;
 }
 
+/// As a pattern of bash.
+std::string group_pattern() {
+  std::string pattern;
+  for (const GroupRow& group : command_groups()) pattern += fmt::format("{}{}", pattern.empty() ? "" : "|", group.name);
+  return "@(" + pattern + ")";
+}
+
+std::string_view doc_of_group(std::string_view name) {
+  for (const GroupRow& group : command_groups()) {
+    if (group.name == name) return group.doc;
+  }
+  return {};
+}
+
 /// What `slipway completion --words` is asked for.
 std::string_view words_kind(Completes completes) {
   if (completes == Completes::run) return "runs";
@@ -117,16 +131,16 @@ std::string bash_script() {
                            row.short_name().empty() ? "" : fmt::format("{}|", row.short_name()), row.key());
   }
   text += fmt::format("    case \"$word\" in {}) ((i++)); continue ;; -*) continue ;; esac\n", skips);
-  text +=
-      "    if [[ -z $command ]]; then command=\"$word\"\n"
-      "    elif [[ $command == runs ]]; then command=\"runs $word\"\n"
-      "    else ((seen++)); fi\n"
-      "  done\n";
+  text += "    if [[ -z $command ]]; then command=\"$word\"\n";
+  text += fmt::format("    elif [[ $command == {} ]]; then command=\"$command $word\"\n", group_pattern());
+  text += "    else ((seen++)); fi\n  done\n";
   text +=
       fmt::format("  if [[ -z $command && $cur != -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
                   join(first_words(), " "));
-  text += fmt::format("  if [[ $command == runs ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
-                      join(subcommands_of("runs"), " "));
+  for (const GroupRow& group : command_groups()) {
+    text += fmt::format("  if [[ $command == {} ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
+                        group.name, join(subcommands_of(group.name), " "));
+  }
   text += "  case \"$command\" in\n" + bash_case(nullptr);
   for (const CommandRow& row : command_rows()) text += bash_case(&row);
   return text + "  esac\n}\ncomplete -F _slipway slipway\n";
@@ -185,18 +199,25 @@ std::string zsh_script() {
       "#compdef slipway\n# Completion of slipway for zsh. Made by `slipway completion zsh`.\n"
       "_slipway_words() {\n  local file=${words[(r)*.(yaml|yml)]}\n"
       "  compadd -- ${(f)\"$(slipway completion --words $1 ${file:+--workflow-file} ${file:+$file} 2>/dev/null)\"}\n}\n"
-      "_slipway() {\n  local command=\"${words[2]}\"\n  [[ $command == runs ]] && command=\"runs ${words[3]}\"\n"
-      "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    local -a commands=(\n";
+      "_slipway() {\n  local command=\"${words[2]}\"\n";
+  for (const GroupRow& group : command_groups()) {
+    text += fmt::format("  [[ $command == {0} ]] && command=\"{0} ${{words[3]}}\"\n", group.name);
+  }
+  text += "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    local -a commands=(\n";
   for (const std::string& name : first_words()) {
     const CommandRow* row = find_command(name);
-    text += fmt::format("      '{}:{}'\n", name, zsh_text(row == nullptr ? "the history of runs" : row->doc));
+    text += fmt::format("      '{}:{}'\n", name, zsh_text(row == nullptr ? doc_of_group(name) : row->doc));
   }
   text += "    )\n    _describe command commands\n    return\n  fi\n";
-  text += "  if (( CURRENT == 3 )) && [[ $words[2] == runs ]]; then\n    local -a commands=(\n";
-  for (const std::string& name : subcommands_of("runs")) {
-    text += fmt::format("      '{}:{}'\n", name, zsh_text(find_command("runs " + name)->doc));
+  for (const GroupRow& group : command_groups()) {
+    text +=
+        fmt::format("  if (( CURRENT == 3 )) && [[ $words[2] == {} ]]; then\n    local -a commands=(\n", group.name);
+    for (const std::string& name : subcommands_of(group.name)) {
+      text += fmt::format("      '{}:{}'\n", name, zsh_text(find_command(fmt::format("{} {}", group.name, name))->doc));
+    }
+    text += "    )\n    _describe command commands\n    return\n  fi\n";
   }
-  text += "    )\n    _describe command commands\n    return\n  fi\n  case \"$command\" in\n";
+  text += "  case \"$command\" in\n";
   for (const CommandRow& row : command_rows()) {
     const bool has_group = row.name.find(' ') != std::string_view::npos;
     text += fmt::format("    '{}')\n      shift {} words; (( CURRENT -= {} ))\n      {} ;;\n", row.name,
@@ -247,18 +268,18 @@ std::string fish_script() {
   for (const std::string& name : first_words()) {
     const CommandRow* row = find_command(name);
     text += fmt::format("complete -c slipway -n __fish_use_subcommand -a {} -d {}\n", name,
-                        fish_quoted(row == nullptr ? "the history of runs" : row->doc));
+                        fish_quoted(row == nullptr ? doc_of_group(name) : row->doc));
   }
   for (const OptionRow& row : root_options()) text += fish_options("__fish_use_subcommand", row);
   for (const OptionRow& row : common_options()) text += fish_options("", row);
-  const std::string in_runs = fmt::format("__fish_seen_subcommand_from runs; and not __fish_seen_subcommand_from {}",
-                                          join(subcommands_of("runs"), " "));
   for (const CommandRow& row : command_rows()) {
     std::string condition = fmt::format("__fish_seen_subcommand_from {}", row.name);
-    if (row.name.starts_with("runs ")) {
-      const std::string_view name = row.name.substr(5);
-      text += fmt::format("complete -c slipway -n {} -a {} -d {}\n", fish_quoted(in_runs), name, fish_quoted(row.doc));
-      condition = fmt::format("__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from {}", name);
+    if (const std::size_t space = row.name.find(' '); space != std::string_view::npos) {
+      const std::string_view first = row.name.substr(0, space), name = row.name.substr(space + 1);
+      const std::string only = fmt::format("__fish_seen_subcommand_from {}; and not __fish_seen_subcommand_from {}",
+                                           first, join(subcommands_of(first), " "));
+      text += fmt::format("complete -c slipway -n {} -a {} -d {}\n", fish_quoted(only), name, fish_quoted(row.doc));
+      condition = fmt::format("__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}", first, name);
     }
     for (const auto& group : row.options) {
       for (const OptionRow& option : group) text += fish_options(condition, option);

@@ -222,6 +222,9 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   settings.host_paths = values.at("sandbox.host_paths").items;
   settings.allow_host_network = is_on("sandbox.allow_host_network");
   settings.allow_nested = is_on("sandbox.allow_nested");
+  settings.allow_devices = values.at("sandbox.allow_devices").items;
+  settings.pull = text("images.pull");
+  settings.image_bytes = size("images.size");
   if (!text("sandbox.memory").empty()) settings.memory_bytes = size("sandbox.memory");
   if (!text("sandbox.disk").empty()) settings.disk_bytes = size("sandbox.disk");
   if (!text("sandbox.pids").empty()) settings.pids = number("sandbox.pids");

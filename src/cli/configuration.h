@@ -55,6 +55,9 @@ struct Settings {
   ColourChoice colour = ColourChoice::automatic;
   std::vector<std::string> host_paths;
   bool allow_host_network = false, allow_nested = false;
+  std::vector<std::string> allow_devices;  ///< names below /dev
+  std::string pull;                        ///< `missing`, `always`, `never`
+  std::uint64_t image_bytes = 0;           ///< of all images by name together
   std::optional<std::uint64_t> memory_bytes, disk_bytes, pids;
   std::optional<double> cpus;
   std::uint64_t pool_bytes = 0;  ///< size of the preallocated btrfs pool

@@ -18,6 +18,7 @@ struct AttemptEntry {
   std::optional<model::Outcome> outcome;  ///< none: still running
   int exit_code = 0;
   std::string reason;
+  std::string image;  ///< as it was pinned; empty: it never came to that
   Time started{}, finished{};
   std::vector<model::StepResult> steps;
   std::vector<std::string> step_names;  ///< by index of the journal's records, also those that never ran

@@ -194,6 +194,9 @@ Result<Command> command_of(const Arguments& arguments) {
   if (name == "runs artifacts") {
     return RunsArtifactsOptions{arguments.one("RUN"), arguments.one("NAME"), arguments.one("--output")};
   }
+  if (name == "images ls") return ImagesListOptions{};
+  if (name == "images rm") return ImagesRemoveOptions{arguments.all("IMAGE")};
+  if (name == "images prune") return ImagesPruneOptions{arguments.has("--all")};
   if (name == "schema") return SchemaOptions{};
   if (name == "completion") {
     const CompletionOptions wanted{arguments.one("SHELL"), arguments.one("--words"), arguments.one("--workflow-file")};

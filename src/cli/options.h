@@ -109,6 +109,13 @@ struct RunsArtifactsOptions {
   std::string name;  ///< empty: list them
   std::filesystem::path output;
 };
+struct ImagesListOptions {};
+struct ImagesRemoveOptions {
+  std::vector<std::string> images;  ///< names, ids or their beginnings
+};
+struct ImagesPruneOptions {
+  bool all = false;  ///< else down to `images.size`
+};
 struct LogsOptions {
   std::string run;
   std::string job;             ///< empty: all jobs
@@ -131,7 +138,8 @@ struct ShowText {
 
 using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions,
                              SchemaOptions, CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions,
-                             RunsViewOptions, RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions>;
+                             RunsViewOptions, RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions,
+                             ImagesListOptions, ImagesRemoveOptions, ImagesPruneOptions>;
 
 struct Invocation {
   CommonOptions common;

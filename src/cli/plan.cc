@@ -76,7 +76,7 @@ Result<std::string> show_resolved(const std::vector<Planned>& planned, const Sty
       if (style.json)
         text += (text.size() > 1 ? ",\n" : "") + wire::to_json(*spec);
       else
-        text += resolved_yaml(*spec, *one.run->groups[one.run->jobs[i].group].definition);
+        text += resolved_yaml(*spec, *one.run->groups[one.run->jobs[i].group].definition, one.known_images);
     }
   }
   return text + (style.json ? "]\n" : "");

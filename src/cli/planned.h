@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,9 @@ namespace slipway::cli {
 /// One workflow and what the event makes of it.
 struct Planned {
   std::shared_ptr<const model::Workflow> workflow;
-  model::TriggerDecision start;   ///< of `on`; where the user named the file it starts in any case
-  std::optional<model::Run> run;  ///< none: it does not start
+  model::TriggerDecision start;                     ///< of `on`; where the user named the file it starts in any case
+  std::optional<model::Run> run;                    ///< none: it does not start
+  std::map<std::string, std::string> known_images;  ///< by name: what it means on this machine, where that is known
 };
 
 /// What can be said of a job before anything ran.

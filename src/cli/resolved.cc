@@ -233,18 +233,23 @@ std::string yaml_scalar(const std::string& text, std::size_t indent) {
   return block;
 }
 
-std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition) {
+std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,
+                          const std::map<std::string, std::string>& known_images) {
   std::string out;
   Mapping map(out, 4, &definition.origins, true);
   map.text("name", job.job);
   if (job.definition != job.job) map.text("definition", job.definition);
   map.text("image", job.image);
+  if (const auto known = known_images.find(job.image); known != known_images.end()) {
+    out += fmt::format("    # here it is {}\n", printable(known->second, Colour::strip));
+  }
   map.raw("network", std::string(network_text(job.network)));
   append_resources(map, job.resources);
   map.raw("run_as", run_as_text(job.run_as));
   map.text("workspace", job.workspace);
   if (job.read_only_root) map.flag("read_only_root", true);
   if (job.nested) map.flag("nested", true);
+  map.texts("devices", job.devices);
   if (job.checkout.none) map.raw("checkout", "none");
   map.duration("timeout", job.timeout);
   map.duration("no_output_timeout", job.no_output_timeout);

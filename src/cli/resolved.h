@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "model/definition.h"
@@ -8,8 +9,9 @@
 namespace slipway::cli {
 
 /// One job with every default, as an item of a YAML list; behind a value that the job itself does not say stands a
-/// comment with where it comes from.
-std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition);
+/// comment with where it comes from. `known_images`: what names mean here, as a comment too.
+std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,
+                          const std::map<std::string, std::string>& known_images);
 
 /// A YAML scalar for any text: plain where that is safe, else double-quoted; several lines as a block at `indent`.
 std::string yaml_scalar(const std::string& text, std::size_t indent);

@@ -94,6 +94,7 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
   outcome_field(json, attempt.outcome);
   json.field("exit_code", attempt.exit_code).field("reason", attempt.reason).field("started_at", attempt.started);
   json.field("duration_ms", milliseconds(attempt.started, attempt.finished))
+      .field("image", attempt.image)
       .field("journal", attempt.journal.string())
       .begin_array("steps");
   for (const model::StepResult& step : attempt.steps) {
@@ -190,6 +191,9 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
     text += fmt::format("    try {}: {}{}{}\n", attempt.number,
                         attempt.outcome ? outcome_text(*attempt.outcome) : "running",
                         attempt.reason.empty() ? "" : ": ", shown(attempt.reason));
+  }
+  if (attempt.image.find(':') != std::string::npos) {  // not `host`, not a directory
+    text += fmt::format("    {}image {}{}\n", dim(colour), shown(attempt.image), reset(colour));
   }
   for (const model::StepResult& step : attempt.steps) {
     const std::string exit = exit_text(step.outcome, step.exit_code);

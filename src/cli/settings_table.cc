@@ -8,7 +8,8 @@ constexpr std::uint64_t kMostParallel = 1024;  // a thread each
 
 constexpr SettingRow kRows[] = {
     {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|docker|fake"},
-    {"image", SettingType::text, "host", SettableBy::anyone, "image of jobs that name none: `host` or a directory", ""},
+    {"image", SettingType::text, "host", SettableBy::anyone,
+     "image of jobs that name none: `host`, a directory or a name", ""},
     {"state_dir", SettingType::text, "", SettableBy::operator_only, "where runs, caches and artifacts lie", ""},
     {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", "", 0,
      kMostParallel},
@@ -24,6 +25,12 @@ constexpr SettingRow kRows[] = {
     {"sandbox.allow_host_network", SettingType::flag, "false", SettableBy::operator_only,
      "jobs may say `network: host`", ""},
     {"sandbox.allow_nested", SettingType::flag, "false", SettableBy::operator_only, "jobs may say `nested: true`", ""},
+    {"sandbox.allow_devices", SettingType::list, "", SettableBy::operator_only,
+     "devices of this machine that jobs may ask for, as `/dev/kvm`", ""},
+    {"images.pull", SettingType::choice, "missing", SettableBy::anyone,
+     "when a registry is asked: for images that are not here, always, never", "missing|always|never"},
+    {"images.size", SettingType::size, "20GiB", SettableBy::operator_only,
+     "fetched images in all; the least recently used go first", ""},
     {"sandbox.memory", SettingType::size, "", SettableBy::anyone, "memory of jobs that name none", ""},
     {"sandbox.cpu", SettingType::real, "", SettableBy::anyone, "processors of jobs that name none", ""},
     {"sandbox.pids", SettingType::number, "4096", SettableBy::anyone, "processes of jobs that name none", ""},

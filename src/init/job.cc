@@ -439,6 +439,7 @@ model::Outcome Job::outcome() const {
 model::AttemptReport Job::report() const {
   model::AttemptReport report;
   report.attempt = orders_.job.attempt;
+  report.image = orders_.job.image;
   report.outcome = outcome();
   report.started = started_;
   report.finished = wall_now();

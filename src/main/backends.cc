@@ -20,15 +20,50 @@ std::filesystem::path runtime_dir() {
   return fmt::format("/tmp/slipway-{}", ::geteuid());
 }
 
-Result<std::filesystem::path> find_init_program() {
+namespace {
+
+// Beside this program, or where packages put it.
+Result<std::filesystem::path> find_program(const std::string& name) {
   std::error_code unknown;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
   const std::filesystem::path beside = self.parent_path();
-  for (const std::filesystem::path& path : {beside / "slipway-init", beside / "../lib/slipway/slipway-init",
-                                            std::filesystem::path("/usr/lib/slipway/slipway-init")}) {
+  for (const std::filesystem::path& path :
+       {beside / name, beside / "../lib/slipway" / name, std::filesystem::path("/usr/lib/slipway") / name}) {
     if (::access(path.c_str(), X_OK) == 0) return std::filesystem::weakly_canonical(path);
   }
-  return fail(ErrorKind::not_found, "slipway-init is not beside " + self.string() + " nor in /usr/lib/slipway");
+  return fail(ErrorKind::not_found, name + " is not beside " + self.string() + " nor in /usr/lib/slipway");
+}
+
+}  // namespace
+
+Result<std::filesystem::path> find_init_program() { return find_program("slipway-init"); }
+Result<std::filesystem::path> find_unpack_program() { return find_program("slipway-unpack"); }
+
+namespace {
+
+sandbox::rootfs::Pull pull_of(const cli::Settings& settings) {
+  if (settings.pull == "always") return sandbox::rootfs::Pull::always;
+  return settings.pull == "never" ? sandbox::rootfs::Pull::never : sandbox::rootfs::Pull::missing;
+}
+
+Result<sandbox::native::NativeOptions> native_options(const cli::Settings& settings) {
+  sandbox::native::NativeOptions options;
+  options.state_dir = settings.state_dir;
+  options.runtime_dir = runtime_dir();
+  SW_TRY(options.init_program, find_init_program());
+  options.host_paths = settings.host_paths;
+  SW_TRY(options.unpack_program, find_unpack_program());
+  options.pull = pull_of(settings);
+  options.image_bytes = settings.image_bytes;
+  options.pool_bytes = settings.pool_bytes;
+  return options;
+}
+
+}  // namespace
+
+Result<sandbox::rootfs::ImageStore> open_images(const cli::Settings& settings) {
+  SW_TRY(const sandbox::native::NativeOptions options, native_options(settings));
+  return sandbox::native::open_images(options);
 }
 
 Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string& name, const cli::Settings& settings,
@@ -40,8 +75,8 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
   if (name != "native" && name != "docker") {
     return fail(ErrorKind::invalid, "unknown backend `" + name + "`: native, docker or fake");
   }
-  SW_TRY(const std::filesystem::path init, find_init_program());
   if (name == "docker") {
+    SW_TRY(const std::filesystem::path init, find_init_program());
     const char* host = std::getenv("DOCKER_HOST");
     SW_TRY(
         std::unique_ptr<sandbox::docker::DockerBackend> docker,
@@ -49,13 +84,9 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
             {.state_dir = settings.state_dir, .init_program = init, .docker_host = host != nullptr ? host : ""}, log));
     return docker;
   }
+  SW_TRY(sandbox::native::NativeOptions options, native_options(settings));
   SW_TRY(std::unique_ptr<sandbox::native::NativeBackend> native,
-         sandbox::native::NativeBackend::open({.state_dir = settings.state_dir,
-                                               .runtime_dir = runtime_dir(),
-                                               .init_program = init,
-                                               .host_paths = settings.host_paths,
-                                               .pool_bytes = settings.pool_bytes},
-                                              log));
+         sandbox::native::NativeBackend::open(std::move(options), log));
   return native;
 }
 

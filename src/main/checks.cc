@@ -1,11 +1,13 @@
 #include "main/checks.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "definition/support.h"
+#include "sandbox/rootfs/reference.h"
 
 namespace slipway::program {
 
@@ -20,8 +22,14 @@ std::string image_text(const definition::Problem& problem, const std::string& im
   return fmt::format("{}: {}; give {} (slipway help {})", where, problem.message, problem.hint, problem.code);
 }
 
+Result<void> check_name(const std::string& image) {
+  if (image == "host" || image.starts_with('/')) return {};
+  SW_CHECK(sandbox::rootfs::parse_reference(image));
+  return {};
+}
+
 Result<void> check_allowed(const std::string& at, const std::string& nested_at, model::Network network, bool nested,
-                           const cli::Settings& settings) {
+                           const std::vector<std::string>& devices, const cli::Settings& settings) {
   if (network == model::Network::host && !settings.allow_host_network) {
     return fail(ErrorKind::denied,
                 at + ": `network: host` is not allowed here; the operator may set sandbox.allow_host_network");
@@ -30,6 +38,13 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
     return fail(ErrorKind::denied,
                 nested_at + ": `nested: true` is not allowed here; the operator may set sandbox.allow_nested");
   }
+  for (const std::string& device : devices) {
+    const std::string path = device.starts_with("/dev/") ? device : "/dev/" + device;
+    if (std::ranges::find(settings.allow_devices, path) != settings.allow_devices.end()) continue;
+    return fail(ErrorKind::denied, fmt::format("{}: the device {} is not allowed here; the operator may add it to "
+                                               "sandbox.allow_devices",
+                                               at, printable(path, Colour::strip)));
+  }
   return {};
 }
 
@@ -37,8 +52,9 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 
 definition::BuildSupport build_support(const cli::Settings& settings) {
   return {.services = settings.backend != "docker",
-          .named_images = settings.backend != "native",
-          .host_files = settings.backend != "docker"};
+          .named_images = true,
+          .host_files = settings.backend != "docker",
+          .devices = true};
 }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {
@@ -61,7 +77,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
         return fmt::format("{}:{}:{}: job {}", where.file, where.line, where.column, job.name);
       };
       SW_CHECK(check_allowed(at("network"), at("nested"), definition.network.value_or(model::Network::nat),
-                             definition.nested, settings));
+                             definition.nested, definition.devices, settings));
       SW_TRY(const model::JobSpec spec, model::resolve(run, index, AttemptId(), 1, model::Purpose::preview));
       const auto place = definition.places.find("image");
       const model::Place& where = place == definition.places.end() ? definition.place : place->second;
@@ -73,6 +89,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
         const auto problem = definition::image_problem(image, definition.services[i].place, build_support(settings));
         if (problem) return fail(ErrorKind::invalid, image_text(*problem, image, settings));
       }
+      if (const auto named = check_name(spec.image); !named) return wrap(named.error(), at("image"));
     }
   }
   return {};
@@ -80,7 +97,7 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
 
 Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings) {
   const std::string at = "job " + job.job;
-  SW_CHECK(check_allowed(at, at, job.network, job.nested, settings));
+  SW_CHECK(check_allowed(at, at, job.network, job.nested, job.devices, settings));
   if (const auto problem = definition::image_problem(job.image, {}, build_support(settings))) {
     return fail(ErrorKind::invalid, at + ": " + problem->message);
   }
@@ -89,6 +106,7 @@ Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settin
       return fail(ErrorKind::invalid, fmt::format("{}: service {}: {}", at, service.name, problem->message));
     }
   }
+  if (const auto named = check_name(job.image); !named) return wrap(named.error(), at);
   return {};
 }
 

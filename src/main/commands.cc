@@ -19,6 +19,7 @@
 #include "main/console.h"
 #include "main/doctor.h"
 #include "main/history.h"
+#include "main/images.h"
 #include "main/inspect.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
@@ -133,6 +134,9 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
               return cli::run_artifacts(options, history, around.directory, style);
             });
           },
+          [&](const cli::ImagesListOptions&) { return list_images(around); },
+          [&](const cli::ImagesRemoveOptions& options) { return remove_images(around, options); },
+          [&](const cli::ImagesPruneOptions& options) { return prune_images(around, options); },
           [&](const cli::LogsOptions& options) { return show_logs(around, options, signals); },
           [&](const cli::PrintConfigOptions&) {
             return print(around.common.json ? around.configuration.to_json() : around.configuration.to_text());

@@ -104,6 +104,7 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
   either("network: nat", can.network_nat, "available, by " + can.network_nat_by, "not available",
          is_root ? "install the package `nftables`; network: none always works"
                  : "install the package `passt`; network: none always works");
+  either("images by name", can.named_images, "available", "not available", "install the package `skopeo`");
   for (const std::string& note : can.notes) checks.push_back({"note", Health::good, note, ""});
 }
 

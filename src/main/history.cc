@@ -42,6 +42,7 @@ cli::AttemptEntry entry_of(const store::AttemptRow& row, const std::filesystem::
     entry.outcome = row.report->outcome;
     entry.exit_code = row.report->exit_code;
     entry.reason = row.report->reason;
+    entry.image = row.report->image;
     entry.finished = row.report->finished;
     entry.steps = row.report->steps;
     for (const model::StepResult& step : row.report->steps) entry.step_names.push_back(step.name);

@@ -10,6 +10,7 @@
 #include "cli/view.h"
 #include "main/checks.h"
 #include "main/console.h"
+#include "main/images.h"
 #include "main/selection.h"
 #include "main/source_kit.h"
 #include "os/files.h"
@@ -34,11 +35,12 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   if (!selected) return complain(selected.error());
   if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
   const Time now = wall_now();
-  const auto planned = plan_all(*selected, run_options(what, settings), now);
+  auto planned = plan_all(*selected, run_options(what, settings), now);
   if (!planned) {
     complain(planned.error());
     return cli::kExitUsage;
   }
+  note_known_images(*planned, settings);
   return show(*planned);
 }
 

@@ -90,7 +90,7 @@ void LocalExecutor::carry_out(Order order) {
     try {
       const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);
       worker::AttemptDriver driver(
-          {parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir});
+          {parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir, pins_});
       report = driver.drive(order.spec, *order.control);
     } catch (const std::exception& problem) {  // a thread's top frame: this attempt ends, the process goes on
       report = lost(order.spec, problem.what());

@@ -52,6 +52,7 @@ class LocalExecutor final : public engine::Executor {
   void carry_out(Order order);
 
   Parts parts_;
+  worker::ImagePins pins_;
   os::BoundedQueue<Order> orders_;
   os::Guarded<std::map<AttemptId, std::shared_ptr<worker::AttemptControl>>> live_;
   std::vector<std::jthread> slots_;  // last: the threads use all of the above

@@ -130,6 +130,14 @@ void LocalHost::tell_of_service(const model::JobSpec& job, const std::string& te
   context_.tell(job, "service", text);
 }
 
+// A line each: of bytes one in two seconds is enough, whatever else is said is said.
+void LocalHost::image_progress(const model::JobSpec& job, const sandbox::ImageNews& news) {
+  const os::Deadline now = os::Clock::now();
+  if (news.done_bytes > 0 && now < next_progress_) return;
+  next_progress_ = now + std::chrono::seconds(2);
+  context_.tell(job, "image", news.text);
+}
+
 void LocalHost::started(const model::JobSpec& job, const std::filesystem::path& journal) {
   reports_.began({job.attempt, journal.lexically_relative(context_.state_dir).string()});
 }

@@ -26,7 +26,7 @@ struct LocalContext {
   model::EventKind event = model::EventKind::push;
   std::string pull_request;
   std::map<std::string, std::string> secrets;  ///< by name; only ever in memory
-  /// `code`: what it is about, `cache` or `service`.
+  /// `code`: what it is about, `cache`, `image` or `service`.
   std::function<void(const model::JobSpec&, std::string code, const std::string&)> tell;
   /// For questions of jobs about other runs; a connection of its own, since the dispatcher's belongs to its thread.
   os::Guarded<std::unique_ptr<store::Store>> reader;
@@ -41,6 +41,7 @@ class LocalHost final : public worker::AttemptHost {
   Result<std::vector<wire::SecretValue>> secrets(const model::JobSpec& job) override;
   worker::CacheScopes cache_scopes(const model::JobSpec& job) override;
   void tell(const model::JobSpec& job, const std::string& text) override;
+  void image_progress(const model::JobSpec& job, const sandbox::ImageNews& news) override;
   void started(const model::JobSpec& job, const std::filesystem::path& journal) override;
   void tell_of_service(const model::JobSpec& job, const std::string& text) override;
   void progress(const model::JobSpec& job, std::uint64_t journal_bytes) override;
@@ -52,6 +53,7 @@ class LocalHost final : public worker::AttemptHost {
 
   LocalContext& context_;
   engine::Reports& reports_;
+  os::Deadline next_progress_{};                // when one may be told again
   std::optional<source::Prepared> own_source_;  // where the job asks for another checkout than the run's
 };
 

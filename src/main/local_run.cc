@@ -116,7 +116,7 @@ class LocalEngine {
 
   /// After the runs: nobody waits for it but the end of the process.
   void keep_house(const source::CheckoutStore& checkouts) {
-    program::keep_house(*store_, *artifacts_, checkouts, settings_.state_dir, settings_.history_runs, log_);
+    program::keep_house(*store_, *artifacts_, checkouts, settings_, log_);
   }
 
  private:

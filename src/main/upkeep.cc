@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/wall_clock.h"
+#include "main/backends.h"
 #include "os/file_lock.h"
 #include "os/files.h"
 #include "store/owner.h"
@@ -97,6 +98,16 @@ Result<void> trim_history(store::Store& store, const std::filesystem::path& stat
   return {};
 }
 
+Result<void> trim_images(const cli::Settings& settings) {
+  std::error_code none;
+  if (!std::filesystem::exists(settings.state_dir / "images", none)) return {};
+  SW_TRY(const sandbox::rootfs::ImageStore images, open_images(settings));
+  const auto pruned = images.prune(settings.image_bytes, os::within(0ms));
+  // Somebody fetches one at this moment: who has fetched does the same.
+  if (!pruned && pruned.error().kind != ErrorKind::timeout) return std::unexpected(pruned.error());
+  return {};
+}
+
 }  // namespace
 
 Result<std::uint64_t> remove_run(store::Store& store, const std::filesystem::path& state_dir, const RunId& run) {
@@ -113,16 +124,17 @@ Result<std::uint64_t> sweep_content(worker::Artifacts& artifacts) {
 }
 
 void keep_house(store::Store& store, worker::Artifacts& artifacts, const source::CheckoutStore& checkouts,
-                const std::filesystem::path& state_dir, std::uint64_t runs_kept, Log& log) {
+                const cli::Settings& settings, Log& log) {
+  const std::filesystem::path& state_dir = settings.state_dir;
   std::optional<os::FileLock> turn;
   const auto done = [&]() -> Result<void> {
     SW_TRY(const bool ours, take_turn(state_dir / "upkeep.stamp", turn));
     if (!ours) return {};
-    SW_CHECK(trim_history(store, state_dir, runs_kept));
+    SW_CHECK(trim_history(store, state_dir, settings.history_runs));
     SW_CHECK(sweep_content(artifacts));
     SW_CHECK(sweep_groups(state_dir / "groups"));
     SW_CHECK(checkouts.sweep(wall_now() - kCheckoutUnusedFor));
-    return {};
+    return trim_images(settings);
   }();
   if (!done) log.write(LogLevel::warn, "upkeep_failed", {{"error", done.error().what}});
 }

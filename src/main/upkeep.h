@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "cli/configuration.h"
 #include "source/checkout_store.h"
 #include "store/store.h"
 #include "worker/artifacts.h"
@@ -19,10 +20,11 @@ Result<std::uint64_t> remove_run(store::Store& store, const std::filesystem::pat
 /// is in use stays.
 Result<std::uint64_t> sweep_content(worker::Artifacts& artifacts);
 
-/// Once a day, over all processes (`upkeep.stamp`): removes the oldest runs but `runs_kept`, and sweeps content, files
-/// of concurrency groups, and checkouts that no job used for two weeks. Otherwise it costs one stat(2). Runs of living
-/// processes stay. What goes wrong is logged: the next day tries again.
+/// Once a day, over all processes (`upkeep.stamp`): removes the oldest runs but `history_runs`, sweeps content, files
+/// of concurrency groups, checkouts that no job used for two weeks, and images over `image_bytes` with what killed
+/// fetches left. Otherwise it costs one stat(2). Runs of living processes and what they use stay. What goes wrong is
+/// logged: the next day tries again.
 void keep_house(store::Store& store, worker::Artifacts& artifacts, const source::CheckoutStore& checkouts,
-                const std::filesystem::path& state_dir, std::uint64_t runs_kept, Log& log);
+                const cli::Settings& settings, Log& log);
 
 }  // namespace slipway::program

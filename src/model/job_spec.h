@@ -77,6 +77,10 @@ struct JobSpec {
   std::string workspace = "/job";
   bool read_only_root = false;
   bool nested = false;
+  std::vector<std::string> devices;  ///< as written: `/dev/kvm`
+  /// The only step runs the image's own entrypoint: its words, and its working directory where that is empty, are known
+  /// once the image is there. `image_user`: and as the image's user, since the job names none.
+  bool image_entrypoint = false, image_user = false;
   Checkout checkout;
 
   Variables env;
@@ -120,6 +124,7 @@ struct AttemptReport {
   std::map<std::string, std::string> vars;
   std::vector<TriggerRequest> triggers;
   std::vector<std::string> artifacts;  ///< names stored
+  std::string image;  ///< as it was pinned: `docker.io/library/debian@sha256:...`; empty: it never came to that
   std::uint64_t journal_bytes = 0;
 };
 

@@ -127,6 +127,19 @@ Result<StepSpec> resolve_step(const JobDefinition& definition, std::size_t index
   return spec;
 }
 
+/// One that runs what the image says, once the image is there.
+Result<StepSpec> entrypoint_step(const JobDefinition& definition, const JobSpec& job, const Scope& scope) {
+  StepSpec spec;
+  spec.name = "entrypoint";
+  spec.action = Argv{};
+  spec.run_as = job.run_as;
+  if (definition.working_dir) {
+    SW_TRY(const std::string value, expanded(*definition.working_dir, scope, "working_dir"));
+    spec.working_dir = in_workspace(job.workspace, value);
+  }
+  return spec;
+}
+
 /// The one job that is sure to make the artifact; empty: any job of the run.
 std::string maker_of(const Run& run, const Group& group, const std::string& artifact) {
   std::string maker;
@@ -245,6 +258,9 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   if (!definition.workspace.empty()) spec.workspace = definition.workspace;
   spec.read_only_root = definition.read_only_root;
   spec.nested = definition.nested;
+  spec.devices = definition.devices;
+  spec.image_entrypoint = definition.image_entrypoint;
+  spec.image_user = definition.image_entrypoint && !definition.run_as;
   spec.checkout = definition.checkout;
   spec.env = environment(run, job, definition, scope);
   spec.secrets = definition.secrets;
@@ -256,6 +272,9 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.log_tail_bytes = run.options.log_tail_bytes;
   SW_CHECK(resolve_passed_on(run, group, scope, spec));
   SW_TRY(spec.services, resolve_services(definition, scope));
+  if (spec.image_entrypoint) {
+    SW_TRY(spec.steps.emplace_back(), entrypoint_step(definition, spec, scope));
+  }
   spec.steps.reserve(definition.steps.size());
   for (std::size_t i = 0; i < definition.steps.size(); ++i) {
     auto step = resolve_step(definition, i, spec, scope);

@@ -12,9 +12,9 @@
 /// them with libarchive, whose loading costs milliseconds and whose bugs are then confined. It sees nothing of the
 /// machine but the directory that it fills, has no network, and no power but over owners and modes there.
 ///
-/// What is refused, in every archive: absolute names, `..`, names that lead through a link, hard links to anything
-/// but what the archive itself has put there, archives that are encrypted or broken, more than the limits below.
-/// A name that comes twice: the later one holds.
+/// What is refused, in every archive: absolute names (in a layer they are the image's own), `..`, names that lead
+/// through a link, hard links to anything but what the archive itself has put there, archives that are encrypted or
+/// broken, more than the limits below. A name that comes twice: the later one holds.
 namespace slipway::os {
 
 struct UnpackOrder {

@@ -125,7 +125,7 @@ struct Capabilities {
   std::string user_ids;        ///< where those of a sandbox come from
   bool many_user_ids = true;   ///< false: everything in a sandbox has one id
   bool image_directory = false;
-  bool named_images = false;
+  bool named_images = false;  ///< and what fetches them is installed
   bool nested = false;
   bool siblings = false;           ///< `Beside` and `Mount::of_source`
   std::vector<std::string> notes;  ///< what is missing and how to get it, for `doctor`

@@ -109,6 +109,7 @@ std::string encode(const model::AttemptReport& report) {
   json::array& triggers = object["triggers"].emplace_array();
   for (const model::TriggerRequest& trigger : report.triggers) triggers.emplace_back(trigger.json);
   object["artifacts"] = array_of(report.artifacts);
+  object["image"] = report.image;
   object["journal_bytes"] = report.journal_bytes;
   return json::serialize(object);
 }
@@ -133,6 +134,7 @@ Result<model::AttemptReport> decode_report(std::string_view text) {
   report.vars = map_of(object.if_contains("vars"));
   for (std::string& trigger : names_of(object.if_contains("triggers"))) report.triggers.push_back({std::move(trigger)});
   report.artifacts = names_of(object.if_contains("artifacts"));
+  report.image = text_of(object, "image");
   report.journal_bytes = number_of<std::uint64_t>(object, "journal_bytes");
   return report;
 }

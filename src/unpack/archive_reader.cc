@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -66,6 +67,7 @@ class PlainStream {
       archive_set_error(reader, archive_errno(source_.get()), "%s", archive_error_string(source_.get()));
       return -1;
     }
+    if (got == 0) return pad(bytes);
     total_ += static_cast<std::uint64_t>(got);
     if (over_limit()) {
       archive_set_error(reader, EIO, "too large without its compression");
@@ -98,12 +100,24 @@ class PlainStream {
   }
 
  private:
+  // Some builders (umoci insert) leave away the zeros that fill a tar's last block. Whether the archive is whole, its
+  // digest says.
+  la_ssize_t pad(const void** bytes) {
+    constexpr std::uint64_t kTarBlock = 512;
+    if (padded_ || total_ % kTarBlock == 0) return 0;
+    padded_ = true;
+    const auto missing = static_cast<std::size_t>(kTarBlock - total_ % kTarBlock);
+    std::fill_n(buffer_.begin(), missing, std::uint8_t{0});
+    *bytes = buffer_.data();
+    return static_cast<la_ssize_t>(missing);
+  }
+
   const ReadLimits limits_;
   Archive source_;
   sha256_ctx hash_{};
   std::vector<std::uint8_t> buffer_;
   std::uint64_t total_ = 0;
-  bool empty_ = false;
+  bool empty_ = false, padded_ = false;
 };
 
 Result<Entry> entry_of(archive_entry* from) {

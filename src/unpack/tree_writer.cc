@@ -70,7 +70,8 @@ std::uint32_t TreeWriter::owner_of(std::uint32_t inside) const {
 // Relative, without `.` and empty parts, `strip` applied; empty: nothing is left of it.
 Result<std::string> TreeWriter::clean(std::string_view name) const {
   if (name.empty()) return refuse(name, "has no name");
-  if (name.front() == '/') return refuse(name, "is absolute");
+  // In a layer `/x` is the image's own, as builders write and docker reads it.
+  if (name.front() == '/' && !layer()) return refuse(name, "is absolute");
   if (name.size() > kLongestPath) return refuse(name, "has too long a name");
   std::string path;
   std::size_t depth = 0;

@@ -250,6 +250,9 @@ void put_needs(json::object& object, const model::JobSpec& job) {
   object["workspace"] = job.workspace;
   object["read_only_root"] = job.read_only_root;
   object["nested"] = job.nested;
+  object["devices"] = to_json_array(job.devices);
+  object["image_entrypoint"] = job.image_entrypoint;
+  object["image_user"] = job.image_user;
   json::object checkout{{"none", job.checkout.none},
                         {"submodules", job.checkout.submodules},
                         {"lfs", job.checkout.lfs},
@@ -272,6 +275,9 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
   job.workspace = fields.text("workspace", "/job");
   job.read_only_root = fields.flag("read_only_root");
   job.nested = fields.flag("nested");
+  job.devices = fields.texts("devices");
+  job.image_entrypoint = fields.flag("image_entrypoint");
+  job.image_user = fields.flag("image_user");
   if (const json::object* object = fields.object("checkout")) {
     const Fields checkout(*object, fields.problem());
     job.checkout = {

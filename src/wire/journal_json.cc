@@ -72,7 +72,8 @@ json::object report_to_json(const model::AttemptReport& report) {
           {"steps", std::move(steps)},
           {"outputs", map_to_json(report.outputs)},
           {"vars", map_to_json(report.vars)},
-          {"artifacts", to_json_array(report.artifacts)}};
+          {"artifacts", to_json_array(report.artifacts)},
+          {"image", report.image}};
 }
 
 model::AttemptReport report_of(const Fields& fields) {
@@ -81,6 +82,7 @@ model::AttemptReport report_of(const Fields& fields) {
   report.outcome = outcome_of(fields);
   report.exit_code = static_cast<int>(fields.integer("exit_code"));
   report.reason = fields.text("reason");
+  report.image = fields.text("image");
   report.started = fields.time("started");
   report.finished = fields.time("finished");
   if (const json::array* steps = fields.array("steps")) {

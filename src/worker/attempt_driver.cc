@@ -1,5 +1,7 @@
 #include "worker/attempt_driver.h"
 
+#include <charconv>
+
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
 #include "worker/journal_files.h"
@@ -28,11 +30,39 @@ model::Outcome outcome_of(ErrorKind kind) {
   }
 }
 
-sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, const sandbox::ImageFacts& image,
-                                  std::vector<sandbox::Mount> mounts) {
+// `UID` or `UID:GID`; empty is root, as every builder of images has it.
+Result<model::RunAs> user_of(const std::string& text) {
+  const std::string user = text.substr(0, text.find(':'));
+  if (user.empty() || user == "0") return model::RunAs{model::RunAs::Kind::root, 0};
+  std::uint32_t uid = 0;
+  const auto [end, bad] = std::from_chars(user.data(), user.data() + user.size(), uid);
+  if (bad != std::errc() || end != user.data() + user.size()) {
+    return fail(ErrorKind::invalid, "its user `" + user + "` is no number");
+  }
+  return model::RunAs{model::RunAs::Kind::number, uid};
+}
+
+// What the job does not say, its image may.
+Result<void> take_facts(const sandbox::ImageFacts& image, model::JobSpec& job) {
+  job.image = image.image;
+  job.env.insert(job.env.begin(), image.env.begin(), image.env.end());
+  if (!job.image_entrypoint) return {};
+  if (image.entrypoint.empty()) return fail(ErrorKind::invalid, "it has no entrypoint: say what to run");
+  if (job.image_user) {
+    SW_TRY(job.run_as, user_of(image.user));
+  }
+  for (model::StepSpec& step : job.steps) {
+    step.action = model::Argv{image.entrypoint};
+    step.run_as = job.run_as;
+    if (step.working_dir.empty()) step.working_dir = image.working_dir.empty() ? "/" : image.working_dir;
+  }
+  return {};
+}
+
+sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, std::vector<sandbox::Mount> mounts) {
   sandbox::SandboxSpec spec;
   spec.id = SandboxId(job.attempt.value);
-  spec.image = image.image;
+  spec.image = job.image;
   spec.mounts = std::move(mounts);
   spec.network = job.network;
   spec.limits = {job.resources.memory_bytes, job.resources.cpus, job.resources.pids, job.resources.disk_bytes};
@@ -40,6 +70,9 @@ sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, const sandbox::Imag
   spec.workspace = job.workspace;
   spec.read_only_root = job.read_only_root;
   spec.nested = job.nested;
+  for (const std::string& device : job.devices) {
+    spec.devices.push_back(device.starts_with("/dev/") ? device.substr(sizeof "/dev/" - 1) : device);
+  }
   return spec;
 }
 
@@ -53,6 +86,20 @@ model::AttemptReport without_steps(const model::JobSpec& job, model::Outcome out
 }
 
 }  // namespace
+
+Result<sandbox::ImageFacts> AttemptDriver::prepare_image(const model::JobSpec& job, AttemptControl& control) {
+  const auto tell = [&](const sandbox::ImageNews& news) { parts_.host.image_progress(job, news); };
+  const os::CallLimit limit = os::within(kImageLimit, control.stopping());
+  const auto prepare = [&](const std::string& image) -> Result<sandbox::ImageFacts> {
+    auto facts = parts_.sandboxes.prepare_image(image, tell, limit);
+    if (!facts) return wrap(facts.error(), "image " + job.image);
+    return facts;
+  };
+  SW_TRY(sandbox::ImageFacts facts, prepare(parts_.pins.of(job.image)));
+  const std::string pinned = parts_.pins.keep(job.image, facts.image);
+  if (pinned == facts.image) return facts;
+  return prepare(pinned);  // the tag has moved since another job of the run looked
+}
 
 struct AttemptDriver::End {
   model::AttemptReport report;
@@ -68,10 +115,9 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   model::JobSpec ordered = job;
   ordered.env.insert(ordered.env.begin(), source.env.begin(), source.env.end());
 
-  const auto tell = [&](const sandbox::ImageNews& news) { parts_.host.tell(job, news.text); };
-  const auto image = parts_.sandboxes.prepare_image(job.image, tell, os::within(kImageLimit, control.stopping()));
-  if (!image) return wrap(image.error(), "image " + job.image);
-  sandbox::SandboxSpec spec = sandbox_spec(job, *image, std::move(source.mounts));
+  SW_TRY(const sandbox::ImageFacts image, prepare_image(job, control));
+  if (auto taken = take_facts(image, ordered); !taken) return wrap(taken.error(), "image " + job.image);
+  sandbox::SandboxSpec spec = sandbox_spec(ordered, std::move(source.mounts));
   spec.private_network = role != nullptr ? role->network : Services::network_of(job);
   if (role != nullptr) spec.hostname = role->network.services.at(*role->network.self);
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
@@ -123,6 +169,7 @@ model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptCont
   if (end->journal == JournalEnd::unknown) {
     end->report.started = began;
     end->report.finished = wall_now();
+    if (const std::string pinned = parts_.pins.of(job.image); pinned != job.image) end->report.image = pinned;
   }
   close_journal(parts_.runs_dir, job, end->report, end->journal, parts_.log);
   return std::move(end->report);

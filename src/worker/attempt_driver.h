@@ -14,6 +14,7 @@
 #include "worker/artifacts.h"
 #include "worker/attempt_control.h"
 #include "worker/caches.h"
+#include "worker/image_pins.h"
 
 namespace slipway::worker {
 
@@ -36,6 +37,8 @@ class AttemptHost {
   virtual void tell(const model::JobSpec& job, const std::string& text) = 0;
   /// The same of a service of the job. On the service's thread.
   virtual void tell_of_service(const model::JobSpec& job, const std::string& text) = 0;
+  /// How the making of the job's image goes on: a few times a second at most.
+  virtual void image_progress(const model::JobSpec& job, const sandbox::ImageNews& news) = 0;
   virtual void started(const model::JobSpec& job, const std::filesystem::path& journal) = 0;
   virtual void progress(const model::JobSpec& job, std::uint64_t journal_bytes) = 0;
   /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
@@ -49,6 +52,7 @@ struct DriverParts {
   AttemptHost& host;
   Log& log;
   std::filesystem::path runs_dir;  ///< journals lie at runs_dir/RUN/ATTEMPT.journal
+  ImagePins& pins;                 ///< of the run
 };
 
 /// What makes an attempt a service (services.h) and not a job.
@@ -72,6 +76,7 @@ class AttemptDriver {
  private:
   struct End;
   Result<End> try_drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role);
+  Result<sandbox::ImageFacts> prepare_image(const model::JobSpec& job, AttemptControl& control);
 
   DriverParts parts_;
 };

@@ -48,6 +48,7 @@ class TestHost final : public AttemptHost {
     const std::scoped_lock lock(told_mutex);
     told.push_back(text);
   }
+  void image_progress(const model::JobSpec&, const sandbox::ImageNews&) override {}
   void started(const model::JobSpec&, const std::filesystem::path& path) override {
     journal = path;
     if (on_started) on_started();
@@ -90,13 +91,14 @@ class AttemptDriverTest : public testing::Test {
     return job;
   }
   model::AttemptReport drive(const model::JobSpec& job) {
-    AttemptDriver driver({*backend, *artifacts, *caches, host, log, dir / "runs"});
+    AttemptDriver driver({*backend, *artifacts, *caches, host, log, dir / "runs", pins});
     return driver.drive(job, control);
   }
 
   os::TestDirectory dir;
   QuietLog log;
   TestHost host;
+  ImagePins pins;
   AttemptControl control = AttemptControl::make().value();
   std::unique_ptr<sandbox::FakeBackend> backend;
   std::unique_ptr<objects::FileObjects> objects;
@@ -188,7 +190,7 @@ class SlowEnd final : public sandbox::SandboxBackend {
 
 TEST_F(AttemptDriverTest, WhatTheJournalSaysStandsHoweverSlowlyTheSandboxEnds) {
   SlowEnd slow(*backend);
-  AttemptDriver driver({slow, *artifacts, *caches, host, log, dir / "runs"});
+  AttemptDriver driver({slow, *artifacts, *caches, host, log, dir / "runs", pins});
   const model::AttemptReport report = driver.drive(job_of({"exit 7"}), control);
   EXPECT_EQ(report.outcome, model::Outcome::failed);
   EXPECT_EQ(report.exit_code, 7);
@@ -291,7 +293,7 @@ TEST_F(AttemptDriverTest, MoreInputsThanOneMessageCarriesAllArrive) {
       if (orders != nullptr) return;  // the leash breaks: that is how this test ends the attempt
     }
   };
-  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs"});
+  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs", pins});
   EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::infra_failed);
   backend_in_hand.init.join();
   ASSERT_EQ(paths.size(), kMany);
@@ -327,7 +329,7 @@ TEST_F(AttemptDriverTest, ATimedOutJobMayPackItsArtifactsBeyondItsTimeout) {
     ASSERT_TRUE(writer.close());
     ASSERT_TRUE(leash.send(wire::encode(wire::ToOwner(wire::Finished{1})), {}, os::within(std::chrono::seconds(5))));
   };
-  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs"});
+  AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs", pins});
   EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::timed_out);
   static_assert(kOverrun > wire::kGatherAfterStop);  // init ends packing before its owner gives it up
 }

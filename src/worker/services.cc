@@ -33,12 +33,11 @@ model::JobSpec job_of(const model::JobSpec& job, const model::ServiceSpec& servi
   made.grace = kGrace;
   made.log_head_bytes = job.log_head_bytes;
   made.log_tail_bytes = job.log_tail_bytes;
-  if (!service.command.empty()) {
-    model::StepSpec& step = made.steps.emplace_back();
-    step.name = service.name;
-    step.action = model::Argv{service.command};
-    step.working_dir = "/";
-  }
+  made.image_entrypoint = made.image_user = service.command.empty();
+  model::StepSpec& step = made.steps.emplace_back();
+  step.name = service.name;
+  step.action = model::Argv{service.command};
+  if (!made.image_entrypoint) step.working_dir = "/";
   return made;
 }
 
@@ -75,6 +74,9 @@ class Services::Host final : public AttemptHost {
   }
   CacheScopes cache_scopes(const model::JobSpec&) override { return {}; }
   void tell(const model::JobSpec&, const std::string& text) override { services_.tell(service_, text); }
+  void image_progress(const model::JobSpec&, const sandbox::ImageNews& news) override {
+    if (news.done_bytes == 0) services_.tell(service_, news.text);
+  }
   void tell_of_service(const model::JobSpec&, const std::string&) override {}  // a service has none
   void started(const model::JobSpec&, const std::filesystem::path& journal) override {
     const std::scoped_lock lock(services_.mutex_);
@@ -116,9 +118,6 @@ Result<void> Services::make_all() {
     auto service = std::make_unique<Service>();
     service->spec = &spec;
     service->job = job_of(job_, spec);
-    if (service->job.steps.empty()) {
-      return fail(ErrorKind::invalid, fmt::format("service `{}` has no command", spec.name));
-    }
     SW_TRY(AttemptControl control, AttemptControl::make());
     service->control = std::make_unique<AttemptControl>(std::move(control));
     services_.push_back(std::move(service));

@@ -76,10 +76,19 @@ def test_a_plain_tree_arrives_with_modes_links_and_times(unpack):
 
 
 @pytest.mark.parametrize("content", ["source", "layer"])
-@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside", "a/b/../../../outside", "..", "./../outside"])
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/../outside", "a/b/../../../outside", "..", "./../outside"])
 def test_names_that_lead_out_are_refused(unpack, name, content):
     answer = unpack(archive((entry(name), b"written")), content)
     assert answer.code == 1 and answer.error.startswith("invalid "), answer.text
+
+
+def test_absolute_names_are_refused_in_source_and_the_images_own_in_a_layer(unpack):
+    data = archive(entry("/", tarfile.DIRTYPE, mode=0o750), (entry("/etc/passwd"), b"own"), entry("/etc/again", tarfile.LNKTYPE, "/etc/passwd"))
+    assert unpack(archive((entry("/outside"), b"written"))).code == 1
+    answer = unpack(data, "layer")
+    assert answer.code == 0, answer.text
+    assert (unpack.target / "etc/passwd").read_text() == "own" and (unpack.target / "etc/again").samefile(unpack.target / "etc/passwd")
+    assert Path("/etc/passwd").read_text() != "own" and stat.S_IMODE(unpack.target.stat().st_mode) == 0o750
 
 
 @pytest.mark.parametrize("content", ["source", "layer"])

@@ -74,6 +74,7 @@ Result<void> FakeBackend::Player::begin(wire::Orders orders, os::Message& messag
   is_service_ = orders.ready.has_value();
   SW_TRY(journal_, journal::Writer::create(std::move(message.fds.front())));
   report_.attempt = job_.attempt;
+  report_.image = job_.image;
   report_.started = wall_now();
   report_.steps.resize(job_.steps.size());
   payload::AttemptStarted started{job_.run.value, job_.job, job_.attempt.value, job_.attempt_number, {}};

@@ -18,6 +18,7 @@
 #include "sandbox/native/identity.h"
 #include "sandbox/native/pasta.h"
 #include "sandbox/native/setup_spec.h"
+#include "sandbox/rootfs/skopeo.h"
 #include "sandbox/spec_check.h"
 
 namespace slipway::sandbox::native {
@@ -61,11 +62,10 @@ Result<void> check_apart(const std::string& image, const NativeOptions& options)
   return {};
 }
 
+bool is_directory_image(const std::string& image) { return image.starts_with('/'); }
+
 Result<void> check_image_directory(const std::string& image, const NativeOptions& options) {
   struct stat status{};
-  if (!std::filesystem::path(image).is_absolute()) {
-    return fail(ErrorKind::invalid, "image `" + image + "` is neither `host` nor an absolute directory");
-  }
   if (::stat(image.c_str(), &status) != 0) return fail_errno(errno, "image " + image);
   if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + image + " is not a directory");
   if (std::filesystem::path(image).lexically_normal() == "/") {
@@ -87,9 +87,14 @@ Result<void> check_shares(const SandboxSpec& spec) {
 
 Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
   SW_CHECK(check_spec(spec));
-  if (spec.image != "host") SW_CHECK(check_image_directory(spec.image, options));
+  if (is_directory_image(spec.image)) SW_CHECK(check_image_directory(spec.image, options));
   if (spec.limits.disk_bytes && *spec.limits.disk_bytes < kLeastDisk) {
     return fail(ErrorKind::invalid, "a disk of less than 1 MiB holds no sandbox");
+  }
+  for (const std::string& device : spec.devices) {
+    if (!is_clean_absolute("/dev/" + device) || device.starts_with("..")) {
+      return fail(ErrorKind::invalid, "device `" + device + "` is not a name below /dev");
+    }
   }
   if (spec.beside) SW_CHECK(check_shares(spec));
   return {};
@@ -159,6 +164,7 @@ Capabilities NativeBackend::capabilities() {
                     : result.many_user_ids ? "your own and 65,534 of /etc/subuid, by newuidmap"
                                            : "your own only";
   result.image_directory = true;
+  result.named_images = rootfs::has_skopeo();
   result.nested = true;
   result.siblings = kind_ == Identity::Kind::root;
   if (!result.siblings) {
@@ -177,11 +183,46 @@ Capabilities NativeBackend::capabilities() {
   return result;
 }
 
-Result<ImageFacts> NativeBackend::prepare_image(const std::string& image, const ImageProgress&, const os::CallLimit&) {
+Result<rootfs::ImageStore> open_images(const NativeOptions& options) {
+  const char* owners = ::geteuid() == 0 ? "root" : os::may_map_a_range() ? "range" : "single";
+  return rootfs::ImageStore::open({.directory = options.state_dir / "images",
+                                   .unpack_program = options.unpack_program,
+                                   .owners = owners,
+                                   .pull = options.pull,
+                                   .most_bytes = options.image_bytes});
+}
+
+Result<ImageFacts> NativeBackend::prepare_image(const std::string& image, const ImageProgress& progress,
+                                                const os::CallLimit& limit) {
   ImageFacts facts;
   facts.image = image;
-  if (image != "host") SW_CHECK(check_image_directory(image, options_));
+  if (image == "host") return facts;
+  if (is_directory_image(image)) {
+    SW_CHECK(check_image_directory(image, options_));
+    return facts;
+  }
+  SW_TRY(const rootfs::ImageReference reference, rootfs::parse_reference(image));
+  const auto ready_already = images_.with([&](Images& images) {
+    const auto found = images.find(reference.text());
+    return found == images.end() ? nullptr : found->second;
+  });
+  if (ready_already) return ready_already->facts;
+  SW_TRY(const rootfs::ImageStore store, open_images(options_));
+  SW_TRY(rootfs::ReadyImage ready, store.prepare(reference, progress, limit));
+  auto kept = std::make_shared<const rootfs::ReadyImage>(std::move(ready));
+  facts = kept->facts;
+  images_.with([&](Images& images) { images.emplace(facts.image, std::move(kept)); });
   return facts;
+}
+
+Result<std::vector<std::string>> NativeBackend::layers_of(const SandboxSpec& spec) {
+  if (spec.image == "host" || is_directory_image(spec.image)) return std::vector<std::string>{};
+  const auto ready = images_.with([&](Images& images) {
+    const auto found = images.find(spec.image);
+    return found == images.end() ? nullptr : found->second;
+  });
+  if (!ready) return fail(ErrorKind::invalid, "image `" + spec.image + "` was not prepared");
+  return ready->layers;
 }
 
 Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimit& limit) {
@@ -279,6 +320,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   SetupSpec setup;
   setup.sandbox = spec;
   setup.slot = record.slot.number;
+  SW_TRY(setup.layers, layers_of(spec));
   if (!groups_.support().pids) setup.process_limit = spec.limits.pids.value_or(0);
   SW_CHECK(place_disk(spec, record, setup, limit));
   if (spec.network == model::Network::nat) SW_CHECK(place_network(setup, limit));

@@ -14,6 +14,7 @@
 #include "sandbox/native/nat.h"
 #include "sandbox/native/pool.h"
 #include "sandbox/native/slots.h"
+#include "sandbox/rootfs/image_store.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sandbox_directory.h"
 
@@ -25,8 +26,14 @@ struct NativeOptions {
   std::filesystem::path init_program;  ///< the static `slipway-init`, readable by everyone
   std::vector<std::string> host_paths = {"/usr", "/etc",
                                          "/opt"};  ///< what `image: host` shows; /bin and /lib* come along
-  std::uint64_t pool_bytes = 0;  ///< size of the disk pool's sparse file; 0: half of what is free there
+  std::filesystem::path unpack_program;            ///< `slipway-unpack`; only images by name need it
+  rootfs::Pull pull = rootfs::Pull::missing;
+  std::uint64_t image_bytes = 0;  ///< what images by name may take; 0: no limit
+  std::uint64_t pool_bytes = 0;   ///< size of the disk pool's sparse file; 0: half of what is free there
 };
+
+/// The images by name that this backend runs.
+Result<rootfs::ImageStore> open_images(const NativeOptions& options);
 
 /// Sandboxes of this kernel, without any daemon. See sandbox.h for the contract.
 class NativeBackend final : public SandboxBackend {
@@ -64,6 +71,8 @@ class NativeBackend final : public SandboxBackend {
   };
   using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 
+  using Images = std::map<std::string, std::shared_ptr<const rootfs::ReadyImage>>;  // by ImageFacts::image; only grows
+
   NativeBackend(NativeOptions options, Log& log);
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
@@ -72,6 +81,7 @@ class NativeBackend final : public SandboxBackend {
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
+  Result<std::vector<std::string>> layers_of(const SandboxSpec& spec);
   std::shared_ptr<Record> find(const SandboxId& id);
   Result<std::shared_ptr<Record>> find_job(const Beside& beside);
 
@@ -86,6 +96,7 @@ class NativeBackend final : public SandboxBackend {
   Pool pool_;
   const bool has_pool_;
   os::Guarded<Records> records_;
+  os::Guarded<Images> images_;
 };
 
 }  // namespace slipway::sandbox::native

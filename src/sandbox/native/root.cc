@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "os/files.h"
 #include "os/mount.h"
 #include "sandbox/native/beside.h"
@@ -96,6 +97,9 @@ class RootBuilder {
       SW_CHECK(make_owned(name));
     }
     SW_CHECK(make_devices("v/dev", identity_));
+    for (const std::string& name : spec_.sandbox.devices) {
+      SW_CHECK(make_device("v/dev", name, job_id(spec_.sandbox.run_as), identity_));
+    }
     for (const auto& [name, inside] : {std::pair{"v/dev", "/dev"}, {"v/run", "/run"}}) {
       SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, name, Submounts::included));  // rootless devices are mounts
       prepared_.push_back({std::move(mount), inside});
@@ -126,7 +130,9 @@ class RootBuilder {
 
   Result<void> prepare_root() {
     if (!of_host()) {
-      SW_TRY(root_, overlay_of(spec_.sandbox.image, may_remap() ? namespaces_.sandbox : -1, 0));
+      const bool by_name = !spec_.sandbox.image.starts_with('/');
+      const std::vector<std::string> lowers = by_name ? spec_.layers : std::vector{spec_.sandbox.image};
+      SW_TRY(root_, overlay_of(lowers, may_remap() ? namespaces_.sandbox : -1, 0));
       return prepare_workspace();
     }
     SW_CHECK(make_owned("r"));
@@ -149,8 +155,40 @@ class RootBuilder {
     return {};
   }
 
-  // A writable view of `lower`. `owner_inside` owns its top.
   Result<os::Fd> overlay_of(const std::string& lower, int user_namespace, std::uint32_t owner_inside,
+                            const Mount* wanted = nullptr) {
+    return overlay_of(std::vector{lower}, user_namespace, owner_inside, wanted);
+  }
+
+  // Directories as overlayfs takes them, the topmost first. True: their file system cannot show their files as
+  // `user_namespace` has them.
+  Result<bool> add_lowers(const std::vector<std::string>& lowers, int user_namespace, os::MountOptions& options) {
+    bool mapped = user_namespace >= 0;
+    std::vector<std::string> names;
+    for (const std::string& lower : lowers) {
+      const std::string at = "l" + std::to_string(lowers_++);
+      SW_TRY(std::string shown, mapped ? shown_lower(lower, at, user_namespace) : std::string());
+      if (shown.empty()) mapped = false;  // of them all: they lie together
+      if (shown.empty() && lowers.size() == 1) {
+        SW_TRY(shown, os::lower_directory(lower, keep_open_));
+      } else if (shown.empty()) {
+        SW_TRY(shown, shown_lower(lower, at, -1));
+      }
+      names.push_back(std::move(shown));
+    }
+    const bool by_layer = user_namespace >= 0 && !mapped && !names.empty();
+    if (names.empty()) names.emplace_back("v/none");  // an image without any file
+    constexpr std::size_t kMost = 255;                // of an option's value; more in one take Linux 6.5
+    if (std::string text = join(names, ":"); text.size() <= kMost) {
+      options.emplace_back("lowerdir", std::move(text));
+    } else {
+      for (std::string& name : names) options.emplace_back("lowerdir+", std::move(name));
+    }
+    return by_layer;
+  }
+
+  // A writable view of `lowers`. `owner_inside` owns its top.
+  Result<os::Fd> overlay_of(const std::vector<std::string>& lowers, int user_namespace, std::uint32_t owner_inside,
                             const Mount* wanted = nullptr) {
     const std::string number = std::to_string(layers_++);
     const std::string upper = "u" + number, work = "w" + number;
@@ -162,23 +200,19 @@ class RootBuilder {
       SW_CHECK(write_replaced(upper, wanted->replaced, owner_inside, identity_));
       SW_CHECK(write_hidden(upper, wanted->hidden));
     }
-    std::string lower_text;
-    if (user_namespace >= 0) {
-      SW_TRY(lower_text, shown_lower(lower, "l" + number, user_namespace));
-    }
-    const bool by_layer = user_namespace >= 0 && lower_text.empty();
-    if (lower_text.empty()) {
-      SW_TRY(lower_text, os::lower_directory(lower, keep_open_));
-    }
-    os::MountOptions options = {{"lowerdir", lower_text}, {"upperdir", upper}, {"workdir", work}};
+    os::MountOptions options;
+    SW_TRY(const bool by_layer, add_lowers(lowers, user_namespace, options));
+    options.emplace_back("upperdir", upper);
+    options.emplace_back("workdir", work);
     if (!in_memory()) options.emplace_back("volatile", "");  // nothing of a sandbox survives it: no syncs
     // Else renaming a directory of the lower layer fails, which programs do not expect.
     options.emplace_back(identity_.kind() == Identity::Kind::root ? std::pair("redirect_dir", "on")
                                                                   : std::pair("userxattr", ""));
     if (by_layer) options.emplace_back("metacopy", "on");
     auto mount = os::make_mount("overlay", options, kPlain);
-    if (!mount) return wrap(mount.error(), "an overlay of " + lower);
-    if (by_layer) SW_CHECK(change_owners(mount->get(), lower, owner_inside, wanted));
+    if (!mount)
+      return wrap(mount.error(), "an overlay of " + (lowers.size() == 1 ? lowers.front() : spec_.sandbox.image));
+    if (by_layer) SW_CHECK(change_owners(mount->get(), lowers.front(), owner_inside, wanted));
     last_upper_ = upper;
     return mount;
   }
@@ -341,7 +375,7 @@ class RootBuilder {
   const HostLayout& host_;
   const Identity& identity_;
   const RootNamespaces& namespaces_;
-  int layers_ = 0;
+  int layers_ = 0, lowers_ = 0;
   std::string last_upper_;
   std::vector<os::Fd> keep_open_;
   os::Fd root_, program_, nothing_, proc_, sys_;

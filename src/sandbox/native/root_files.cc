@@ -106,6 +106,28 @@ Result<void> make_devices(const std::string& directory, const Identity& identity
   return {};
 }
 
+Result<void> make_device(const std::string& directory, const std::string& name, std::uint32_t owner,
+                         const Identity& identity) {
+  const std::string outside = "/dev/" + name, path = directory + "/" + name;
+  struct stat status{};
+  if (::stat(outside.c_str(), &status) != 0) return fail_errno(errno, outside);
+  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) return fail(ErrorKind::invalid, outside + " is no device");
+  for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+    SW_CHECK(make_directory(directory + "/" + name.substr(0, slash), 0755, 0, identity));
+  }
+  if (identity.kind() != Identity::Kind::root) {
+    const os::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    SW_TRY(const os::Fd mount, os::clone_mount(AT_FDCWD, outside, os::Submounts::left_out));
+    return os::attach_mount(mount.get(), AT_FDCWD, path);
+  }
+  const std::uint32_t id = identity.outside(owner);
+  if (::mknod(path.c_str(), (status.st_mode & S_IFMT) | 0660U, status.st_rdev) != 0 ||
+      ::chown(path.c_str(), id, id) != 0 || ::chmod(path.c_str(), 0660) != 0) {
+    return fail_errno(errno, "making " + path);
+  }
+  return {};
+}
+
 Result<void> write_identity_files(const std::string& directory, const SetupSpec& spec, const HostLayout& host,
                                   const Identity& identity) {
   SW_CHECK(write_file(directory + "/passwd", host.passwd, identity));

@@ -11,6 +11,9 @@
 namespace slipway::sandbox::native {
 
 Result<void> make_devices(const std::string& directory, const Identity& identity);
+/// One of the host's /dev, by its name below it: as the job's own where the machine's root can do that, else as it is.
+Result<void> make_device(const std::string& directory, const std::string& name, std::uint32_t owner,
+                         const Identity& identity);
 
 /// passwd, group, hosts, hostname and resolv.conf into `directory`, the writable layer of /etc.
 Result<void> write_identity_files(const std::string& directory, const SetupSpec& spec, const HostLayout& host,

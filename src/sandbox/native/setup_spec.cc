@@ -89,6 +89,8 @@ SetupSpec spec_of(const json::object& object) {
   if (const auto* network = object.if_contains("private_network")) {
     box.private_network = private_network_of(network->as_object());
   }
+  box.devices = texts_of(object.at("devices"));
+  spec.layers = texts_of(object.at("layers"));
   spec.slot = object.at("slot").to_number<int>();
   spec.disk = object.at("disk_in_memory").as_bool() ? SetupSpec::Disk::memory : SetupSpec::Disk::directory;
   spec.disk_bytes = object.at("disk_bytes").to_number<std::uint64_t>();
@@ -125,6 +127,8 @@ std::string encode(const SetupSpec& spec) {
       {"hostname", box.hostname},
       {"read_only_root", box.read_only_root},
       {"nested", box.nested},
+      {"devices", texts_to_json(box.devices)},
+      {"layers", texts_to_json(spec.layers)},
       {"slot", spec.slot},
       {"disk_in_memory", spec.disk == SetupSpec::Disk::memory},
       {"disk_bytes", spec.disk_bytes},

@@ -41,6 +41,7 @@ struct GroupShape {
 
 struct SetupSpec {
   SandboxSpec sandbox;
+  std::vector<std::string> layers;  ///< of an image by name: directories, the topmost first
   int slot = 0;
   enum class Disk { memory, directory } disk = Disk::memory;
   std::uint64_t disk_bytes = 0;  ///< size of the tmpfs for `memory`
