@@ -165,7 +165,8 @@ Result<std::optional<std::string>> Services::why_not(const Service& failed) {
 
 void Services::drive(Service& service, std::size_t index) {
   Host host(*this, service);
-  const DriverParts parts{parts_.sandboxes, parts_.artifacts, parts_.caches, host, parts_.log, parts_.runs_dir};
+  const DriverParts parts{parts_.sandboxes, parts_.artifacts, parts_.caches, host,
+                          parts_.log,       parts_.runs_dir,  parts_.pins};
   ServiceRole role{service.spec->ready.value_or(model::Readiness{}), *network_of(job_), [&] { on_ready(service); }};
   role.network.self = index;
   const model::AttemptReport report = AttemptDriver(parts).drive(service.job, *service.control, &role);

@@ -60,8 +60,7 @@ def test_a_broken_definition_gives_2_before_anything_runs(slipway):
     assert f"{file}:5:7" in ran.err + ran.out
 
 
-@pytest.mark.parametrize("key, value", [("services", [{"name": "db", "image": "postgres:15"}]),
-                                        ("run_as", "source"), ("hooks", [{"phase": "cleanup", "run": "true"}])])
+@pytest.mark.parametrize("key, value", [("run_as", "source"), ("hooks", [{"phase": "cleanup", "run": "true"}])])
 def test_what_this_build_cannot_honour_is_refused_with_code_and_place(slipway, key, value):
     job = {"name": "job", "image": "host", "steps": [{"name": "s", "run": "true"}], key: value}
     if key == "run_as":

@@ -32,7 +32,7 @@ class User:
         self.home = self.directory / "home"
         run("useradd", "--create-home", "--home-dir", str(self.home), *options, self.name)
         self.id = pwd.getpwnam(self.name).pw_uid
-        for program in ("slipway", "slipway-init"):  # the build may lie where only root can look
+        for program in ("slipway", "slipway-init", "slipway-unpack"):  # the build may lie where only root can look
             shutil.copy(BUILD / program, self.directory / program)
 
     def remove(self):
@@ -304,6 +304,37 @@ def test_what_root_refuses_is_refused_here(slipway, program, run_as):
     ran = slipway.run(slipway.project.job(run=f"./{program}; code=$?; seq 1 5000; echo said afterwards; exit $code", keys={"run_as": run_as}))
     allowed = [line for line in ran.output().splitlines() if line.startswith("ALLOWED")]
     assert allowed == [] and ran.code == 0 and ran.output().endswith("5000\nsaid afterwards\n"), ran
+
+
+# --- images by name ---
+
+def image_job(slipway, user):
+    from images import base, entry, layer, layout
+    where = layout(slipway.home / "layout", [base(), layer(entry("bin/suid", Path("/bin/busybox").read_bytes(), mode=0o4755), entry(".wh.etc"))],
+                   {"User": "root", "Entrypoint": ["/bin/sh"], "Cmd": ["-c", "id -u"]})
+    run("chown", "-R", user.name, str(where))
+    return slipway.project.job(run="id -u; stat -c %u /app; /bin/suid id -u; ls -d /etc/passwd.orig 2>/dev/null || echo hidden",
+                               keys={"image": f"oci:{where}", "network": "none", "retry": {"attempts": 0}})
+
+
+NEEDS_SKOPEO = pytest.mark.skipif(not shutil.which("skopeo") or not os.access("/bin/busybox", os.X_OK), reason="skopeo and busybox-static are not installed")
+
+
+@NEEDS_SKOPEO
+@NEEDS_RANGE
+def test_an_image_keeps_its_owners_with_a_range_of_ids(slipway, user):
+    ran = slipway.run(image_job(slipway, user)).expect(0)
+    assert ran.output() == "1001\n1234\n1001\nhidden\n"
+    slipway("images", "prune", "--all").expect(0)
+    assert not list((slipway.state / "images").glob("layers-*/*"))
+
+
+@NEEDS_SKOPEO
+def test_an_image_runs_with_one_id_where_there_is_no_range(user):
+    with user.slipway(*without("/etc/subuid")) as slipway:
+        ran = slipway.run(image_job(slipway, user)).expect(0)
+        assert ran.output().splitlines()[-1] == "hidden"
+        slipway("images", "prune", "--all").expect(0)
 
 
 # --- doctor ---
