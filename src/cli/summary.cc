@@ -68,15 +68,16 @@ std::string command_for(const std::string& program, const model::Triggered& trig
   if (script.empty()) script = text_of(*job, "run");
   std::string command =
       script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(script));
-  if (const boost::json::value* env = job->if_contains("env"); env != nullptr && env->is_object()) {
-    for (const auto& [key, value] : env->get_object()) {
-      if (!value.is_string()) continue;
-      command += fmt::format(
-          " -e {}", shell_quoted(fmt::format("{}={}", std::string_view(key), std::string_view(value.get_string()))));
-    }
-  }
   // A command that was cut would do something else.
   return command.size() > kMaxCommand ? std::string() : command;
+}
+
+std::size_t variables_of(const model::Triggered& triggered) {
+  boost::json::error_code problem;
+  const boost::json::value trigger = boost::json::parse(triggered.json, problem);
+  const boost::json::object* job = problem ? nullptr : find_job(trigger, triggered.job);
+  const boost::json::value* env = job == nullptr ? nullptr : job->if_contains("env");
+  return env != nullptr && env->is_object() ? env->get_object().size() : 0;
 }
 
 void Summary::run_started(const model::RunStarted& started) {
@@ -222,7 +223,12 @@ void Summary::append_triggers(std::string& out, const RunEnd& run) const {
   for (const model::Triggered& triggered : run.triggers) {
     out += fmt::format("  would run next: {} (asked for by {}", printable(triggered.job, Colour::strip),
                        printable(triggered.by_job, Colour::strip));
-    out += triggered.reason.empty() ? ")\n" : fmt::format("; {})\n", printable(triggered.reason, Colour::strip));
+    if (!triggered.reason.empty()) out += fmt::format("; {}", printable(triggered.reason, Colour::strip));
+    if (const std::size_t variables = variables_of(triggered); variables > 0) {
+      out += fmt::format("; with {}: {} runs view {} --json", counted(variables, "variable"), program_,
+                         run.started.run.value);
+    }
+    out += ")\n";
     const std::string command = command_for(program_, triggered);
     if (!command.empty()) out += fmt::format("      {}\n", printable(command, Colour::strip));
   }

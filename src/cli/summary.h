@@ -87,8 +87,10 @@ class Summary {
 std::vector<std::string> error_lines(const std::string& journal_path, std::uint16_t step, std::size_t most);
 bool looks_like_error(std::string_view line);
 
-/// The command that runs what a job asked for, from the trigger's JSON.
+/// The command that runs what a job asked for, from the trigger's JSON. Without the variables that it asked for: pasted
+/// unread, BASH_ENV or LD_PRELOAD would run what the command does not show.
 std::string command_for(const std::string& program, const model::Triggered& triggered);
+std::size_t variables_of(const model::Triggered& triggered);
 /// For a POSIX shell.
 std::string shell_quoted(std::string_view word);
 

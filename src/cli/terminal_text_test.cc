@@ -104,7 +104,8 @@ TEST(Commands, OfTriggersRunTheSameThing) {
   model::Triggered triggered;
   triggered.job = "deploy";
   triggered.json = R"({"job_name":"deploy","run":"./deploy.sh","env":{"REGION":"eu"}})";
-  EXPECT_EQ(command_for("slipway", triggered), "slipway run --job-command ./deploy.sh -e REGION=eu");
+  EXPECT_EQ(command_for("slipway", triggered), "slipway run --job-command ./deploy.sh");
+  EXPECT_EQ(variables_of(triggered), 1U);
   triggered.json = R"({"jobs":[{"name":"other","run":"x"},{"name":"deploy"}]})";
   EXPECT_EQ(command_for("slipway", triggered), "slipway run .slipway/jobs/deploy.yaml");
   triggered.json = "broken";

@@ -170,6 +170,12 @@ def test_a_trigger_is_followed_or_shown_with_the_command_for_it(slipway):
             assert "deploy" in shown.out and "slipway run" in shown.out, shown
 
 
+def test_the_command_shown_for_a_trigger_has_none_of_the_askers_variables(slipway):
+    file = slipway.project.job(run='''slipway trigger '{"job_name": "next", "run": "make", "env": {"BASH_ENV": "$(touch /tmp/x)", "A": "1"}}' ''')
+    shown = slipway("run", file).expect(0).out.split("would run next: ")[1]
+    assert "run --job-command make\n" in shown and "with 2 variables: " in shown and "BASH_ENV" not in shown, shown
+
+
 def asking(slipway, name="deploy"):
     return slipway.run(slipway.project.job(run=f"slipway trigger --json '{{\"job_name\": \"{name}\"}}'"))
 
