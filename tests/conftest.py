@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 import os
 
 import pytest
+from canary import Canary
 from harness import BUILD, Project, Slipway, nat_missing, not_held
 
 
@@ -53,3 +54,10 @@ def alone(tmp_path):
     """As `slipway`, with a state directory that nothing else uses: for history, sweeping and crashes."""
     with Slipway(tmp_path, state=tmp_path / "state", project=Project(tmp_path / "project")) as command:
         yield command
+
+
+@pytest.fixture
+def canary():
+    made = Canary()
+    yield made
+    made.remove()

@@ -337,6 +337,12 @@ def test_an_image_runs_with_one_id_where_there_is_no_range(user):
         slipway("images", "prune", "--all").expect(0)
 
 
+@NEEDS_RANGE
+@pytest.mark.parametrize("run_as", ["runner", "root"])
+def test_no_descriptor_of_init_leads_out_of_a_users_sandbox(slipway, canary, run_as):
+    canary.expect_unreached(slipway, run_as=run_as)
+
+
 # --- doctor ---
 
 @NEEDS_PASTA

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -147,69 +146,17 @@ def test_all_of_it_is_refused_and_the_journal_goes_on(animals, program, run_as):
     journal_is_whole(ran)
 
 
-CLIMB = "/.." * 12
-DESCRIPTORS = range(3, 41)
-MAGIC = ["/proc/self/cwd", "/proc/self/root", "/proc/1/cwd", "/proc/1/root", *(f"/proc/{who}/fd/{n}" for n in DESCRIPTORS for who in ("self", "1"))]
-
-
-@pytest.fixture
-def canary():
-    """A directory of this host that every user could read and write, and that no sandbox shows."""
-    place = Path(tempfile.mkdtemp(prefix="slipway-zoo-", dir="/var/tmp"))
-    place.chmod(0o777)
-    token = f"canary-{random.getrandbits(64):x}"
-    (place / "said").write_text(token + "\n")
-    (place / "program").write_text(f"#!/bin/sh\necho {token}\n")
-    (place / "program").chmod(0o755)
-    yield place, token
-    shutil.rmtree(place)
-
-
-def holds(tree: Path, token: str) -> list[Path]:
-    return [file for file in tree.rglob("*") if file.is_file() and not file.is_symlink() and token.encode() in file.read_bytes()]
-
-
 @WHO
 @pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
 def test_no_descriptor_of_init_leads_out_of_the_sandbox(slipway, canary, run_as, nested):
-    """A path of the job's is resolved by a copy of init: as working directory, as program, as what is packed."""
-    place, token = canary
     if nested:
         slipway.config("sandbox:\n  allow_nested: true\n")
-    escapes = [path + CLIMB for path in MAGIC] + MAGIC
-    plant = "\n".join(f"ln -s {path} link-{n}" for n, path in enumerate(escapes))
-    look = ["/bin/sh", "-c", f"cat .{place}/said; touch .{place}/$$; pwd"]
-    steps = [{"name": "plant", "run": plant}]
-    steps += [{"name": f"yaml-{n}", "working_dir": path, "command": look, "continue_on_error": True} for n, path in enumerate(escapes)]
-    steps += [{"name": f"link-{n}", "working_dir": f"link-{n}", "command": look, "continue_on_error": True} for n in range(len(escapes))]
-    steps += [{"name": f"program-{n}", "command": [f"{path}{place}/program"], "continue_on_error": True} for n, path in enumerate(escapes)]
-    steps[0]["run"] += "\nln -s /tmp within; ln -s within again"
-    steps.append({"name": "own links", "working_dir": "again/../tmp", "command": ["pwd", "-P"]})
-    job = {"name": "job", "image": "host", "network": "none", "run_as": run_as, "nested": nested, "steps": steps}
-    ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [job]}}))).expect(0)
-    assert token not in ran.output() and not holds(slipway.state, token)
-    assert ran.output(step="own links") == "/tmp\n"
-    assert sorted(file.name for file in place.iterdir()) == ["program", "said"]
+    canary.expect_unreached(slipway, run_as=run_as, nested=nested)
 
 
 @WHO
 def test_no_descriptor_of_init_gets_files_of_the_host_packed(slipway, canary, run_as):
-    place, token = canary
-    bases = [f"/proc/self/fd/{n}" for n in DESCRIPTORS] + ["/proc/self/cwd", "/proc/self/root"]
-    jobs = []
-    for n, base in enumerate(bases):
-        out = base + CLIMB
-        attack = f"""
-            ln -s {out} sub; for at in {out}{place}/said sub{place}/said {base}/../..; do slipway artifact asked-$RANDOM $at || true; done
-            rm -rf /job/artifacts; ln -s {out}{place} /job/artifacts
-            (cd /; mv /job/src /job/old && ln -s {out}{place} /job/src; mv /job /moved && ln -s {out}{place} /job) 2>/dev/null
-            true"""
-        jobs.append({"name": f"job-{n}", "image": "host", "network": "none", "run_as": run_as, "steps": [{"name": "attack", "run": attack, "shell": ["bash"]}],
-                     "artifacts": [{"name": f"all-{n}", "paths": ["**", f"sub{place}/said", "said"]}],
-                     "cache": [{"key": f"cache-{n}", "paths": ["sub", "/job/src/sub", "/job/src/said"]}]})
-    ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": jobs}})))
-    assert token not in ran.out and not holds(slipway.state, token), ran
-    assert sorted(file.name for file in place.iterdir()) == ["program", "said"]
+    canary.expect_not_packed(slipway, run_as=run_as)
 
 
 @WHO
