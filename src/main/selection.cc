@@ -115,6 +115,10 @@ Result<std::string> with_inputs(const std::string& payload,
   SW_TRY(json::object object, parse_object(payload, "the event"));
   json::object& all = object["inputs"].is_object() ? object["inputs"].get_object() : object["inputs"].emplace_object();
   for (const auto& [name, value] : inputs) {
+    if (std::holds_alternative<std::nullptr_t>(value.data)) {
+      all[name] = nullptr;  // another event's input
+      continue;
+    }
     SW_TRY(all[name], model::to_text(value));
   }
   return json::serialize(object);

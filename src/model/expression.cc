@@ -7,6 +7,7 @@
 
 #include "base/scope_exit.h"
 #include "base/text.h"
+#include "model/instances.h"
 
 namespace slipway::model {
 
@@ -52,6 +53,10 @@ std::string shown(const Value& value) {
 }
 
 std::string path_text(const Name& name) { return join(name.path, "."); }
+
+bool is_open_output(const Name& name, const Scope& scope) {
+  return name.path.size() == 3 && name.path[0] == "outputs" && scope.values.contains(open_outputs(name.path[1]));
+}
 
 bool is_null(const Value& value) { return std::holds_alternative<std::nullptr_t>(value.data); }
 
@@ -131,6 +136,8 @@ class Evaluator {
 
   Result<Value> name_value(const Expression& expression, const Name& name) {
     const auto found = scope_.values.find(path_text(name));
+    if (found == scope_.values.end() && is_open_output(name, scope_))
+      return Value{fmt::format("<{}>", path_text(name))};
     if (found == scope_.values.end())
       return fail_at(expression, path_text(name).starts_with("outputs.")
                                      ? fmt::format("`{}` was not set by its job", path_text(name))
@@ -298,7 +305,7 @@ class Evaluator {
     if (call.arguments.size() != 2) return fail_at(expression, "default() takes a value and what stands for it");
     const Expression& wanted = *call.arguments[0];
     const auto* name = std::get_if<Name>(&wanted.node);
-    if (name == nullptr || scope_.values.contains(path_text(*name))) {
+    if (name == nullptr || scope_.values.contains(path_text(*name)) || is_open_output(*name, scope_)) {
       SW_TRY(Value value, value_of(wanted));
       if (!is_null(value)) return value;
     }
@@ -473,6 +480,20 @@ std::vector<std::string> names_in(const Expression& expression) {
     if (const auto* name = std::get_if<Name>(&part.node)) names.push_back(path_text(*name));
   });
   return names;
+}
+
+std::string open_outputs(const std::string& job) { return fmt::format("outputs.{}.*", job); }
+
+bool asks_open_outputs(const Template& text, const Scope& scope) {
+  bool found = false;
+  for (const Template::Part& part : text.parts) {
+    if (part.expression == nullptr) continue;
+    walk(*part.expression, [&](const Expression& inner) {
+      const auto* name = std::get_if<Name>(&inner.node);
+      found = found || (name != nullptr && is_open_output(*name, scope));
+    });
+  }
+  return found;
 }
 
 }  // namespace slipway::model

@@ -30,6 +30,12 @@ Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose);
 /// The definition of the instance with its `late` members set; the group's own where it has none.
 Result<std::shared_ptr<const JobDefinition>> settled(const Run& run, const Job& job, const Scope& scope);
 
+/// For previews: the value of a scope under this name says that the job's outputs are not known yet and read as
+/// `<outputs.JOB.NAME>`. No output has it for a name.
+std::string open_outputs(const std::string& job);
+/// Does the text hold such an output?
+bool asks_open_outputs(const Template& text, const Scope& scope);
+
 /// Can the list of the group's for_each be known before any job ran?
 bool is_expanded_at_plan_time(const JobDefinition& definition);
 

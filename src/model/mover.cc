@@ -110,7 +110,7 @@ void Mover::decide_group(GroupIndex index) {
 
 void Mover::end_undecided(GroupIndex index, Outcome outcome, const std::string& reason) {
   const JobIndex job = add_stand_in(run_, index);
-  notify(JobsAdded{run_.id, {run_.jobs[job].name}, "it ends without instances"});
+  notify(JobsAdded{run_.id, {run_.jobs[job].name}, "without instances"});
   finish(job, outcome, 0, reason);
 }
 
@@ -128,9 +128,7 @@ bool Mover::expand(GroupIndex index) {
     }
   }
   Result<std::vector<JobIndex>> added = [&]() -> Result<std::vector<JobIndex>> {
-    SW_TRY(Scope scope, scope_of(run_));
-    // Only what the list may be made of: the instance's own env may need the item.
-    if (auto full = scope_for(run_, any, Purpose::execute)) scope = std::move(*full);
+    SW_TRY(const Scope scope, scope_for(run_, any, Purpose::execute));
     SW_TRY(ValueList items, items_of(*definition.for_each, scope));
     return add_instances(run_, index, items);
   }();
@@ -139,7 +137,8 @@ bool Mover::expand(GroupIndex index) {
     end_undecided(index, Outcome::rejected, added.error().what);
     return false;
   }
-  note(run_.groups[index].name, "instances", {{"for_each", fmt::format("{} instances", added->size())}});
+  note(run_.groups[index].name, "instances",
+       {{"for_each", fmt::format("{} instance{}", added->size(), added->size() == 1 ? "" : "s")}});
   if (added->empty()) return true;
   JobsAdded notice{run_.id, {}, fmt::format("for_each of `{}`", run_.groups[index].name)};
   for (const JobIndex job : *added) {

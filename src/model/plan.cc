@@ -133,7 +133,9 @@ Result<void> plan_instances(Run& run, GroupIndex index) {
   }
   std::optional<ValueList> items;
   if (definition.for_each) {
-    SW_TRY(const Scope scope, scope_of(run));
+    Job any;
+    any.group = index;
+    SW_TRY(const Scope scope, scope_for(run, any, Purpose::preview));
     auto found = items_of(*definition.for_each, scope);
     if (!found)
       return wrap(std::move(found).error(), at(definition.for_each->place) + fmt::format("job `{}`", definition.name));
@@ -150,8 +152,9 @@ Result<void> plan_instances(Run& run, GroupIndex index) {
                                         fmt::format("nothing is left of the matrix of job `{}`", definition.name));
   }
   Trace because;
-  if (definition.matrix) because.push_back({"matrix", fmt::format("{} instances", added->size())});
-  if (items) because.push_back({"for_each", fmt::format("{} items", items->size())});
+  if (definition.matrix)
+    because.push_back({"matrix", fmt::format("{} instance{}", added->size(), added->size() == 1 ? "" : "s")});
+  if (items) because.push_back({"for_each", fmt::format("{} item{}", items->size(), items->size() == 1 ? "" : "s")});
   run.decisions.push_back({group.name, "instances", std::move(because)});
   return {};
 }

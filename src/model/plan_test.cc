@@ -162,6 +162,15 @@ TEST(Resolve, APreviewShowsOutputsThatAreNotThereYet) {
   EXPECT_FALSE(resolve(run, 1, {}, 1, Purpose::execute));
 }
 
+TEST(Resolve, APreviewShowsOutputsThatAreNotDeclared) {
+  JobDefinition user = job("user", {"maker"});
+  user.env = {{"V", hole({"outputs", "maker", "version"})}};
+  user.late = {{"timeout", hole({"outputs", "maker", "timeout"})}};
+  const auto run = planned(workflow({job("maker"), user})).value();
+  EXPECT_EQ(resolve(run, 1, {}, 1, Purpose::preview)->env, (Variables{{"V", "<outputs.maker.version>"}}));
+  EXPECT_FALSE(resolve(run, 1, {}, 1, Purpose::execute));
+}
+
 TEST(Resolve, LateMembersAreSettledPerInstance) {
   JobDefinition definition = matrix_job("t", {text("true"), text("false")});
   definition.late = {{"continue_on_error", hole({"matrix", "x"})}};

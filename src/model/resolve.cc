@@ -296,8 +296,9 @@ std::optional<bool> foreseen(const Run& run, JobIndex job, Trace& trace) {
   if (!definition.condition) return std::nullopt;
   auto scope = scope_of(run, job, Purpose::preview);
   if (!scope) return std::nullopt;
-  // Outputs are not known yet, whatever the preview shows for them.
-  std::erase_if(scope->values, [](const auto& entry) { return entry.first.starts_with("outputs."); });
+  for (const auto& [name, text] : definition.env) {
+    if (asks_open_outputs(text, *scope)) scope->values.erase("env." + name);
+  }
   return known_answer(simplify(definition.condition, *scope), *scope, trace);
 }
 

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/short_sha.h"
 #include "model/instances.h"
 
 namespace slipway::model {
 
 namespace {
-
-constexpr std::size_t kShortSha = 7;
 
 void put(Scope& scope, std::string name, std::string text) {
   scope.values.insert_or_assign(std::move(name), Value{std::move(text)});
@@ -19,7 +18,7 @@ void put_event(Scope& scope, const Event& event) {
   put(scope, "tag", event.tag);
   put(scope, "event", std::string(to_string(event.kind)));
   put(scope, "sha", event.sha);
-  put(scope, "short_sha", event.sha.substr(0, kShortSha));
+  put(scope, "short_sha", std::string(short_sha(event.sha)));
   put(scope, "default_branch", event.default_branch);
   put(scope, "actor", event.actor);
   put(scope, "repo", event.repo);
@@ -36,9 +35,13 @@ void put_event(Scope& scope, const Event& event) {
   }
 }
 
-Result<void> put_env(Scope& scope, const TemplateMap& env) {
+/// known: what cannot be expanded yet is left out.
+enum class Wanted { all, known };
+
+Result<void> put_env(Scope& scope, const TemplateMap& env, Wanted wanted = Wanted::all) {
   for (const auto& [name, text] : env) {
     auto value = expand(text, scope);
+    if (!value && wanted == Wanted::known) continue;
     if (!value) return wrap(std::move(value).error(), "env " + name);
     put(scope, "env." + name, std::move(*value));
   }
@@ -60,10 +63,10 @@ void put_matrix(Scope& scope, const Group& group, const Job& job) {
 void put_outputs(Scope& scope, const Run& run, const Group& group, Purpose purpose) {
   for (const GroupIndex index : group.depends_on) {
     const Group& dependency = run.groups[index];
+    const bool open = purpose == Purpose::preview && !dependency.ended;
+    if (open) scope.values[open_outputs(dependency.name)] = Value{};
     for (const std::string& name : dependency.definition->outputs) {
-      const std::string key = fmt::format("outputs.{}.{}", dependency.name, name);
-      const bool unknown = purpose == Purpose::preview && !dependency.ended;
-      scope.values[key] = unknown ? Value{fmt::format("<{}>", key)} : Value{};
+      if (!open) scope.values[fmt::format("outputs.{}.{}", dependency.name, name)] = Value{};
     }
     for (const JobIndex job : dependency.jobs) {
       for (const auto& [name, value] : run.jobs[job].outputs) {
@@ -99,18 +102,20 @@ Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose) {
   for (const auto& [name, value] : definition.params) scope.values.insert_or_assign("params." + name, value);
   if (job.item) scope.values["item"] = *job.item;
   put_outputs(scope, run, group, purpose);
+  // Before its list is known, a job's env may ask for an item that is not there yet.
+  const Wanted wanted = definition.for_each && !job.item ? Wanted::known : Wanted::all;
   for (const std::string& preset : definition.presets) {
     const auto at = run.workflow->presets.find(preset);
     if (at == run.workflow->presets.end())
       return fail(ErrorKind::invalid, fmt::format("there is no preset `{}`", preset));
-    SW_CHECK(put_env(scope, at->second));
+    SW_CHECK(put_env(scope, at->second, wanted));
   }
   if (job.item && definition.for_each) {
     auto text = to_text(*job.item);
     if (!text) return wrap(std::move(text).error(), "for_each");
     put(scope, "env." + definition.for_each->as, std::move(*text));
   }
-  SW_CHECK(put_env(scope, definition.env));
+  SW_CHECK(put_env(scope, definition.env, wanted));
   for (const auto& [name, value] : run.options.env) put(scope, "env." + name, value);
   return scope;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "model/instances.h"
 #include "model/units.h"
 
 namespace slipway::model {
@@ -67,6 +68,7 @@ std::optional<UnitError> set(JobDefinition& job, std::string_view where, std::st
 
 Result<void> settle(JobDefinition& job, const Scope& scope) {
   for (const auto& [where, text] : job.late) {
+    if (asks_open_outputs(text, scope)) continue;
     SW_TRY(const std::string value, expand(text, scope));
     const auto wrong = set(job, where, value);
     if (!wrong) continue;

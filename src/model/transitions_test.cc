@@ -9,6 +9,18 @@ namespace {
 
 using std::chrono::seconds;
 
+TEST(ForEach, OverOutputsMayNameItsItemInTheEnvironment) {
+  JobDefinition each = job("each", {"maker"}, equals(name({"branch"}), literal(text("main"))));
+  each.for_each = ForEach{.in = name({"outputs", "maker", "list"})};
+  each.env = {{"L", hole({"item"})}};
+  Player player({job("maker"), each});
+  player.start_all();
+  player.end("maker", Outcome::succeeded, {{"list", "[\"a\", \"b\"]"}});
+  player.play();
+  EXPECT_EQ(player.outcome("each (a)"), Outcome::succeeded);
+  EXPECT_EQ(player.outcome("each (b)"), Outcome::succeeded);
+}
+
 TEST(Run, StartsWhatDependsOnNothingAndThenWhatBecameFree) {
   Player player({job("a"), job("b", {"a"}), job("c")});
   player.start_all();

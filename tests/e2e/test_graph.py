@@ -76,6 +76,54 @@ def test_outputs_reach_dependants_by_expression(slipway):
     assert ran.output("deploy") == "1.2.3\ntwo\nlines\n"
 
 
+def test_for_each_over_an_output_may_use_its_item_in_env(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: p, outputs: [x], run: "slipway output x '[\\"eu\\", \\"us\\"]'"}
+            - {name: d, depends_on: [p], for_each: {in: outputs.p.x}, env: {L: "to {{ item }}"}, run: echo "$L"}
+        """)
+    ran = slipway.run(file).expect(0)
+    assert ran.output("d (us)") == "to us\n"
+
+
+def test_an_output_that_is_not_declared_is_known_once_its_job_has_set_it(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: p, run: slipway output x 7}
+            - {name: set, depends_on: [p], env: {L: "{{ outputs.p.x }}"}, run: echo "$L"}
+            - name: unset
+              depends_on: [p]
+              env: {L: "{{ outputs.p.y }}"}
+              run: echo "$L"
+        """)
+    ran = slipway.run(file).expect(2)
+    assert (ran.output("set"), ran.outcomes()["unset"]) == ("7\n", "rejected")
+    [reason] = [event["reason"] for event in ran.of("job_finished") if event["job"] == "unset"]
+    assert f"{file}:10:" in reason and "outputs.p.y" in reason, ran
+
+
+def test_an_input_without_a_value_matters_where_it_is_used(slipway):
+    workflow = """
+        workflow:
+          name: ci
+          on: {push: {}, manual: {inputs: {x: {required: true}, n: {type: number}}}}
+          defaults: {image: host, network: none}
+          jobs: [{name: a, env: {N: "%s"}, run: echo "n=$N"}]
+        """
+    file = slipway.project.workflow(workflow % "{{ default(inputs.n, 5) }}")
+    assert slipway.run(file, "--event", "push").expect(0).output() == "n=5\n"
+    assert "input `x` is required" in slipway.run(file, "--event", "manual").expect(2).err
+    file = slipway.project.workflow(workflow % "{{ inputs.n }}")
+    ran = slipway.run(file, "--event", "push").expect(2)
+    assert f"{file}:6:" in ran.err and "inputs.n" in ran.err, ran
+
+
 def test_parallel_steps_run_together(slipway):
     # Each waits for the other's file: in sequence, the first would wait in vain.
     file = slipway.project.workflow("""
