@@ -85,7 +85,10 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
     checks.push_back({name, fine ? Health::good : Health::degraded, fine ? std::move(detail) : std::move(missing),
                       fine ? "" : std::move(hint)});
   };
-  const std::string groups_hint = is_root ? "mount the control group hierarchy writable" : kDelegate;
+  const bool by_docker = can.name == "docker";
+  const std::string groups_hint = by_docker ? "it is the Docker daemon that would hold it"
+                                  : is_root ? "mount the control group hierarchy writable"
+                                            : kDelegate;
   either("control groups", !can.groups.empty(), can.groups, "none can be made", groups_hint);
   const auto limit = [&](const char* name, bool held) {
     either(name, held, "held", "cannot be held here", can.groups.empty() ? "see control groups" : groups_hint);
@@ -93,12 +96,15 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
   limit("limit: memory", can.limits.memory);
   limit("limit: cpu", can.limits.cpus);
   limit("limit: pids", can.limits.pids);
-  either(
-      "limit: disk", !can.limits.disk.ends_with("none"), can.limits.disk, can.limits.disk,
-      is_root ? "install the package `btrfs-progs`, and allow loop devices" : "larger ones are limited for root only");
+  either("limit: disk", !can.limits.disk.ends_with("none"), can.limits.disk, can.limits.disk,
+         by_docker ? "no storage driver of Docker's holds all that a job writes"
+         : is_root ? "install the package `btrfs-progs`, and allow loop devices"
+                   : "larger ones are limited for root only");
   either("figures of steps", can.limits.step_figures, "from the control group", "processor time only", "");
   either("figures of I/O", can.limits.io_figures, "from the control group", "not known",
-         is_root ? "the kernel's I/O controller is not available here" : kDelegate);
+         by_docker ? ""
+         : is_root ? "the kernel's I/O controller is not available here"
+                   : kDelegate);
   either("user ids", can.many_user_ids, can.user_ids, can.user_ids,
          "install the package `uidmap` and give your user 65,536 ids in /etc/subuid and /etc/subgid");
   either("network: nat", can.network_nat, "available, by " + can.network_nat_by, "not available",

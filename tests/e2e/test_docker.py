@@ -328,6 +328,62 @@ def test_network_nat_reaches_neither_the_host_nor_other_jobs(slipway, daemon):
     assert "reached" not in ran.output("client") and "from" not in ran.output("client")
 
 
+# --- images ---
+
+REGISTRY = """
+import hashlib, http.server, json, pathlib, sys
+layer = pathlib.Path(sys.argv[2]).read_bytes()
+digest = lambda data: "sha256:" + hashlib.sha256(data).hexdigest()
+config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}).encode()
+kind = "application/vnd.docker.distribution.manifest.v2+json"
+described = lambda data, kind: {"mediaType": kind, "size": len(data), "digest": digest(data)}
+manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": described(config, "application/vnd.docker.container.image.v1+json"),
+                       "layers": [described(layer, "application/vnd.docker.image.rootfs.diff.tar")]}).encode()
+blobs = {digest(data): data for data in (layer, config, manifest)}
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        name = self.path.rpartition("/")[2]
+        data = b"{}" if self.path == "/v2/" else manifest if name == "1" else blobs.get(name)
+        self.send_response(200 if data is not None else 404)
+        self.send_header("Content-Type", kind if data is manifest else "application/octet-stream" if data is not None else "application/json")
+        if data is None:
+            data = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
+        self.send_header("Docker-Content-Digest", digest(data))
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+    do_HEAD = do_GET
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+print("ready", digest(manifest), flush=True)
+server.serve_forever()
+"""
+
+
+def test_an_image_that_is_not_here_is_pulled_and_pinned(slipway, daemon, rootfs, tmp_path):
+    (tmp_path / "layer.tar").write_bytes(rootfs)
+    (tmp_path / "registry.py").write_text(REGISTRY)
+    server = subprocess.Popen([*daemon.inside, "python3", tmp_path / "registry.py", "5005", tmp_path / "layer.tar"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    try:
+        word, digest = server.stdout.readline().split()
+        assert word == "ready"
+        file = job(slipway.project, "echo pulled", image="127.0.0.1:5005/team/tool:1")
+        ran = slipway.run(file).expect(0)
+        assert ran.output() == "pulled\n"
+        assert any("127.0.0.1:5005/team/tool:1: pulling" in json.dumps(event) for event in ran.events), ran
+        again = slipway.run(file).expect(0)
+        assert not any("pulling" in json.dumps(event) for event in again.events)
+        missing = slipway.run(job(slipway.project, "true", image="127.0.0.1:5005/team/tool:2"))
+        assert missing.outcomes() == {"job": "rejected"}, missing
+        assert "is not on this machine" in missing.of("job_finished")[-1]["reason"], missing
+        by_digest = slipway.run(job(slipway.project, "echo same", image=f"127.0.0.1:5005/team/tool@{digest}")).expect(0)
+        assert by_digest.output() == "same\n"
+    finally:
+        server.kill()
+        server.wait()
+
+
 # --- errors ---
 
 def test_errors_say_what_to_do(slipway, daemon, tmp_path):

@@ -106,7 +106,6 @@ Capabilities DockerBackend::capabilities() {
                                   engine_.socket().string(), facts_.storage_driver,
                                   facts_.backing_file_system.empty() ? "?" : facts_.backing_file_system,
                                   facts_.cgroup_version));
-  can.notes.emplace_back("no disk limit: Docker's storage driver here cannot hold one container to a size");
   if (!NatNetwork::has_walls()) {
     can.notes.emplace_back(
         "`network: nat`: jobs reach services of this host by its bridge's address (only root with nftables can close "

@@ -31,6 +31,17 @@ std::vector<std::string> texts_at(const json::object& object, std::string_view k
   return texts;
 }
 
+// Of a registry, in the words that the daemon passes on.
+ErrorKind kind_of(std::string_view error) {
+  for (const std::string_view word : {"denied", "unauthorized", "authentication"}) {
+    if (error.find(word) != std::string_view::npos) return ErrorKind::denied;
+  }
+  for (const std::string_view word : {"not found", "manifest unknown", "does not exist"}) {
+    if (error.find(word) != std::string_view::npos) return ErrorKind::not_found;
+  }
+  return ErrorKind::unavailable;
+}
+
 // Lines of the answer to a pull: {"status","id","progressDetail":{"current","total"}} or {"error"}.
 class Pull {
  public:
@@ -60,16 +71,6 @@ class Pull {
   }
 
  private:
-  static ErrorKind kind_of(std::string_view error) {
-    for (const std::string_view word : {"denied", "unauthorized", "authentication"}) {
-      if (error.find(word) != std::string_view::npos) return ErrorKind::denied;
-    }
-    for (const std::string_view word : {"not found", "manifest unknown", "no such"}) {
-      if (error.find(word) != std::string_view::npos) return ErrorKind::not_found;
-    }
-    return ErrorKind::unavailable;
-  }
-
   void tell() {
     if (!progress_ || os::Clock::now() - told_ < kTellEvery) return;
     told_ = os::Clock::now();
@@ -91,10 +92,12 @@ Result<void> pull(Engine& engine, const std::string& image, const ImageProgress&
   SW_TRY(const ImageName name, parse_image_name(image));
   if (progress) progress({image + ": pulling", 0, 0});
   Pull news(image, progress);
-  return engine.post_lines(
+  auto done = engine.post_lines(
       fmt::format("/images/create?fromImage={}&tag={}", net::escape_component(name.repository),
                   net::escape_component(name.reference)),
       {}, [&](std::string_view line) { return news.take(line); }, limit);
+  if (!done && done.error().kind == ErrorKind::internal) return fail(kind_of(done.error().what), done.error().what);
+  return done;
 }
 
 // `UID` or `UID:GID` as the contract wants it. A name would have to be looked up in the image: init does, in its steps.
