@@ -199,7 +199,7 @@ void JobBuilder::read_code_and_results(model::JobDefinition& job) {
   job.outputs = texts_of(get("outputs"));
 }
 
-void JobBuilder::read_single_step(model::JobDefinition& job, Node& node, std::string_view key) {
+void JobBuilder::read_single_step(model::JobDefinition& job, std::string_view key) {
   Node& action = *get(key);
   model::StepDefinition step;
   step.name = "run";
@@ -209,7 +209,8 @@ void JobBuilder::read_single_step(model::JobDefinition& job, Node& node, std::st
   else
     step.action = model::Script{action.text};
   if (action.text.empty() && action.kind == Node::Kind::scalar) {
-    source_.report(node, "E036", fmt::format("`{}` of job `{}` is empty", key, job.name));
+    source_.report_at(values_.place(*entries_.find(key)->second.key), "E036",
+                      fmt::format("`{}` of job `{}` is empty", key, job.name));
   }
   job.steps.push_back(std::move(step));
 }
@@ -228,7 +229,7 @@ void JobBuilder::read_steps(model::JobDefinition& job, Node& node, bool code_may
     for (Node* item : items) job.steps.push_back(step_of(*item, job.steps.size(), job));
     return;
   }
-  if (!given.empty()) return read_single_step(job, node, given[0]);
+  if (!given.empty()) return read_single_step(job, given[0]);
   // What is there but bad was reported: one error a fault is enough.
   const bool bad_one =
       std::ranges::any_of(node.entries, [](const Node::Entry& e) { return e.value->bad || e.key->bad; });

@@ -41,7 +41,7 @@ class JobBuilder {
   void read_where_it_runs(model::JobDefinition& job);
   void read_limits(model::JobDefinition& job);
   void read_steps(model::JobDefinition& job, Node& node, bool code_may_run);
-  void read_single_step(model::JobDefinition& job, Node& node, std::string_view key);
+  void read_single_step(model::JobDefinition& job, std::string_view key);
   void read_code_and_results(model::JobDefinition& job);
   void note_origins(model::JobDefinition& job) const;
   model::StepDefinition step_of(Node& node, std::size_t index, model::JobDefinition& job);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -67,6 +68,14 @@ std::optional<std::string> part_error(std::string_view part, const Field& field)
   return std::nullopt;
 }
 
+// A machine without the database knows no names: any that could be one is good there.
+bool is_in_database(std::string_view name) {
+  const std::filesystem::path database = "/usr/share/zoneinfo";
+  std::error_code unknown;
+  return !std::filesystem::exists(database / "UTC", unknown) ||
+         std::filesystem::is_regular_file(database / name, unknown);
+}
+
 }  // namespace
 
 std::optional<std::string> cron_error(std::string_view text) {
@@ -95,7 +104,8 @@ std::optional<std::string> timezone_error(std::string_view text) {
   // Abbreviations (CET, PST) mean several zones or none; only UTC and GMT are plain.
   const bool plain = text == "UTC" || text == "GMT";
   const bool two_parts = text.find('/') != std::string_view::npos && !text.starts_with('/') && !text.ends_with('/');
-  if (good_letters && text.size() <= 64 && (plain || two_parts)) return std::nullopt;
+  const bool good_name = good_letters && text.size() <= 64 && (plain || two_parts);
+  if (good_name && (plain || is_in_database(text))) return std::nullopt;
   return fmt::format("`{}` is not the name of a time zone", text.substr(0, 64));
 }
 

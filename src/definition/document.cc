@@ -218,6 +218,61 @@ std::string_view line_text(std::string_view text, int line) {
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
+std::size_t indentation_of(std::string_view line) { return std::min(line.find_first_not_of(' '), line.size()); }
+
+// Where a key stands in its line, behind `- `.
+std::size_t key_column(std::string_view line) {
+  std::size_t at = indentation_of(line);
+  while (line.substr(at).starts_with("- ")) at += 2 + indentation_of(line.substr(at + 2));
+  return at;
+}
+
+bool opens_block(std::string_view line) {
+  line = trim(line);
+  while (!line.empty() && (line.back() == '-' || line.back() == '+' || (line.back() >= '1' && line.back() <= '9')))
+    line.remove_suffix(1);
+  if (!line.ends_with('|') && !line.ends_with('>')) return false;
+  line.remove_suffix(1);
+  return line.ends_with(": ") || line.ends_with("- ");
+}
+
+// `run: |` whose text is not indented more than `run`: the place of the key. Of several above `last` the nearest.
+std::optional<model::Place> open_block_above(const Source& source, int last) {
+  std::optional<model::Place> found;
+  std::string_view header;
+  int header_line = 0, number = 0;
+  for (const std::string_view line : split(source.text(), '\n')) {
+    if (++number > last) break;
+    if (!header.empty() && !trim(line).empty()) {
+      const bool inside = indentation_of(line) > key_column(header);
+      if (!inside && line.find(':') == std::string_view::npos) {
+        found = model::Place{source.file(), header_line, static_cast<int>(key_column(header)) + 1};
+      }
+      if (!inside) header = {};
+    }
+    if (header.empty() && opens_block(line)) {
+      header = line;
+      header_line = number;
+    }
+  }
+  return found;
+}
+
+// Behind a text in double quotes comes neither the end of the value nor of the line: the offset of what comes.
+std::optional<std::size_t> text_behind_quotes(std::string_view line) {
+  bool at_value = true;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    if (line[at] == '"' && at_value) {
+      for (++at; at < line.size() && line[at] != '"'; ++at) at += line[at] == '\\' ? 1 : 0;
+      const std::size_t behind = line.find_first_not_of(" \t\r", std::min(at + 1, line.size()));
+      if (behind == std::string_view::npos) return std::nullopt;
+      if (std::string_view(",]}:#").find(line[behind]) == std::string_view::npos) return behind;
+    }
+    if (line[at] != ' ') at_value = std::string_view("[{,:-").find(line[at]) != std::string_view::npos;
+  }
+  return std::nullopt;
+}
+
 // What yaml-cpp says is about its own state; authors need what to do.
 void report_syntax(Source& source, const YAML::Exception& exception) {
   const model::Place place{source.file(), std::max(exception.mark.line, 0) + 1, std::max(exception.mark.column, 0) + 1};
@@ -229,6 +284,18 @@ void report_syntax(Source& source, const YAML::Exception& exception) {
   }
   if (dynamic_cast<const YAML::DeepRecursion*>(&exception) != nullptr) {
     return source.report_at(place, "E007", fmt::format("values may be nested {} deep", kMaxDepth));
+  }
+  if (const auto block = open_block_above(source, place.line)) {
+    return source.report_at(*block, "E003",
+                            "this text block is empty: the line below is not indented more than its key",
+                            "indent the lines below");
+  }
+  for (const int number : {place.line, place.line - 1}) {
+    const auto behind = text_behind_quotes(line_text(source.text(), number));
+    if (number < 1 || !behind) continue;
+    return source.report_at({source.file(), number, static_cast<int>(*behind) + 1}, "E003",
+                            "this is not YAML: the text in quotes ends before this",
+                            "use single quotes inside, or write \\\" for each inner quote");
   }
   std::string hint;
   if (said.find("illegal map value") != std::string::npos)

@@ -89,6 +89,7 @@ std::string render(const Problem& problem, std::string_view source) {
 
 std::string to_json(const Problem& problem) {
   boost::json::object object;
+  object["type"] = "problem";
   object["code"] = problem.code;
   object["severity"] = problem.severity == Severity::error ? "error" : "note";
   object["file"] = printable(problem.place.file, Colour::strip);

@@ -31,7 +31,7 @@ struct Problem {
 /// A line over 120 bytes is shown in part. Bytes that could drive a terminal are escaped.
 std::string render(const Problem& problem, std::string_view source);
 
-/// One JSON object on one line: {"code","severity","file","line","column","message","hint"}.
+/// One JSON object on one line: {"type":"problem","code","severity","file","line","column","message","hint"}.
 std::string to_json(const Problem& problem);
 
 /// By file, line, column and code, with repetitions taken out.

@@ -231,6 +231,7 @@ void check_top(Source& source, Node* root) {
   if (first[0] == nullptr && first[1] == nullptr) {
     const bool has_jobs =
         std::ranges::any_of(root->entries, [](const Node::Entry& entry) { return entry.key->text == "jobs"; });
+    root->bad = true;  // each of its keys would be called unknown, with a hint that contradicts this one
     source.report_at(source.place(*root), "E010", "the file has neither `workflow` nor `job` at the top",
                      has_jobs ? "put all of it below `workflow:`, as `workflow: {jobs: [...]}`"
                               : "begin with `workflow:` or `job:`");
@@ -251,7 +252,7 @@ ReadResult read_workflow(std::string_view text, const std::string& file_name, co
   const auto document = parse_document(source);
   if (document != nullptr) {
     check_top(source, document->root);
-    if (document->root != nullptr && document->root->kind == Node::Kind::mapping) {
+    if (document->root != nullptr && document->root->kind == Node::Kind::mapping && !document->root->bad) {
       validate(source, *document->root, kFileShape, "the file");
       WorkflowBuilder builder(source, *document, options);
       model::Workflow workflow = builder.build(*document->root);

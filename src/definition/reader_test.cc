@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
 
 #include "definition/expression_parser.h"
 #include "definition/support.h"
@@ -44,7 +47,7 @@ TEST(Reader, AMistypedDependencyIsShownWithTheNearestJob) {
 
 TEST(Reader, JobsAtTheTopAreToldWhereTheyBelong) {
   const ReadResult read = read_workflow("jobs:\n  - {name: a, run: x}\n", "ci.yaml");
-  ASSERT_FALSE(read.problems.empty());
+  ASSERT_EQ(read.problems.size(), 1U) << "no other hint contradicts it";
   EXPECT_EQ(read.problems[0].hint, "put all of it below `workflow:`, as `workflow: {jobs: [...]}`");
 }
 
@@ -58,7 +61,7 @@ TEST(Reader, ErrorReadsAsTheLanguageShowsIt) {
             "      |       ^~~~~~~~~ did you mean `depends_on`?\n");
   EXPECT_EQ(
       to_json(read.problems[0]),
-      R"({"code":"E012","severity":"error","file":"ci.yaml","line":5,"column":7,"message":"unknown key `dependson` in job `package`","hint":"did you mean `depends_on`?"})");
+      R"({"type":"problem","code":"E012","severity":"error","file":"ci.yaml","line":5,"column":7,"message":"unknown key `dependson` in job `package`","hint":"did you mean `depends_on`?"})");
 }
 
 TEST(Reader, AliasesAreRead) {
@@ -107,6 +110,53 @@ TEST(Reader, BooleansAreThoseOfYaml12) {
 
 TEST(Reader, CloningIntoTheSourceDirectoryTurnsTheCheckoutOff) {
   EXPECT_TRUE(must("job: {run: git clone https://example.org/x /job/src}\n").jobs[0].checkout.none);
+}
+
+std::string hint_of(std::string_view text, std::string_view code) {
+  const ReadResult read = read_workflow(text, "ci.yaml");
+  if (read.problems.size() != 1 || read.problems[0].code != code) {
+    std::string all;
+    for (const Problem& problem : read.problems) all += problem.code + " " + render(problem, text);
+    return all;
+  }
+  return fmt::format("{}:{} {}", read.problems[0].place.line, read.problems[0].place.column, read.problems[0].hint);
+}
+
+TEST(Reader, EveryUnknownKeyHasAHint) {
+  EXPECT_EQ(hint_of("job: {run: x, scirpt: make}\n", "E012"), "1:15 here it is `run`");
+  EXPECT_EQ(hint_of("job: {run: x, runs_on: y}\n", "E012"), "1:15 here it is `image`");
+  EXPECT_TRUE(hint_of("job: {run: x, zzz: y}\n", "E012").starts_with("1:15 known are "));
+}
+
+TEST(Reader, ATextBlockThatIsNotIndentedIsShownAtItsKey) {
+  EXPECT_EQ(hint_of("job:\n  run: |\n  make\n", "E003"), "2:3 indent the lines below");
+  EXPECT_EQ(hint_of("job:\n  steps:\n    - run: |\n    make all\n", "E003"), "3:7 indent the lines below");
+  EXPECT_EQ(hint_of("job:\n  env: {A: b}\n  run: |\nmake all\n", "E003"), "3:3 indent the lines below");
+}
+
+TEST(Reader, QuotesInQuotesAreShown) {
+  const char* const hint = "use single quotes inside, or write \\\" for each inner quote";
+  EXPECT_EQ(hint_of("job:\n  run: \"echo \"hi\"\"\n", "E003"), fmt::format("2:15 {}", hint));
+  EXPECT_EQ(hint_of("job:\n  env: {T: \"{{ default(branch, \"y\") }}\"}\n  run: x\n", "E003"),
+            fmt::format("2:33 {}", hint));
+}
+
+TEST(Reader, ATimeZoneIsOneOfTheMachinesDatabase) {
+  const auto zoned = [](std::string_view zone) {
+    return fmt::format(
+        "workflow:\n  on: {{schedule: [{{cron: \"0 0 * * *\", timezone: {}}}]}}\n  jobs: [{{name: a, run: x}}]\n",
+        zone);
+  };
+  if (!std::filesystem::exists("/usr/share/zoneinfo/UTC")) GTEST_SKIP() << "no time zones here";
+  EXPECT_TRUE(has(zoned("Europe/Berln"), "E056"));
+  EXPECT_TRUE(has(zoned("Europe"), "E056"));
+  EXPECT_FALSE(has(zoned("Europe/Berlin"), "E056"));
+  EXPECT_FALSE(has(zoned("UTC"), "E056"));
+}
+
+TEST(Reader, AMatrixWithAWrongAxisIsToldSoOnce) {
+  EXPECT_EQ(hint_of("job: {run: x, matrix: {axes: {cc: gcc}}}\n", "E013"), "1:35 it wants a list");
+  EXPECT_EQ(hint_of("job: {run: x, matrix: gcc}\n", "E013").substr(0, 36), "1:23 it wants a mapping, as `matrix:");
 }
 
 TEST(Reader, ImageAloneRunsItsEntrypointUnlessItHasNone) {

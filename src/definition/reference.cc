@@ -1,4 +1,6 @@
 // docs/language.md out of the table of keys.
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -157,6 +159,20 @@ std::string limits_section() {
       kMaxForEach, kMaxItems, kMaxExpressionLength, kMaxExpressionNodes, kMaxExpressionDepth);
 }
 
+// Of every context the names that are read besides the taught ones.
+std::string aliases_section() {
+  std::string text =
+      "\n## Other names\n\nRead as well, for files that come from elsewhere:\n\n| written | is |\n| --- | --- |\n";
+  std::set<std::string> known;
+  for (const Context* context : contexts()) {
+    for (const Key& key : context->keys) {
+      if (key.alias.empty() || !known.insert(fmt::format("{} {}", key.alias, key.name)).second) continue;
+      text += fmt::format("| `{}` | `{}` |\n", key.alias, key.name);
+    }
+  }
+  return text + "| `command: TEXT` of a job | `run: TEXT` |\n";
+}
+
 }  // namespace
 
 std::string reference_markdown() {
@@ -164,6 +180,7 @@ std::string reference_markdown() {
   for (const Context* context : contexts()) {
     if (!context->title.empty()) text += context_section(*context);
   }
+  text += aliases_section();
   text += kExpressions;
   for (const FunctionDoc& function : functions()) text += fmt::format("| `{}` | {} |\n", function.usage, function.doc);
   text += limits_section();

@@ -1,5 +1,7 @@
 #include "definition/validate.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -32,10 +34,12 @@ class Validator {
  private:
   // The reports about wrong kinds all read alike: "`timeout` of job `x` is a list, not ...".
   void wrong_kind(Node& node, const std::string& subject, std::string_view wanted) {
-    if (node.kind == Node::Kind::null) {
-      return source_.report(node, "E013", fmt::format("{} has no value", subject), fmt::format("it wants {}", wanted));
-    }
-    source_.report(node, "E013", fmt::format("{} is {}", subject, kind_name(node)), fmt::format("it wants {}", wanted));
+    std::string hint = fmt::format("it wants {}", wanted);
+    if (&node == value_ && !key_->example.empty()) hint += fmt::format(", as `{}: {}`", key_->name, key_->example);
+    const bool empty = node.kind == Node::Kind::null;
+    source_.report(node, "E013",
+                   fmt::format("{} {}", subject, empty ? "has no value" : fmt::format("is {}", kind_name(node))),
+                   std::move(hint));
   }
 
   static std::size_t most_of(const Shape& shape) {
@@ -102,11 +106,13 @@ class Validator {
     for (const Node::Entry& entry : node.entries) {
       const Key* key = find_key(context, entry.key->text);
       if (key == nullptr) {
-        unknown_key(*entry.key, context, subject);
+        if (!is_text_of_block(node, entry)) unknown_key(*entry.key, context, subject);
         entry.value->bad = true;
         continue;
       }
       if (entry.key->text == key->alias) refuse_both(node, *entry.key, *key);
+      value_ = entry.value;
+      key_ = key;
       const bool whole_file = &context == &kFileContext && key->shape->context != nullptr;
       check(*entry.value, *key->shape,
             whole_file ? fmt::format("the {}", key->name) : fmt::format("`{}` of {}", key->name, subject));
@@ -121,6 +127,23 @@ class Validator {
     });
   }
 
+  // Text below `run: |` that is not indented looks like a key without a value, behind an empty text.
+  bool is_text_of_block(const Node& node, const Node::Entry& entry) {
+    if (entry.value->kind != Node::Kind::null || &entry == node.entries.data()) return false;
+    const Node::Entry* last = &entry - 1;
+    if (last->value->kind == Node::Kind::null) return last->key->bad;  // a second line of it
+    while (last->value->kind == Node::Kind::mapping && !last->value->entries.empty())
+      last = &last->value->entries.back();
+    const std::string_view written = source_.text().substr(std::min(last->value->offset, source_.text().size()));
+    const bool is_block = !last->value->plain && last->value->text.empty() && written.starts_with('|');
+    if (!is_block) return false;
+    entry.key->bad = true;
+    last->value->bad = true;
+    source_.report(*last->key, "E003", "this text block is empty: the line below is not indented more than its key",
+                   "indent the lines below");
+    return true;
+  }
+
   void refuse_both(const Node& node, Node& alias, const Key& key) {
     for (const Node::Entry& entry : node.entries) {
       if (entry.key->text == key.name) {
@@ -129,11 +152,40 @@ class Validator {
     }
   }
 
+  // What other systems call it, also with a typing mistake.
+  std::string meant(const std::string& word, const std::vector<std::string>& known) const {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kElsewhere = {{
+        {"script", "run"},
+        {"commands", "run"},
+        {"runs_on", "image"},
+        {"runs-on", "image"},
+        {"container", "image"},
+        {"strategy", "matrix"},
+        {"dependencies", "depends_on"},
+        {"requires", "depends_on"},
+        {"variables", "env"},
+        {"when", "condition"},
+        {"only", "condition"},
+        {"uses", "template"},
+        {"working_directory", "working_dir"},
+        {"working-directory", "working_dir"},
+    }};
+    std::vector<std::string> words;
+    for (const auto& [other, ours] : kElsewhere) {
+      if (std::ranges::find(known, ours) != known.end()) words.emplace_back(other);
+    }
+    if (source_.suggestion(word, words).empty()) return {};
+    const auto near = nearest(word, words);
+    const auto at = std::ranges::find(kElsewhere, *near, &std::pair<std::string_view, std::string_view>::first);
+    return fmt::format("here it is `{}`", at->second);
+  }
+
   void unknown_key(Node& key, const Context& context, const std::string& subject) {
     std::vector<std::string> known;
     for_each_key(context, [&](const Key& candidate) { known.emplace_back(candidate.name); });
     std::string hint = source_.suggestion(key.text, known);
-    if (hint.empty() && known.size() <= 12) hint = fmt::format("known are {}", join(known, ", "));
+    if (hint.empty()) hint = meant(key.text, known);
+    if (hint.empty() && !source_.full()) hint = fmt::format("known are {}", join(known, ", "));
     source_.report(key, "E012", fmt::format("unknown key `{}` in {}", key.text.substr(0, kMaxNameLength), subject),
                    std::move(hint));
   }
@@ -284,6 +336,8 @@ class Validator {
   }
 
   Source& source_;
+  const Node* value_ = nullptr;  // of the key that was met last
+  const Key* key_ = nullptr;
 };
 
 }  // namespace

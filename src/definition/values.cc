@@ -344,6 +344,11 @@ std::optional<model::Matrix> Values::matrix_of(Node* node) {
 }
 
 void Values::check_matrix(Node& node, const model::Matrix& matrix) {
+  const auto has_bad = [](const Node::Entry& entry) {
+    return entry.value->bad || std::ranges::any_of(entry.value->items, &Node::bad) ||
+           std::ranges::any_of(entry.value->entries, [](const Node::Entry& axis) { return axis.value->bad; });
+  };
+  if (std::ranges::any_of(node.entries, has_bad)) return;  // it was reported
   if (matrix.axes.empty() && matrix.include.empty()) {
     return source_.report(node, "E050", "a matrix without `axes` and `include` has no combination",
                           "add `axes: {NAME: [VALUE, ...]}`");
