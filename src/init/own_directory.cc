@@ -16,7 +16,8 @@
 namespace slipway::init {
 
 Result<OwnDirectory> OwnDirectory::open(const std::string& path) {
-  SW_TRY(os::Fd fd, os::open_file(path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  os::Fd fd(os::open_job_directory(path.c_str(), O_NOFOLLOW));  // what leads there is the image's
+  if (!fd) return fail_errno(errno, "opening " + path);
   return OwnDirectory(path, std::move(fd));
 }
 

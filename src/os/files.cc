@@ -147,9 +147,9 @@ Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
   return fd;
 }
 
-int open_job_directory(const char* path) {
+int open_job_directory(const char* path, int more_flags) {
   struct open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC | static_cast<unsigned>(more_flags);
   how.resolve = RESOLVE_NO_MAGICLINKS;
   return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
 }

@@ -41,8 +41,8 @@ Result<void> remove_tree(const std::filesystem::path& path);
 Result<Fd> open_untrusted(int directory_fd, const std::string& path);
 
 /// The directory `path` as the job gives it, with its links, but through no magic one: /proc/self/fd/N leads to
-/// wherever this process may reach. O_PATH. Only a system call, for a child of fork; -1 and errno.
-int open_job_directory(const char* path);
+/// wherever this process may reach. O_PATH and `more_flags`. Only a system call, for a child of fork; -1 and errno.
+int open_job_directory(const char* path, int more_flags = 0);
 
 /// Closes every descriptor from 3 on that is not in `kept`, which gets sorted; negative ones are passed over. Only
 /// system calls.

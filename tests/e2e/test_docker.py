@@ -9,6 +9,7 @@ import time
 
 import docker
 import pytest
+from canary import CLIMB
 from harness import BUILD, SIGINT, SIGKILL, Project, Slipway, is_alive, sandbox_directories, wait_until
 
 pytestmark = pytest.mark.skipif(docker.missing() is not None, reason=docker.missing() or "")
@@ -301,6 +302,19 @@ def test_no_step_reaches_init(slipway, who):
         """
     ran = slipway.run(job(slipway.project, "set -e\n" + tries, run_as=who)).expect(0)
     assert ran.output().count("walled\n") == 1
+
+
+def test_no_descriptor_of_init_leads_a_step_out(slipway, canary):
+    canary.expect_unreached(slipway, image=docker.IMAGE)
+
+
+@pytest.mark.parametrize("directory", ["etc", "home", "var", "job"])
+def test_no_link_of_an_image_leads_its_set_up_out(slipway, daemon, canary, directory):
+    """What makes the directories of a container is root there, and holds descriptors from outside."""
+    for number in range(3, 12):
+        daemon.import_image("slipway-links", docker.busybox_rootfs({directory: f"/proc/self/fd/{number}{CLIMB}{canary.place}"}))
+        slipway.run(slipway.project.job(run="true", keys={"image": "slipway-links"}))
+        assert sorted(file.name for file in canary.place.iterdir()) == ["program", "said"], number
 
 
 def test_network_none_is_loopback_alone(slipway):

@@ -126,13 +126,20 @@ class Daemon:
         return slipway
 
 
-def busybox_rootfs() -> bytes:
-    """A tar of a root file system that holds busybox and nothing else."""
+def busybox_rootfs(links: dict[str, str] | None = None) -> bytes:
+    """A tar of a root file system that holds busybox and nothing else; some of its directories may be links."""
+    links = links or {}
     program = shutil.which("busybox")
     names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, target in links.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            tar.addfile(entry)
         for name in ("bin", "etc", "tmp"):
+            if name in links:
+                continue
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(entry)

@@ -1,5 +1,6 @@
 """Ill-behaved programs, one property each (programs/), run by `slipway run` as a user would run them."""
 import collections
+import io
 import json
 import os
 import random
@@ -8,11 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import threading
 import time
 from pathlib import Path
 
+import docker
 import pytest
+from canary import CLIMB
 from harness import cgroups, descendants, is_alive, mounts_below, not_held, sandbox_directories, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -157,6 +161,18 @@ def test_no_descriptor_of_init_leads_out_of_the_sandbox(slipway, canary, run_as,
 @WHO
 def test_no_descriptor_of_init_gets_files_of_the_host_packed(slipway, canary, run_as):
     canary.expect_not_packed(slipway, run_as=run_as)
+
+
+@pytest.mark.parametrize("directory", ["etc", "home", "var", "run", "job"])
+def test_no_link_of_an_image_leads_its_set_up_out(slipway, canary, tmp_path, directory):
+    """Also not where the way to the image is one that the kernel is told of by a descriptor."""
+    for number in range(3, 20):
+        image = tmp_path / f"image, {number}"
+        image.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(docker.busybox_rootfs({directory: f"/proc/self/fd/{number}{CLIMB}{canary.place}"}))) as tar:
+            tar.extractall(image)
+        canary.run(slipway, [{"name": "job", "image": str(image), "run": "echo $SLIPWAY_JOB >/tmp/x", "secrets": [{"name": "KEY", "file": "/job/secrets/KEY"}]}],
+                   "--secret", "KEY", env={"KEY": "a-secret-of-the-zoo"})
 
 
 @WHO

@@ -220,13 +220,9 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
   os::MessageSocket guest(os::Fd(::fcntl(leash.get(), F_DUPFD_CLOEXEC, 3)));
   Setup setup{spec.workspace, job_id(spec.run_as), spec.read_only_root, {}, 0};
   for (const Mount& mount : spec.mounts) setup.mount_points.push_back(mount.inside);
-  std::vector<int> fds;
   const auto memory = record.container->memory_group();
-  if (memory) {
-    setup.memory_group_version = memory->version;
-    fds.push_back(memory->fd.get());
-  }
-  SW_CHECK(guest.send(encode(setup), fds, limit));
+  if (memory) setup.memory_group_version = memory->version;
+  SW_CHECK(guest.send(encode(setup), {}, limit));
   SW_TRY(os::Message prepared, guest.receive(limit));
   SW_CHECK(decode_ready(prepared.text));
 
@@ -243,8 +239,9 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
       if (bundle) bundles.push_back(std::move(bundle));
     }
   }
-  fds.clear();
+  std::vector<int> fds;
   for (const os::Fd& bundle : bundles) fds.push_back(bundle.get());
+  if (memory) fds.push_back(memory->fd.get());
   SW_CHECK(guest.send(encode(contents), fds, limit));
   SW_TRY(os::Message done, guest.receive(limit));
   SW_TRY(const Ready ready, decode_ready(done.text));

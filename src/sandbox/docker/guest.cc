@@ -124,6 +124,9 @@ Result<void> unpack_as(std::uint32_t owner, const Contents& contents, const std:
   const pid_t child = ::fork();
   if (child < 0) return fail_errno(errno, "fork");
   if (child == 0) {
+    std::vector<int> kept = {pipe.write.get()};
+    for (const os::Fd& bundle : bundles) kept.push_back(bundle.get());
+    os::close_all_but(kept);
     Result<void> done;
     if (::setresgid(owner, owner, owner) != 0 || ::setresuid(owner, owner, owner) != 0) {
       done = fail_errno(errno, "taking the job's identity");
@@ -171,17 +174,19 @@ struct Guest {
     SW_TRY(os::Message first, leash.receive(limit));
     SW_TRY(setup, decode_setup(first.text));
     SW_CHECK(make_directories(setup));
-    if (setup.memory_group_version != 0 && !first.fds.empty()) {
-      std::vector<os::CgroupDirectory> groups;
-      groups.push_back({std::move(first.fds[0]), setup.memory_group_version, os::CgroupDirectory::memory,
-                        os::CgroupDirectory::Use::watched});
-      entry.cgroups = os::StepCgroups(std::move(groups));
-    }
     SW_CHECK(leash.send("{}", {}, limit));
     SW_TRY(os::Message second, leash.receive(limit));
     SW_TRY(const Contents contents, decode_contents(second.text));
     const auto wanted = std::count_if(contents.trees.begin(), contents.trees.end(),
                                       [](const Contents::Tree& tree) { return tree.has_bundle; });
+    // Last, and not before: it is a directory of the host's, where an image's links could lead (/proc/self/fd/N/..).
+    if (setup.memory_group_version != 0 && !second.fds.empty()) {
+      std::vector<os::CgroupDirectory> groups;
+      groups.push_back({std::move(second.fds.back()), setup.memory_group_version, os::CgroupDirectory::memory,
+                        os::CgroupDirectory::Use::watched});
+      second.fds.pop_back();
+      entry.cgroups = os::StepCgroups(std::move(groups));
+    }
     if (static_cast<std::size_t>(wanted) != second.fds.size())
       return fail(ErrorKind::invalid, "the trees lack their bundles");
     if (!contents.trees.empty()) SW_CHECK(unpack_as(setup.job_id, contents, second.fds));

@@ -10,9 +10,10 @@
 
 /// What the owner of a container and the `slipway-init docker` in it say to each other before the leash becomes the
 /// leash of wire/leash.h. JSON over os::MessageSocket, in this order:
-///  1. owner: `Setup`; descriptors: the container's memory group, where the owner can see it (read only).
+///  1. owner: `Setup`.
 ///  2. init: {} when every directory is there that something is mounted on.
-///  3. owner: `Contents`; descriptors: a bundle (os/bundle.h) each. What could be mounted from outside is mounted now.
+///  3. owner: `Contents`; descriptors: a bundle (os/bundle.h) each, and last the container's memory group, where the
+///     owner can see it (read only). What could be mounted from outside is mounted now.
 ///  4. init: `Ready`, as what it will stay.
 /// Or {"error","kind"} instead of 2 and 4, and init ends.
 namespace slipway::sandbox::docker {

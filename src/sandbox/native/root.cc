@@ -284,6 +284,8 @@ class RootBuilder {
     // The old root now lies on top of the new one; from here on no path leads to it.
     if (::umount2(".", MNT_DETACH) != 0) return fail_errno(errno, "leaving the host's root");
     if (::chdir("/") != 0) return fail_errno(errno, "entering the root");
+    // An image's links may lead through /proc/self/fd from now on: nothing there may be the host's directory.
+    keep_open_.clear();
     return {};
   }
 
