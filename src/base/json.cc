@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
@@ -10,10 +12,21 @@ namespace json = boost::json;
 Result<json::object> parse_object(std::string_view text, std::string_view what) {
   json::parse_options options;
   options.max_depth = kMaxJsonDepth;
+  json::stream_parser parser({}, options);
   boost::system::error_code error;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), error, {}, options);
-  if (error) return fail(ErrorKind::invalid, fmt::format("{}: not JSON: {}", what, error.message()));
-  if (!value.is_object()) return fail(ErrorKind::invalid, fmt::format("{}: not a JSON object", what));
+  const std::size_t read = parser.write_some(text.data(), text.size(), error);
+  if (!error && read < text.size()) error = json::error::extra_data;
+  if (!error) parser.finish(error);
+  if (error) {
+    const std::string_view good = text.substr(0, read);
+    const auto line = std::ranges::count(good, '\n') + 1;
+    const std::size_t column = good.size() - (good.rfind('\n') + 1) + 1;  // npos + 1 is 0
+    return fail(ErrorKind::invalid,
+                fmt::format("{}{}{}:{}: not JSON: {}", what, what.empty() ? "" : ":", line, column, error.message()));
+  }
+  json::value value = parser.release();
+  if (!value.is_object())
+    return fail(ErrorKind::invalid, fmt::format("{}{}not a JSON object", what, what.empty() ? "" : ": "));
   return std::move(value.get_object());
 }
 

@@ -14,7 +14,7 @@ namespace slipway {
 /// Nesting is limited: these documents are ours or a job's, and neither needs more.
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
-/// `invalid`, with `what`, when the text is not one JSON object.
+/// `invalid`, with `what` (may be empty) and the line and column in front, when the text is not one JSON object.
 Result<boost::json::object> parse_object(std::string_view text, std::string_view what);
 
 /// Empty where there is no such key, or no text behind it.

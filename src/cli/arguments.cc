@@ -182,6 +182,7 @@ Result<Arguments> read_arguments(const std::vector<std::string>& given) {
   if (at < words.size()) {
     const std::string name = words[at];
     if (std::ranges::any_of(command_groups(), [&](const GroupRow& group) { return group.name == name; })) {
+      if (find_word(words, at + 1) >= words.size()) arguments.group = name;
       SW_TRY(arguments.command, find_group_command(words, at));
     } else if (arguments.command = find_command(name); arguments.command != nullptr) {
       words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));

@@ -14,6 +14,7 @@ namespace slipway::cli {
 class Arguments {
  public:
   const CommandRow* command = nullptr;  ///< null: `slipway` alone, with root options
+  std::string group;                    ///< `runs`, where none of its commands was named
   std::map<std::string, std::vector<std::string>, std::less<>> values;
 
   bool has(std::string_view key) const { return values.contains(key); }

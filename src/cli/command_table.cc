@@ -76,7 +76,7 @@ constexpr OptionRow kSelection[] = {
     {.names = "--event-file",
      .arity = Arity::one,
      .value = "FILE",
-     .doc = "the whole event, as JSON",
+     .doc = "the event, as JSON (docs/events.md)",
      .completes = Completes::file},
     {.names = "--commit", .arity = Arity::one, .value = "REV", .doc = "a commit, not the working tree as it is"},
     {.names = "--base", .arity = Arity::one, .value = "REV", .doc = "the revision that path filters compare with"},

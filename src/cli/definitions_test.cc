@@ -72,8 +72,9 @@ TEST_F(DefinitionsTest, LintShowsAllProblemsOfAllFiles) {
   EXPECT_NE(answer->text.find("did you mean `depends_on`?"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find(".slipway/workflows/b.yaml:3:3"), std::string::npos) << answer->text;
   EXPECT_NE(answer->text.find("✗ 2 files, "), std::string::npos) << answer->text;
-  EXPECT_TRUE(
-      lint({}, directory_.path(), directory_.path(), {}, {.json = true}).value().text.starts_with("{\"code\":\"E"));
+  EXPECT_TRUE(lint({}, directory_.path(), directory_.path(), {}, {.json = true})
+                  .value()
+                  .text.starts_with("{\"type\":\"problem\",\"code\":\"E"));
 }
 
 TEST_F(DefinitionsTest, LintOfGoodFilesEndsWithZero) {

@@ -10,6 +10,7 @@ namespace {
 
 std::string_view health_name(Health health) {
   switch (health) {
+    case Health::note: return "note";
     case Health::good: return "good";
     case Health::degraded: return "degraded";
     case Health::broken: return "broken";
@@ -18,6 +19,7 @@ std::string_view health_name(Health health) {
 }
 
 Mark mark_of(Health health) {
+  if (health == Health::note) return Mark::pending;
   return health == Health::good ? Mark::succeeded : health == Health::degraded ? Mark::allowed_failure : Mark::failed;
 }
 
@@ -39,6 +41,7 @@ std::string doctor_text(const std::vector<Check>& checks, bool colour) {
       text += fmt::format("    {}\n", printable(line, Colour::strip));
   }
   switch (worst_of(checks)) {
+    case Health::note:
     case Health::good: return text + "\nEverything that Slipway can use is there.\n";
     case Health::degraded: return text + "\nJobs run; what is marked is missing or weaker.\n";
     case Health::broken: break;

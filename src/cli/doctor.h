@@ -5,7 +5,8 @@
 
 namespace slipway::cli {
 
-enum class Health { good, degraded, broken };
+/// note: nothing to put right, of which there may be more to know.
+enum class Health { note, good, degraded, broken };
 
 /// One thing that main looked at.
 struct Check {

@@ -31,7 +31,6 @@ constexpr std::string_view kPatterns[] = {"error:",
                                           "no such file",
                                           "permission denied",
                                           "not found",
-                                          "***",
                                           "aborted",
                                           "core dumped",
                                           "cannot ",
@@ -42,13 +41,23 @@ constexpr std::string_view kHarmless[] = {"0 failed", "0 errors", "no errors", "
 
 std::string shown(std::string_view line) {
   std::string text;
-  append_printable(text, after_carriage_returns(line).substr(0, kLongestShown), Colour::strip);
+  std::string drawn;
+  append_printable(text, visible_line(line, drawn).substr(0, kLongestShown), Colour::strip);
   return text;
 }
 
 bool has(std::string_view text, std::string_view part) {
   return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
 }
+
+// `make: *** [all] Error 1`, `x.mk:3: *** missing separator.  Stop.`: three stars alone are a masked secret.
+bool is_makes(std::string_view lower) {
+  const bool of_make = lower.starts_with("make") || lower.starts_with("gmake") || lower.ends_with("stop.");
+  return of_make && has(lower, ": *** ");
+}
+
+// What the control command says of itself, above its usage.
+bool is_control_commands(std::string_view lower) { return lower.starts_with("slipway: "); }
 
 }  // namespace
 
@@ -59,7 +68,8 @@ bool looks_like_error(std::string_view line) {
   std::ranges::transform(line, lower.begin(),
                          [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   const auto within = [&](std::string_view part) { return has(lower, part); };
-  return std::ranges::any_of(kPatterns, within) && std::ranges::none_of(kHarmless, within);
+  const bool worded = std::ranges::any_of(kPatterns, within) && std::ranges::none_of(kHarmless, within);
+  return worded || is_makes(lower) || is_control_commands(lower);
 }
 
 std::vector<std::string> error_lines(const std::string& journal_path, std::uint16_t step, std::size_t most) {

@@ -196,7 +196,7 @@ void JsonView::run_finished(const model::RunFinished& finished) {
   const auto run = runs_.extract(finished.run);
   Event event(sink_, "run_finished");
   event.json.field("run", finished.run.value).field("outcome", model::to_string(finished.outcome));
-  event.json.field("exit_code", finished.exit_code);
+  event.json.field("exit_code", program_exit_code_ ? program_exit_code_(finished.exit_code) : finished.exit_code);
   std::string jobs = "[";
   if (!run.empty()) {
     for (const std::string& job : run.mapped().jobs) jobs += (jobs.size() > 1 ? "," : "") + job;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace slipway::cli {
 /// One JSON object a line, as docs/json.md specifies them: programs depend on every name here. One thread.
 class JsonView final : public Audience {
  public:
-  explicit JsonView(Sink& sink) : sink_(sink) {}
+  explicit JsonView(Sink& sink, std::function<int(int)> program_exit_code = {})
+      : sink_(sink), program_exit_code_(std::move(program_exit_code)) {}
 
   void run_started(const model::RunStarted& started) override;
   void jobs_added(const model::JobsAdded& added) override;
@@ -44,6 +46,7 @@ class JsonView final : public Audience {
   };
 
   Sink& sink_;
+  std::function<int(int)> program_exit_code_;
   std::map<RunId, RunState> runs_;
   // The beginning of an output event of the step whose line came last, made once.
   const AttemptView* output_of_ = nullptr;

@@ -107,8 +107,8 @@ void LiveView::output(const AttemptView& attempt, const OutputLine& line) {
   }
   if (shown_ == active) shown_since_ = line.time;
   active->last_step = line.step;
-  std::string_view text = line.text;
-  if (text.find('\r') != std::string_view::npos) text = after_carriage_returns(text);
+  std::string drawn;
+  const std::string_view text = visible_line(line.text, drawn);
   active->steps[line.step].ring.add(text);
 }
 

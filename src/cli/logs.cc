@@ -249,8 +249,8 @@ class Printer {
       out += " | ";
     }
     out += reset(style_.colour);
-    std::string_view text = line.text;
-    if (text.find('\r') != std::string_view::npos) text = after_carriage_returns(text);
+    std::string drawn;
+    const std::string_view text = visible_line(line.text, drawn);
     append_printable(out, text, style_.colour ? Colour::keep : Colour::strip);
     if (style_.colour && text.find('\x1b') != std::string_view::npos) out += reset(true);
     out += '\n';

@@ -159,15 +159,20 @@ Result<Command> logs_of(const Arguments& arguments) {
   return options;
 }
 
+// Of a group of commands: all that it has. Empty: there is none of that name.
+std::string group_help(std::string_view name) {
+  std::string help;
+  for (const CommandRow& row : command_rows()) {
+    if (row.name.starts_with(fmt::format("{} ", name))) help += (help.empty() ? "" : "\n") + command_help(row);
+  }
+  return help;
+}
+
 Result<Command> help_of(const Arguments& arguments) {
   const std::vector<std::string> topic = arguments.all("TOPIC");
   if (topic.empty()) return ShowText{root_help()};
   if (const CommandRow* row = find_command(join(topic, " ")); row != nullptr) return ShowText{command_help(*row)};
-  std::string group;  // `runs`: the help of all that it has
-  for (const CommandRow& row : command_rows()) {
-    if (row.name.starts_with(topic.front() + " ")) group += (group.empty() ? "" : "\n") + command_help(row);
-  }
-  if (topic.size() == 1 && !group.empty()) return ShowText{group};
+  if (std::string group = group_help(topic.front()); topic.size() == 1 && !group.empty()) return ShowText{group};
   if (topic.size() > 1) return fail(ErrorKind::invalid, fmt::format("unknown command `{}`", join(topic, " ")));
   return HelpCodeOptions{topic.front()};
 }
@@ -221,6 +226,7 @@ void collect_settings(const Arguments& arguments, std::span<const OptionRow> row
 Result<Invocation> parse_arguments(const std::vector<std::string>& words) {
   SW_TRY(const Arguments arguments, read_arguments(words));
   if (arguments.has("--help")) {
+    if (!arguments.group.empty()) return Invocation{{}, ShowText{group_help(arguments.group)}};
     return Invocation{{}, ShowText{arguments.command == nullptr ? root_help() : command_help(*arguments.command)}};
   }
   CommonOptions common;

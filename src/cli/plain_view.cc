@@ -1,5 +1,6 @@
 #include "cli/plain_view.h"
 
+#include "base/short_sha.h"
 #include "cli/configuration.h"
 #include "cli/terminal_text.h"
 
@@ -43,7 +44,7 @@ void PlainView::line(std::string_view label, std::string_view mark, std::string_
 void PlainView::run_started(const model::RunStarted& started) {
   summary_.run_started(started);
   std::string where = started.branch;
-  if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", started.sha.substr(0, 10));
+  if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", short_sha(started.sha));
   line("", "",
        fmt::format("run {} of {} ({}{}{}): {}", started.run.value, started.workflow, started.event,
                    where.empty() ? "" : ", ", where, counted(started.jobs.size(), "job")));
@@ -51,7 +52,8 @@ void PlainView::run_started(const model::RunStarted& started) {
 
 void PlainView::jobs_added(const model::JobsAdded& added) {
   line("", "",
-       fmt::format("{} more ({}): {}", counted(added.jobs.size(), "job"), added.because, join(added.jobs, ", ")));
+       fmt::format("{} more job{} ({}): {}", added.jobs.size(), added.jobs.size() == 1 ? "" : "s", added.because,
+                   join(added.jobs, ", ")));
 }
 
 void PlainView::attempt_started(const AttemptView& attempt, Time /*at*/) {
@@ -74,8 +76,8 @@ void PlainView::output(const AttemptView& attempt, const OutputLine& output_line
   }
   std::string& out = sink_.buffer();
   out += prefix_;
-  std::string_view text = output_line.text;
-  if (text.find('\r') != std::string_view::npos) text = after_carriage_returns(text);
+  std::string drawn;
+  const std::string_view text = visible_line(output_line.text, drawn);
   append_printable(out, text, colour_ ? Colour::keep : Colour::strip);
   // A colour that a job left on must not run into what follows.
   if (colour_ && text.find('\x1b') != std::string_view::npos) out += reset(colour_);

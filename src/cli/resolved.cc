@@ -78,19 +78,25 @@ std::string run_as_text(const model::RunAs& run_as) {
   return "runner";
 }
 
-// Writes one mapping; `origins` may be null.
+// Where a value comes from that the job's own keys do not give; empty: from there.
+std::string origin_of(const model::JobDefinition& definition, const std::string& key) {
+  if (const auto known = definition.origins.find(key); known != definition.origins.end()) return known->second;
+  if (definition.places.contains(key) || key == "name" || key == "definition") return {};
+  return key == "image" || key == "resources" ? "settings" : "built in";
+}
+
+// Writes one mapping; `definition`: of the job whose mapping it is, whose defaults are told; may be null.
 class Mapping {
  public:
-  Mapping(std::string& out, std::size_t indent, const std::map<std::string, std::string>* origins, bool in_list)
-      : out_(out), indent_(indent), origins_(origins), first_in_list_(in_list) {}
+  Mapping(std::string& out, std::size_t indent, const model::JobDefinition* definition, bool in_list)
+      : out_(out), indent_(indent), definition_(definition), first_in_list_(in_list) {}
 
   void raw(const std::string& key, const std::string& value) {
     begin(key);
     out_ += ' ' + value;
-    const auto origin =
-        origins_ == nullptr ? std::map<std::string, std::string>::const_iterator() : origins_->find(key);
-    if (origins_ != nullptr && origin != origins_->end() && value.find('\n') == std::string::npos) {
-      out_ += fmt::format("  # {}", printable(origin->second, Colour::strip));
+    const std::string origin = definition_ == nullptr ? std::string() : origin_of(*definition_, key);
+    if (!origin.empty() && value.find('\n') == std::string::npos) {
+      out_ += fmt::format("  # {}", printable(origin, Colour::strip));
     }
     out_ += '\n';
   }
@@ -132,7 +138,7 @@ class Mapping {
 
   std::string& out_;
   std::size_t indent_;
-  const std::map<std::string, std::string>* origins_;
+  const model::JobDefinition* definition_;
   bool first_in_list_;
 };
 
@@ -159,6 +165,20 @@ void append_step(std::string& out, const model::JobSpec& job, const model::StepS
   if (step.continue_on_error) map.flag("continue_on_error", true);
   if (step.end_children) map.raw("end_children", "step");
   if (step.retry.attempts > 0) map.raw("retry", fmt::format("{{attempts: {}}}", step.retry.attempts));
+}
+
+std::string checkout_text(const model::Checkout& checkout) {
+  if (checkout.none) return "none";
+  return fmt::format("{{{}submodules: {}, lfs: {}, clean: {}}}",
+                     checkout.depth ? fmt::format("depth: {}, ", *checkout.depth) : "", checkout.submodules,
+                     checkout.lfs, checkout.clean);
+}
+
+std::string retry_text(const model::Retry& retry) {
+  std::vector<std::string> outcomes;
+  for (const model::Outcome outcome : retry.on) outcomes.emplace_back(model::to_string(outcome));
+  return fmt::format("{{attempts: {}, on: {}, backoff: {}}}", retry.attempts, list_text(outcomes),
+                     duration_text(retry.backoff));
 }
 
 void append_resources(Mapping& map, const model::Resources& resources) {
@@ -236,7 +256,7 @@ std::string yaml_scalar(const std::string& text, std::size_t indent) {
 std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,
                           const std::map<std::string, std::string>& known_images) {
   std::string out;
-  Mapping map(out, 4, &definition.origins, true);
+  Mapping map(out, 4, &definition, true);
   map.text("name", job.job);
   if (job.definition != job.job) map.text("definition", job.definition);
   map.text("image", job.image);
@@ -247,10 +267,14 @@ std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition&
   append_resources(map, job.resources);
   map.raw("run_as", run_as_text(job.run_as));
   map.text("workspace", job.workspace);
-  if (job.read_only_root) map.flag("read_only_root", true);
-  if (job.nested) map.flag("nested", true);
+  map.flag("read_only_root", job.read_only_root);
+  map.flag("nested", job.nested);
   map.texts("devices", job.devices);
-  if (job.checkout.none) map.raw("checkout", "none");
+  map.raw("checkout", checkout_text(job.checkout));
+  map.raw("depends_on", list_text(definition.depends_on));
+  map.text("condition", definition.condition ? definition.condition->text : "all_success");
+  map.flag("continue_on_error", definition.continue_on_error);
+  map.raw("retry", retry_text(definition.retry.value_or(model::Retry{})));
   map.duration("timeout", job.timeout);
   map.duration("no_output_timeout", job.no_output_timeout);
   map.variables("env", job.env);

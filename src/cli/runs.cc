@@ -1,5 +1,6 @@
 #include "cli/runs.h"
 
+#include "base/short_sha.h"
 #include "base/text.h"
 #include "cli/attempt_notes.h"
 #include "cli/configuration.h"
@@ -213,7 +214,7 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   if (!run.reason.empty()) text += fmt::format(": {}", shown(run.reason));
   text += fmt::format("\n  run {} (#{}), {}", run.id.value, run.number, shown(run.event));
   if (!run.branch.empty()) text += fmt::format(" on {}", shown(run.branch));
-  if (!run.sha.empty()) text += fmt::format(" @ {}", shown(run.sha).substr(0, 12));
+  if (!run.sha.empty()) text += fmt::format(" @ {}", short_sha(shown(run.sha)));
   text += fmt::format(", started {} ({})\n", to_rfc3339(run.started), age_text(style.now, run.started));
   append_decisions(text, run.decisions, "  ");
   for (const JobEntry& job : run.jobs) {

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "os/files.h"
 
@@ -106,11 +107,9 @@ class Dotenv {
 };
 
 Result<std::vector<wire::SecretValue>> parse_json(std::string_view text) {
-  boost::json::error_code problem;
-  const boost::json::value value = boost::json::parse(boost::json::string_view(text.data(), text.size()), problem);
-  if (problem || !value.is_object()) return fail(ErrorKind::invalid, "is not a JSON object");
+  SW_TRY(const boost::json::object object, parse_object(text, ""));
   std::vector<wire::SecretValue> values;
-  for (const auto& [key, member] : value.get_object()) {
+  for (const auto& [key, member] : object) {
     const std::string name(key);
     if (!is_name(name)) return fail(ErrorKind::invalid, "a name is not letters, digits and `_`");
     if (!member.is_string()) return fail(ErrorKind::invalid, fmt::format("`{}` is not a text", name));

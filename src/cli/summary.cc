@@ -57,8 +57,10 @@ std::string shell_quoted(std::string_view word) {
 }
 
 std::string command_for(const std::string& program, const model::Triggered& triggered) {
-  const std::string by_file =
-      fmt::format("{} run {}", program, shell_quoted(".slipway/jobs/" + triggered.job + ".yaml"));
+  const std::string file = ".slipway/jobs/" + triggered.job + ".yaml";
+  // A reason that speaks of the file says why it cannot be run.
+  const bool is_file = triggered.reason.find(file) == std::string::npos;
+  const std::string by_file = is_file ? fmt::format("{} run {}", program, shell_quoted(file)) : std::string();
   boost::json::error_code problem;
   const boost::json::value trigger = boost::json::parse(triggered.json, problem);
   if (problem) return by_file;

@@ -1,6 +1,8 @@
 #include "cli/terminal_text.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace slipway::cli {
 
@@ -68,6 +70,20 @@ std::size_t escape_length(std::string_view text) {
   return end == std::string_view::npos ? text.size() : end + 1;
 }
 
+// Of `\x1b[...X` at the front of a program's own text; 0: there is none.
+std::size_t sequence_length(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  std::size_t end = 2;
+  while (end < text.size() && text[end] >= 0x20 && text[end] < 0x40) ++end;
+  return end < text.size() ? end + 1 : 0;
+}
+
+std::size_t character_length(std::string_view text) {
+  std::size_t length = 1;
+  while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) ++length;
+  return length;
+}
+
 }  // namespace
 
 void append_printable(std::string& out, std::string_view text, Colour colour) {
@@ -82,10 +98,27 @@ void append_printable(std::string& out, std::string_view text, Colour colour) {
   }
 }
 
-std::string_view after_carriage_returns(std::string_view line) {
+std::string_view visible_line(std::string_view line, std::string& drawn) {
   while (line.ends_with('\r')) line.remove_suffix(1);
-  const std::size_t last = line.rfind('\r');
-  return last == std::string_view::npos ? line : line.substr(last + 1);
+  if (line.find('\r') == std::string_view::npos) return line;
+  std::vector<std::string_view> cells;  // one a character, with the escape sequences in front of it
+  for (std::string_view part : split(line, '\r')) {
+    std::size_t at = 0;
+    while (!part.empty()) {
+      std::size_t length = 0;
+      while (const std::size_t escape = sequence_length(part.substr(length))) {
+        if (part[length + escape - 1] == 'K') cells.resize(std::min(cells.size(), at));  // erases to the end
+        length += escape;
+      }
+      if (length < part.size()) length += character_length(part.substr(length));
+      if (at == cells.size()) cells.emplace_back();
+      cells[at++] = part.substr(0, length);
+      part.remove_prefix(length);
+    }
+  }
+  drawn.clear();
+  for (const std::string_view cell : cells) drawn += cell;
+  return drawn;
 }
 
 std::size_t display_width(std::string_view text) {

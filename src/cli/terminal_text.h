@@ -12,8 +12,9 @@ namespace slipway::cli {
 /// As slipway::printable, appended to `out`: built for log lines, most of which are plain ASCII (over 1 GB/s).
 void append_printable(std::string& out, std::string_view text, Colour colour);
 
-/// What is left of a line on which a program drew progress with carriage returns: the last thing drawn.
-std::string_view after_carriage_returns(std::string_view line);
+/// What a terminal shows of a line with carriage returns: each draws over what stands there, character by character.
+/// A view of `line`, or of `drawn` where something was drawn over.
+std::string_view visible_line(std::string_view line, std::string& drawn);
 
 /// Columns that printable text takes: SGR sequences and combining marks none, wide characters two.
 std::size_t display_width(std::string_view printable);

@@ -29,10 +29,14 @@ TEST(TerminalText, IsWhatPrintableMakesOfIt) {
   }
 }
 
-TEST(TerminalText, OnlyTheLastDrawingOfALineIsLeft) {
-  EXPECT_EQ(after_carriage_returns(" 10%\r 50%\r100%"), "100%");
-  EXPECT_EQ(after_carriage_returns("dos line\r"), "dos line");
-  EXPECT_EQ(after_carriage_returns("plain"), "plain");
+TEST(TerminalText, OfADrawnLineIsLeftWhatATerminalShows) {
+  std::string drawn;
+  EXPECT_EQ(visible_line(" 10%\r 50%\r100%", drawn), "100%");
+  EXPECT_EQ(visible_line("dos line\r", drawn), "dos line");
+  EXPECT_EQ(visible_line("plain", drawn), "plain");
+  EXPECT_EQ(visible_line("compiling a.c\rok", drawn), "okmpiling a.c");
+  EXPECT_EQ(visible_line("compiling a.c\r\x1b[Kok", drawn), "\x1b[Kok");
+  EXPECT_EQ(visible_line("\x1b[32mgrün\x1b[0m\r\rx", drawn), "xrün\x1b[0m");
 }
 
 TEST(TerminalText, FitsColumnsNotBytes) {
@@ -69,7 +73,8 @@ TEST(LineSplitter, SplitsEndlessLinesButForgetsWhatWasDrawnOver) {
   const auto lines = lines_of(progress);
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_LT(lines[0].size(), journal::kLongestLine + 100);
-  EXPECT_EQ(after_carriage_returns(lines[0]), "done");
+  std::string drawn;
+  EXPECT_TRUE(visible_line(lines[0], drawn).starts_with("done"));
 }
 
 TEST(JsonText, IsValidWhateverTheBytes) {
@@ -84,11 +89,12 @@ TEST(JsonText, IsValidWhateverTheBytes) {
 TEST(Errors, AreFoundAndHarmlessLinesAreNot) {
   for (const char* line :
        {"a.c:3: error: x", "FAILED tests/x.py::test_a", "make: *** [all] Error 1", "thread 'main' panicked at",
-        "Traceback (most recent call last):", "sh: 1: foo: not found", "Segmentation fault (core dumped)"}) {
+        "Traceback (most recent call last):", "sh: 1: foo: not found", "Segmentation fault (core dumped)",
+        "rules.mk:3: *** missing separator.  Stop.", "slipway: trigger: unknown option --jbo"}) {
     EXPECT_TRUE(looks_like_error(line)) << line;
   }
-  for (const char* line :
-       {"ok 1", "100% tests passed, 0 tests failed out of 3", "gcc -Werror -c a.c", "# FAIL:  0", "0 errors"}) {
+  for (const char* line : {"ok 1", "100% tests passed, 0 tests failed out of 3", "gcc -Werror -c a.c", "# FAIL:  0",
+                           "0 errors", "token: *** accepted", "using ***"}) {
     EXPECT_FALSE(looks_like_error(line)) << line;
   }
 }
@@ -108,6 +114,9 @@ TEST(Commands, OfTriggersRunTheSameThing) {
   EXPECT_EQ(variables_of(triggered), 1U);
   triggered.json = R"({"jobs":[{"name":"other","run":"x"},{"name":"deploy"}]})";
   EXPECT_EQ(command_for("slipway", triggered), "slipway run .slipway/jobs/deploy.yaml");
+  triggered.reason = "no template `deploy`, and no .slipway/jobs/deploy.yaml";
+  EXPECT_EQ(command_for("slipway", triggered), "") << "it would say the same";
+  triggered.reason.clear();
   triggered.json = "broken";
   EXPECT_EQ(command_for("slipway", triggered), "slipway run .slipway/jobs/deploy.yaml");
 }

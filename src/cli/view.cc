@@ -96,7 +96,7 @@ TerminalSize size_of(int fd) {
 
 std::unique_ptr<Audience> make_audience(const ViewOptions& options, Sink& sink) {
   switch (options.kind) {
-    case ViewKind::json: return std::make_unique<JsonView>(sink);
+    case ViewKind::json: return std::make_unique<JsonView>(sink, options.program_exit_code);
     case ViewKind::live:
       return std::make_unique<LiveView>(sink, options.colour, options.program,
                                         [fd = options.fd] { return size_of(fd); });

@@ -34,6 +34,8 @@ struct ViewOptions {
   std::function<std::vector<std::string>()> closing_lines;
   /// Nobody reads what is written any more (`slipway run | head`); called once, on the view's thread. May be null.
   std::function<void()> on_reader_gone;
+  /// What the program ends with where a run ends with this code: a signal has one of its own. May be null: the same.
+  std::function<int(int)> program_exit_code;
 };
 
 /// Which view fits descriptor `fd`: --json, --quiet, then whether it is a terminal and $TERM is not `dumb`.

@@ -49,7 +49,7 @@ TEST(PlainView, ShowsPrefixedLinesAndASummary) {
   Sink sink(written.fd());
   PlainView view(sink, false, "slipway", PlainView::Lines::all);
   show(view, directory.path());
-  EXPECT_EQ(written.text(), std::string("run run1 of ci (push, main @ 0123456789): 2 jobs\n"
+  EXPECT_EQ(written.text(), std::string("run run1 of ci (push, main @ 0123456): 2 jobs\n"
                                         "test (gcc, 17) > build: make\n"
                                         "test (gcc, 17) | compiling a\n"
                                         "test (gcc, 17) | warning: old \\x1b[2Jx\n"

@@ -234,7 +234,15 @@ Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const
     SW_TRY(job, from_template(name, known->second, object));
   } else {
     if (!find_) return fail(ErrorKind::not_found, fmt::format("there is no job `{}`", printable(name, Colour::strip)));
-    SW_TRY(job, find_(name));
+    auto found = find_(name);
+    if (!found && found.error().kind == ErrorKind::not_found && run.group_by_name.contains(name)) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("`{0}` is a job of this workflow and runs in its turn: a trigger asks for one of its "
+                              "`templates` or for .slipway/jobs/{0}.yaml",
+                              printable(name, Colour::strip)));
+    }
+    if (!found) return std::unexpected(std::move(found).error());
+    job = std::move(*found);
     job.name = name;
   }
   SW_CHECK(take_fields(run, object, job));

@@ -306,7 +306,7 @@ int client_main(const Arguments& arguments) {
   const auto request = parse_command(arguments, working_dir, input);
   if (!request) {
     const int code = complain(request.error());
-    if (code == 2) fmt::print(stderr, "{}", kClientUsage);
+    if (code == 2) fmt::print(stderr, "{}", arguments.empty() ? std::string(kClientUsage) : usage_of(arguments[0]));
     return code;
   }
   const char* socket = ::getenv("SLIPWAY_SOCKET");

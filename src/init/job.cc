@@ -35,8 +35,8 @@ std::string reason_of(const wire::Cancel& cancel) {
   switch (cancel.why) {
     case wire::Cancel::Why::by_user: return "cancelled by the user";
     case wire::Cancel::Why::timeout: return "ran longer than its timeout";
-    case wire::Cancel::Why::fail_fast: return "cancelled: another job of its matrix failed";
-    case wire::Cancel::Why::superseded: return "cancelled: a newer run took its place";
+    case wire::Cancel::Why::fail_fast: return "another job of its matrix failed";
+    case wire::Cancel::Why::superseded: return "a newer run took its place";
     case wire::Cancel::Why::service_ended: return cancel.detail;
   }
   return "cancelled";

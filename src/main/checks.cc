@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/exit_codes.h"
 #include "definition/support.h"
+#include "main/console.h"
 #include "sandbox/rootfs/reference.h"
 
 namespace slipway::program {
@@ -58,10 +60,14 @@ definition::BuildSupport build_support(const cli::Settings& settings) {
 }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {
+  for (const std::string& warning : selected.warnings) std::fputs(("slipway: " + warning + "\n").c_str(), stderr);
   std::vector<cli::DefinitionFile> files = selected.files;
   cli::add_unsupported(files, build_support(settings));
   std::fputs(cli::problems_text(files, {common.json, false}).c_str(), common.json ? stdout : stderr);
-  return !cli::has_errors(files);
+  std::fflush(stdout);  // what comes next is written past this buffer
+  if (!cli::has_errors(files)) return true;
+  if (common.json) print_error_line({ErrorKind::invalid, "the definitions have errors"}, cli::kExitUsage);
+  return false;
 }
 
 Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings) {

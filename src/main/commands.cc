@@ -151,18 +151,18 @@ int carry_out(const cli::Invocation& invocation, const std::map<std::string, std
               SignalWatch& signals) {
   std::error_code gone;
   std::filesystem::path directory = std::filesystem::current_path(gone);
-  if (gone) return complain({ErrorKind::not_found, "the current directory is gone"});
-  directory = (directory / invocation.common.directory).lexically_normal();
+  const cli::CommonOptions& common = invocation.common;
+  if (gone) return give_up({ErrorKind::not_found, "the current directory is gone"}, common, signals);
+  directory = (directory / common.directory).lexically_normal();
   const auto tree = source::read_working_tree(directory, os::within(kGitLimit));
-  if (!tree) return complain(tree.error());
-  const auto configuration =
-      cli::Configuration::load(cli::standard_sources(environment, tree->root, invocation.common.settings));
+  if (!tree) return give_up(tree.error(), common, signals);
+  const auto configuration = cli::Configuration::load(cli::standard_sources(environment, tree->root, common.settings));
   if (!configuration) {
-    complain(configuration.error());
-    return configuration.error().kind == ErrorKind::denied ? cli::kExitNotAllowed : cli::kExitUsage;
+    const bool denied = configuration.error().kind == ErrorKind::denied;
+    return give_up({denied ? ErrorKind::denied : ErrorKind::invalid, configuration.error().what}, common, signals);
   }
-  const Surroundings around{environment, directory, invocation.common, *configuration};
-  if (invocation.common.print_config) return dispatch(around, cli::PrintConfigOptions{}, signals);
+  const Surroundings around{environment, directory, common, *configuration};
+  if (common.print_config) return dispatch(around, cli::PrintConfigOptions{}, signals);
   return dispatch(around, invocation.command, signals);
 }
 

@@ -111,7 +111,7 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
          is_root ? "install the package `nftables`; network: none always works"
                  : "install the package `passt`; network: none always works");
   either("images by name", can.named_images, "available", "not available", "install the package `skopeo`");
-  for (const std::string& note : can.notes) checks.push_back({"note", Health::good, note, ""});
+  for (const std::string& note : can.notes) checks.push_back({"note", Health::note, note, ""});
 }
 
 // A sandbox needs an image, and which is the user's to say: what the daemon says of itself has to do.
@@ -119,7 +119,7 @@ std::vector<Check> check_docker(const cli::Settings& settings, Log& log) {
   const bool chosen = settings.backend == "docker";
   auto docker = make_backend("docker", settings, log);
   if (!docker) {
-    return {{"docker", chosen ? Health::broken : Health::good,
+    return {{"docker", chosen ? Health::broken : Health::note,
              docker.error().what + (chosen ? "" : " (needed for `--backend docker` alone)"), ""}};
   }
   sandbox::Capabilities can = (*docker)->capabilities();

@@ -32,14 +32,11 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   const cli::Settings& settings = around.configuration.settings();
   SourceKit kit(settings, around.common.json ? SourceKit::Progress::silent : SourceKit::Progress::told);
   const auto selected = select(what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
-  if (!selected) return complain(selected.error());
+  if (!selected) return give_up(selected.error(), around.common, signals);
   if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
   const Time now = wall_now();
   auto planned = plan_all(*selected, run_options(what, settings), now);
-  if (!planned) {
-    complain(planned.error());
-    return cli::kExitUsage;
-  }
+  if (!planned) return give_up(planned.error(), around.common, signals);
   note_known_images(*planned, settings);
   return show(*planned);
 }

@@ -149,7 +149,7 @@ void LocalHost::progress(const model::JobSpec& job, std::uint64_t journal_bytes)
 Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& kind, const std::string& json) {
   if (kind == "state") return answer_state(json);
   if (kind == "changed_files") return answer_changed_files(json);
-  if (kind == "git_info") return source::git_info(context_.tree, os::within(kGitLimit));
+  if (kind == "git_info") return answer_git_info();
   return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
 }
 
@@ -178,6 +178,22 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
                      {"exit_code", newest->job.exit_code},
                      {"outputs", std::move(outputs)}});
   });
+}
+
+Result<std::string> LocalHost::answer_git_info() {
+  const os::CallLimit limit = os::within(kGitLimit);
+  const source::SourceSpec& spec = context_.source_spec;
+  source::WorkingTree tree = context_.tree;
+  const bool own = spec.location == tree.root.string();
+  if (own && spec.kind == "directory") return source::git_info(tree, limit);
+  const source::Prepared& code = own_source_ ? *own_source_ : context_.source;
+  if (!own) {
+    SW_TRY(tree, source::read_working_tree(code.directory, limit));
+    tree.remote_url = source::without_credentials(code.url);
+  }
+  tree.branch = code.branch;
+  tree.sha = code.sha;
+  return source::git_info(tree, limit);
 }
 
 Result<std::string> LocalHost::answer_changed_files(const std::string& text) {

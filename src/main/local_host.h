@@ -49,6 +49,7 @@ class LocalHost final : public worker::AttemptHost {
 
  private:
   Result<std::string> answer_state(const std::string& json);
+  Result<std::string> answer_git_info();
   Result<std::string> answer_changed_files(const std::string& json);
 
   LocalContext& context_;

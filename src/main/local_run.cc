@@ -1,6 +1,5 @@
 #include "main/local_run.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +49,33 @@ std::uint32_t slots_of(const cli::Settings& settings) {
 
 // By name, the values of all secrets that the planned jobs may use.
 using Secrets = std::map<std::string, std::string>;
+
+// Every secret that the jobs use is there; all that are missing are named at once.
+Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& runs) {
+  std::vector<std::string> names, flags;
+  std::string uses;
+  const auto check = [&](const model::Group& group, const std::vector<model::SecretUse>& asked) {
+    for (const model::SecretUse& use : asked) {
+      if (given.contains(use.name) || std::ranges::find(names, use.name) != names.end()) continue;
+      uses += fmt::format("{}{}:{}:{}: job {} needs the secret {}", names.empty() ? "" : "; ", use.place.file,
+                          use.place.line, use.place.column, group.name, use.name);
+      names.push_back(use.name);
+      flags.push_back("--secret " + use.name);
+    }
+  };
+  for (const model::Run& run : runs) {
+    for (const model::Group& group : run.groups) {
+      if (group.jobs.empty() && !group.expands_later) continue;
+      check(group, group.definition->secrets);
+      for (const model::StepDefinition& step : group.definition->steps) check(group, step.secrets);
+    }
+  }
+  if (names.empty()) return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("{}: give {} with {} (from the environment or asked for) or in --secret-file", uses,
+                          names.size() == 1 ? "it" : "them", join(flags, " ")));
+}
+
 Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options,
                                const std::vector<model::Run>& runs) {
   cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
@@ -58,24 +84,7 @@ Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions
   for (const std::string& warning : read.warnings) std::fputs(("slipway: " + warning + "\n").c_str(), stderr);
   Secrets given;
   for (const wire::SecretValue& secret : read.values) given[secret.name] = secret.value;
-  for (const model::Run& run : runs) {
-    for (const model::Group& group : run.groups) {
-      if (group.jobs.empty() && !group.expands_later) continue;
-      const auto check = [&](const std::vector<model::SecretUse>& uses) -> Result<void> {
-        for (const model::SecretUse& use : uses) {
-          if (given.contains(use.name)) continue;
-          return fail(
-              ErrorKind::invalid,
-              fmt::format("{}:{}:{}: job {} needs the secret {}: give it with --secret {} (from the environment "
-                          "or asked for) or in --secret-file",
-                          use.place.file, use.place.line, use.place.column, group.name, use.name, use.name));
-        }
-        return {};
-      };
-      SW_CHECK(check(group.definition->secrets));
-      for (const model::StepDefinition& step : group.definition->steps) SW_CHECK(check(step.secrets));
-    }
-  }
+  SW_CHECK(check_secrets(given, runs));
   return given;
 }
 
@@ -167,14 +176,6 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
   std::fputs(text.c_str(), stderr);
 }
 
-int exit_code(const Result<std::vector<engine::RunOutcome>>& outcomes, const SignalWatch& signals) {
-  if (!outcomes) return complain(outcomes.error());
-  const engine::RunOutcome worst = engine::worst_of(*outcomes);
-  if (signals.received() == SIGINT) return cli::kExitInterrupted;
-  if (signals.received() != 0) return cli::kExitTerminated;
-  return worst.exit_code;
-}
-
 // Plans are made: opens the engine and drives them.
 Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, Selected& selected,
                   std::vector<model::Run> runs, SignalWatch& signals) {
@@ -192,6 +193,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   view_options.colour = cli::choose_colour(settings.colour, STDOUT_FILENO, around.environment);
   view_options.journal_root = settings.state_dir;
   view_options.several_runs = runs.size() > 1;
+  view_options.program_exit_code = [&](int code) { return after_signals(code, signals); };
   view_options.on_reader_gone = [&] { signals.request_stop(); };
   SW_TRY(const std::unique_ptr<cli::View> view, cli::make_view(std::move(view_options)));
   signals.on_signal(
@@ -225,9 +227,34 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   }
   const Result<std::vector<engine::RunOutcome>> outcomes = engine.run(std::move(submissions), context, *view, signals);
   const auto closed = view->close();
-  if (!closed && closed.error().kind != ErrorKind::unavailable) return complain(closed.error());
+  if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
   if (signals.received() == 0) engine.keep_house(kit.checkouts());
-  return exit_code(outcomes, signals);
+  if (!outcomes) return std::unexpected(outcomes.error());
+  if (signals.received() != 0) return after_signals(cli::kExitCancelled, signals);
+  return engine::worst_of(*outcomes).exit_code;
+}
+
+Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
+  const cli::Settings& settings = around.configuration.settings();
+  const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
+  SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
+  SW_TRY(Selected selected,
+         select(options.what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful())));
+  if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
+
+  SW_TRY(std::vector<cli::Planned> planned, plan_all(selected, run_options(options.what, settings), wall_now()));
+  SW_CHECK(check_policy(planned, settings));
+  if (options.dry_run) return print_plan(planned, {options.what, false}, around);
+  std::vector<model::Run> runs;
+  for (cli::Planned& one : planned) {
+    if (one.run) runs.push_back(*std::move(one.run));
+  }
+  if (runs.empty()) {
+    say_nothing_starts(selected, planned);
+    return cli::kExitSucceeded;
+  }
+  kit.hush();
+  return drive(around, options, kit, selected, std::move(runs), signals);
 }
 
 }  // namespace
@@ -250,31 +277,8 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
 }
 
 int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
-  const cli::Settings& settings = around.configuration.settings();
-  const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
-  SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
-  auto selected = select(options.what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
-  if (!selected) return complain(selected.error());
-  if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
-
-  auto planned = plan_all(*selected, run_options(options.what, settings), wall_now());
-  if (!planned) {
-    complain(planned.error());
-    return cli::kExitUsage;
-  }
-  if (const auto allowed = check_policy(*planned, settings); !allowed) return complain(allowed.error());
-  if (options.dry_run) return print_plan(*planned, {options.what, false}, around);
-  std::vector<model::Run> runs;
-  for (cli::Planned& one : *planned) {
-    if (one.run) runs.push_back(*std::move(one.run));
-  }
-  if (runs.empty()) {
-    say_nothing_starts(*selected, *planned);
-    return cli::kExitSucceeded;
-  }
-  kit.hush();
-  const Result<int> code = drive(around, options, kit, *selected, std::move(runs), signals);
-  return code ? *code : complain(code.error());
+  const Result<int> code = look_up_and_run(around, options, signals);
+  return code ? *code : give_up(code.error(), around.common, signals);
 }
 
 }  // namespace slipway::program

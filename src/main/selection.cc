@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "os/files.h"
+#include "main/event_file.h"
 #include "source/git_command.h"
 
 namespace slipway::program {
@@ -19,8 +19,6 @@ namespace {
 
 // Code from elsewhere than the checkout that the user stands in.
 bool is_foreign(const cli::Selection& what) { return !what.git_url.empty() || !what.source_url.empty(); }
-
-constexpr std::size_t kMostEventBytes = 4U << 20U;
 
 // A job without a file: `--job-command TEXT`.
 cli::DefinitionFile command_definition(const std::string& command) {
@@ -36,58 +34,6 @@ cli::DefinitionFile command_definition(const std::string& command) {
   workflow.is_single_job = true;
   workflow.jobs.push_back(std::move(job));
   return {"--job-command", command, std::make_shared<const model::Workflow>(std::move(workflow)), {}};
-}
-
-// Our own event format: the names of model::Event. What a forge sends is read by the coordinator.
-Result<void> read_event_file(const std::filesystem::path& path, model::Event& event) {
-  SW_TRY(event.json, os::read_file(path, kMostEventBytes));
-  SW_TRY(const json::object object, parse_object(event.json, path.string()));
-  if (const std::string kind = text_at(object, "event"); !kind.empty()) {
-    const auto known = model::event_kind_of(kind);
-    if (!known) return fail(ErrorKind::invalid, path.string() + ": unknown event `" + kind + "`");
-    event.kind = *known;
-  }
-  const auto take = [&](std::string_view key, std::string& to) {
-    if (std::string text = text_at(object, key); !text.empty()) to = std::move(text);
-  };
-  take("branch", event.branch);
-  take("tag", event.tag);
-  take("sha", event.sha);
-  take("default_branch", event.default_branch);
-  take("action", event.action);
-  take("actor", event.actor);
-  take("repo", event.repo);
-  take("schedule", event.schedule);
-  if (const json::value* inputs = object.if_contains("inputs"); inputs != nullptr && inputs->is_object()) {
-    for (const auto& [key, value] : inputs->get_object()) {
-      event.inputs[std::string(key)] = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
-    }
-  }
-  if (const json::value* files = object.if_contains("changed_files"); files != nullptr && files->is_array()) {
-    event.changed_files.emplace();
-    for (const json::value& file : files->get_array()) {
-      if (file.is_string()) event.changed_files->emplace_back(file.get_string());
-    }
-  }
-  if (const json::value* pr = object.if_contains("pr"); pr != nullptr && pr->is_object()) {
-    const json::object& fields = pr->get_object();
-    model::PullRequest request;
-    if (const json::value* number = fields.if_contains("number"); number != nullptr) {
-      boost::system::error_code bad;
-      request.number = number->is_number() ? number->to_number<int>(bad) : -1;
-      if (bad || request.number < 0) {
-        return fail(ErrorKind::invalid, path.string() + ": `pr.number` is not a pull request's number");
-      }
-    }
-    request.title = text_at(fields, "title");
-    request.base = text_at(fields, "base");
-    request.head = text_at(fields, "head");
-    if (const json::value* fork = fields.if_contains("fork"); fork != nullptr && fork->is_bool()) {
-      request.fork = fork->get_bool();
-    }
-    event.pull_request = std::move(request);
-  }
-  return {};
 }
 
 std::string event_json(const model::Event& event) {
@@ -124,9 +70,18 @@ Result<std::string> with_inputs(const std::string& payload,
   return json::serialize(object);
 }
 
-Result<model::Event> make_event(const cli::Selection& what, const Selected& selected, const os::CallLimit& limit) {
+Result<model::Event> make_event(const cli::Selection& what, Selected& selected, const os::CallLimit& limit) {
+  std::optional<EventFile> file;
+  if (!what.event_file.empty()) {
+    SW_TRY(file, EventFile::read(what.event_file));
+    selected.warnings = file->warnings();
+  }
   model::Event event;
-  event.kind = what.event;
+  event.kind = file ? file->kind().value_or(what.event) : what.event;
+  if (what.event_given && event.kind != what.event) {
+    return fail(ErrorKind::invalid, fmt::format("--event says {}, {} says {}: leave one out", to_string(what.event),
+                                                what.event_file, to_string(event.kind)));
+  }
   event.branch = selected.source.branch;
   // A commit of this repository is looked at as if it were pushed to the branch that is checked out.
   if (event.branch.empty() && !selected.is_foreign) event.branch = selected.tree.branch;
@@ -141,11 +96,7 @@ Result<model::Event> make_event(const cli::Selection& what, const Selected& sele
     event.action = "opened";
     event.pull_request = model::PullRequest{0, "", event.default_branch, event.branch, false};
   }
-  if (!what.event_file.empty()) SW_CHECK(read_event_file(what.event_file, event));
-  if (what.event_given && event.kind != what.event) {
-    return fail(ErrorKind::invalid, fmt::format("--event says {}, {} says {}: leave one out", to_string(what.event),
-                                                what.event_file, to_string(event.kind)));
-  }
+  if (file) file->apply_to(event);
   for (const auto& [name, value] : what.inputs) event.inputs[name] = value;
   if (event.json.empty()) event.json = event_json(event);
   return event;
@@ -251,6 +202,10 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
   Selected selected;
   SW_TRY(selected.tree, source::read_working_tree(directory, limit));
   selected.is_foreign = is_foreign(what);
+  if (!what.base.empty() && !selected.is_foreign) {
+    const auto base = source::commit_of(selected.tree, what.base, limit);
+    if (!base) return wrap(base.error(), "--base");
+  }
   SW_TRY(selected.source_spec, sources.pin(sources.with_kind(source_spec(what, selected.tree)), limit));
   SW_TRY(selected.source, sources.prepare(selected.source_spec, limit));
 
@@ -321,7 +276,9 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       request.options.may_write_trusted_cache = selected.event.kind != model::EventKind::pull_request;
       request.facts = selected.facts;
       request.now = now;
-      SW_TRY(planned.run, model::plan(std::move(request)));
+      auto run = model::plan(std::move(request));
+      if (!run) return fail(ErrorKind::invalid, std::move(run).error().what);  // of any kind: it is the author's
+      planned.run = std::move(*run);
       SW_TRY(planned.run->event.json, with_inputs(planned.run->event.json, planned.run->inputs));
     }
   }

@@ -23,6 +23,7 @@ struct Selected {
   source::SourceSpec source_spec;  ///< pinned
   bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;         ///< the code that jobs get
+  std::vector<std::string> warnings;
   model::Event event;
   std::shared_ptr<source::Snapshot> facts;
   std::vector<cli::DefinitionFile> files;

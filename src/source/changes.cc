@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/short_sha.h"
 #include "base/text.h"
 #include "source/git_command.h"
 #include "source/working_tree.h"
@@ -79,7 +80,23 @@ std::vector<std::string> bases_of(const WorkingTree& tree) {
   return bases;
 }
 
+Result<std::string> commit_in(const std::filesystem::path& git_dir, const std::string& name,
+                              const os::CallLimit& limit) {
+  SW_CHECK(check_revision(name));
+  auto commit = ask_git(
+      call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify", name + "^{commit}"}), limit);
+  if (!commit && commit.error().kind == ErrorKind::internal) {
+    return fail(ErrorKind::not_found, "no revision `" + name + "`");
+  }
+  return commit;
+}
+
 }  // namespace
+
+Result<std::string> commit_of(const WorkingTree& tree, const std::string& revision, const os::CallLimit& limit) {
+  if (!tree.is_git) return fail(ErrorKind::invalid, tree.root.string() + " is not a git checkout");
+  return commit_in(tree.git_dir, revision, limit);
+}
 
 Changes changed_files(const WorkingTree& tree, const std::string& base, const std::string& revision,
                       const os::CallLimit& limit) {
@@ -113,14 +130,7 @@ Result<std::vector<std::string>> changed_between(const std::filesystem::path& gi
   std::vector<std::string> arguments = {"--git-dir=" + git_dir.string()};
   arguments.insert(arguments.end(), kDiff.begin(), kDiff.end());
   for (const std::string& name : {from, to}) {
-    SW_CHECK(check_revision(name));
-    auto commit = ask_git(
-        call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify", name + "^{commit}"}), limit);
-    if (!commit) {
-      if (commit.error().kind != ErrorKind::internal) return std::unexpected(commit.error());
-      return fail(ErrorKind::not_found, "no revision `" + name + "`");
-    }
-    arguments.push_back(std::move(*commit));
+    SW_TRY(arguments.emplace_back(), commit_in(git_dir, name, limit));
   }
   arguments.emplace_back("--");
   SW_TRY(const std::string text, run_git(call(git_dir, std::move(arguments)), limit));
@@ -130,13 +140,12 @@ Result<std::vector<std::string>> changed_between(const std::filesystem::path& gi
 }
 
 Result<std::string> git_info(const WorkingTree& tree, const os::CallLimit& limit) {
-  constexpr std::size_t kShort = 12;
   boost::json::object info;
   if (tree.is_git) {
     SW_TRY(const std::string tag, tag_at_head(tree, limit));
     info = {{"branch", tree.branch},
             {"sha", tree.sha},
-            {"short_sha", tree.sha.substr(0, kShort)},
+            {"short_sha", short_sha(tree.sha)},
             {"default_branch", tree.default_branch},
             {"url", tree.remote_url},
             {"tag", tag}};

@@ -35,6 +35,9 @@ bool owns_repository(const WorkingTree& tree);
 /// A tag that points at HEAD, the last by name; empty: none. Starts git only where a tag object must be looked into.
 Result<std::string> tag_at_head(const WorkingTree& tree, const os::CallLimit& limit);
 
+/// The commit behind a name. `not_found`: none; `invalid`: not a git checkout, or no name of a revision.
+Result<std::string> commit_of(const WorkingTree& tree, const std::string& revision, const os::CallLimit& limit);
+
 /// Which files an event changed. No `files`: unknown, `reason` says why, and every path filter matches.
 struct Changes {
   std::optional<std::vector<std::string>> files;  ///< below the root, sorted

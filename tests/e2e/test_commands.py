@@ -187,3 +187,49 @@ def test_explain_knows_jobs_whose_items_come_later(slipway):
         """)
     assert "known later" in slipway("explain", "each", "--workflow-file", file).expect(0).out
     assert json.loads(slipway("explain", "each", "--workflow-file", file, "--json").out)["runs"] is None
+
+
+def test_a_base_that_does_not_exist_is_refused(slipway, file):
+    slipway.project.commit()
+    assert "nosuch" in slipway("run", file, "--base", "nosuch").expect(2).err
+    slipway("plan", file, "--base", "main").expect(0)
+
+
+def test_an_event_file_is_checked_and_applied(slipway, tmp_path):
+    event = tmp_path / "event.json"
+
+    def plan(text, *arguments):
+        event.write_text(text)
+        return slipway("plan", "--resolved", slipway.project.workflow("""
+            workflow:
+              name: ci
+              defaults: {image: host, network: none}
+              jobs: [{name: a, env: {WHAT: "{{ event }} {{ branch }}{{ tag }} {{ default(pr.number, 0) }} {{ default(pr.base, '') }}"}, run: "true"}]
+            """), "--event-file", event, *arguments)
+
+    assert "tag mainv1 0" in plan('{"event": "tag", "tag": "v1", "branch": "main"}').expect(0).out
+    assert "pull_request x 7 next" in plan('{"event": "pull_request", "branch": "x", "pull_request": {"number": 7, "base": "next"}}').expect(0).out
+    for text, says in (('{"event": "psuh"}', "psuh"), ('{"branch": 7}', "`branch` is a text, not 7"), ('{"pr": []}', "`pr` is an object"),
+                       ('{"inputs": {"a": [1]}}', "inputs.a"), ('{"changed_files": "a"}', "changed_files"), ('{"branch": "x",\n ]', "event.json:2:2: not JSON")):
+        assert says in plan(text).expect(2).err, text
+    assert "did you mean `branch`?" in plan('{"brnch": "x"}').expect(0).err
+
+
+def test_resolved_shows_every_default_and_where_it_is_from(slipway, file):
+    slipway.project.commit()
+    resolved = slipway("plan", "--resolved", file).expect(0).out
+    for line in (r"retry: {attempts: 2, on: \[infra_failed\], backoff: 1s}  # built in", r"condition: all_success  # built in", r"network: none  # defaults at",
+                 r"checkout: {submodules: false, lfs: false, clean: false}  # built in", r"depends_on: \[build\]$", r"continue_on_error: false  # built in"):
+        assert re.search(line, resolved, re.M), (line, resolved)
+
+
+def test_every_missing_secret_is_named_at_once(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: a, secrets: [ONE], run: "true"}
+            - {name: b, secrets: [ONE, TWO], run: "true"}
+        """)
+    assert "give them with --secret ONE --secret TWO" in slipway("run", file).expect(2).err

@@ -59,3 +59,22 @@ def test_a_definition_error_is_json_too(slipway):
     ran = slipway("run", "--json", file).expect(2)
     problems = [json.loads(line) for line in ran.out.splitlines()]
     assert any(p.get("file") == file and p.get("line") == 1 and p.get("code", "").startswith("E") for p in problems), ran
+
+
+def test_what_runs_nothing_ends_with_an_error_and_its_exit_code(slipway):
+    wrong = slipway.project.workflow("workflow: {name: ci, jobs: [{name: a, rum: x}]}\n", name="wrong")
+    policy = slipway.project.job(run="true", keys={"network": "host"})
+    for file, code in ((wrong, 2), ("nosuch.yaml", 2), (policy, 4)):
+        ran = slipway.run(file).expect(code)
+        assert (ran.events[-1]["type"], ran.events[-1]["exit_code"]) == ("error", code), ran
+        assert ran.events[-1]["message"]
+    assert slipway.run(wrong).of("problem")[0]["code"].startswith("E")
+
+
+def test_a_run_that_a_signal_ends_has_the_programs_exit_code(slipway):
+    for number, code in ((2, 130), (15, 143)):
+        running = slipway.start("run", "--json", slipway.project.job(run="echo up; sleep 60"))
+        running.wait_for('"text":"up"')
+        running.signal(number)
+        ran = running.ended()
+        assert (ran.code, ran.finished["exit_code"], ran.finished["outcome"]) == (code, code, "cancelled"), ran

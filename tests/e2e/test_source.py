@@ -1,4 +1,5 @@
 """The working tree: what a job sees of it, and that it is never written."""
+import json
 import os
 import subprocess
 
@@ -61,6 +62,18 @@ def test_a_job_without_a_file(slipway):
     commit = slipway.project.commit()
     ran = slipway.run("--git-url", slipway.project.path, "--git-ref", commit, "--job-command", "cat hello.txt").expect(0)
     assert "hello" in ran.output()
+
+
+@pytest.mark.nat
+def test_git_info_is_of_the_code_that_the_job_has(slipway):
+    slipway.project.write("a", "1")
+    commit = slipway.project.commit("the message")
+    slipway.project.commit("a later one")
+    ran = slipway.run("--git-url", slipway.project.path, "--git-ref", commit, "--job-command", "slipway git-info").expect(0)
+    info = json.loads(ran.output())
+    assert (info["sha"], info["short_sha"], info["commit"]["subject"]) == (commit, commit[:7], "the message")
+    info = json.loads(slipway.run("--commit", commit, "--job-command", "slipway git-info").expect(0).output())
+    assert (info["sha"], info["commit"]["subject"]) == (commit, "the message")
 
 
 def test_git_works_inside_the_job(slipway):

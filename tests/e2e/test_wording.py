@@ -98,6 +98,40 @@ def test_help_of_a_group_of_commands_shows_them_all(slipway):
         assert f"slipway {command}:" in text
 
 
+    assert slipway("runs", "--help").expect(0).out == text
+
+
+def test_triggers_that_cannot_be_followed_say_why(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: cond, run: "true"}
+            - {name: a, run: slipway trigger --job cond}
+        """)
+    ran = slipway("run", file)
+    assert "`cond` is a job of this workflow" in ran.out and "jobs/cond.yaml\n" not in ran.out, ran
+
+
+def test_a_misused_command_in_a_job_shows_its_error_and_its_own_usage(slipway):
+    ran = slipway("run", slipway.project.job(run="slipway trigger --jbo x")).expect(1)
+    summary = ran.out[ran.out.rindex("trigger: unknown option"):]
+    assert "annotate" not in ran.out and "usage" not in summary, ran
+
+
+def test_a_masked_secret_is_no_error_line(slipway):
+    file = slipway.project.job(run='echo "user: $TOKEN"; echo "x.c:1: error: bad"; exit 1', keys={"secrets": ["TOKEN"]})
+    ran = slipway("run", file, "--secret", "TOKEN", env={"TOKEN": "s3cret-value-1"}).expect(1)
+    assert ran.out.count("user: ***") == 1, ran
+
+
+def test_what_carriage_returns_leave_visible_is_shown(slipway):
+    ran = slipway("run", slipway.project.job(run=r"printf 'compiling a.c\rok\n'")).expect(0)
+    assert "okmpiling a.c" in ran.out, ran
+    assert "okmpiling a.c" in slipway("logs", "latest").expect(0).out
+
+
 def test_an_attempt_that_there_was_not_is_an_error(slipway):
     slipway.run(slipway.project.job(run="echo x")).expect(0)
     assert slipway("logs", "latest", "job", "--attempt", "1").expect(0).out == "run | x\n"
