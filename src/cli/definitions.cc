@@ -21,14 +21,25 @@ std::string shown_name(const std::filesystem::path& path, const std::filesystem:
   return relative.empty() || relative.string().starts_with("..") ? path.string() : relative.string();
 }
 
-Result<DefinitionFile> read_one(const std::filesystem::path& path, std::string name) {
-  auto text = os::read_file(path, definition::kMaxFileBytes);
+Result<DefinitionFile> definition_of(Result<std::string> text, std::string name) {
   if (!text) return std::unexpected(std::move(text).error());
   definition::ReadResult result = definition::read_workflow(*text, name);
   DefinitionFile file{
       .name = std::move(name), .text = std::move(*text), .workflow = nullptr, .problems = std::move(result.problems)};
   if (result.workflow) file.workflow = std::make_shared<const model::Workflow>(std::move(*result.workflow));
   return file;
+}
+
+// A file that nobody named but the project itself: a link of a stranger's must not lead to one of this machine's, of
+// which errors would quote lines.
+Result<std::string> read_inside(const std::filesystem::path& project, const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::canonical(project / name, error);
+  const std::string below = whole.lexically_relative(std::filesystem::canonical(project, error)).string();
+  if (!error && (below.empty() || below == ".." || below.starts_with("../"))) {
+    return fail(ErrorKind::denied, name + " is a link that leads out of the project");
+  }
+  return os::read_file(project / name, definition::kMaxFileBytes);
 }
 
 // `ci.yaml` or `ci` for `.slipway/workflows/ci.yaml`, else the most alike.
@@ -105,7 +116,10 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
   std::vector<DefinitionFile> read;
   for (const std::string& name : files) {
     const std::filesystem::path path = (working_dir / name).lexically_normal();
-    auto file = read_one(path, shown_name(path, name, project));
+    const std::string below = path.lexically_relative(project).string();
+    auto file = definition_of(
+        below.starts_with(".slipway/") ? read_inside(project, below) : os::read_stream(path, definition::kMaxFileBytes),
+        shown_name(path, name, project));
     if (!file && file.error().kind == ErrorKind::not_found) {
       const auto near = meant_file(name, known);
       const std::string shown = near ? (project / *near).lexically_relative(working_dir).string() : "";
@@ -117,7 +131,7 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
   }
   if (!files.empty()) return read;
   for (const std::string& name : known) {
-    SW_TRY(DefinitionFile file, read_one(project / name, name));
+    SW_TRY(DefinitionFile file, definition_of(read_inside(project, name), name));
     read.push_back(std::move(file));
   }
   return read;

@@ -184,7 +184,7 @@ class RealInput final : public StdinText {
  public:
   Result<std::string> read(std::size_t most_bytes) override { return os::read_all(STDIN_FILENO, most_bytes); }
   Result<std::string> read_file(const std::string& path, std::size_t most_bytes) override {
-    return os::read_file(path, most_bytes);
+    return os::read_stream(path, most_bytes);
   }
 };
 

@@ -92,7 +92,7 @@ std::vector<std::string> known_keys() {
 
 Result<EventFile> EventFile::read(const std::filesystem::path& path) {
   EventFile file;
-  SW_TRY(file.text_, os::read_file(path, kMostEventBytes));
+  SW_TRY(file.text_, os::read_stream(path, kMostEventBytes));
   SW_TRY(const json::object object, parse_object(file.text_, path.string()));
   const auto read = [&]() -> Result<void> {
     SW_TRY(const std::string kind, text_of(object, "event", "event"));

@@ -39,17 +39,27 @@ void add_config(const std::filesystem::path& file, const std::string& shown_at, 
   replaced.emplace_back(shown_at, source::config_for_jobs(os::read_file(file, kMostConfig).value_or("")));
 }
 
-Replaced without_credentials(const std::filesystem::path& repository, const std::string& prefix) {
+Result<Replaced> without_credentials(const std::filesystem::path& repository, const std::string& prefix) {
   Replaced replaced;
   for (const char* name : {"config", "config.worktree"}) add_config(repository / name, prefix + name, replaced);
-  constexpr int kDeepest = 6;
-  constexpr std::size_t kMost = 100;
-  std::error_code unreadable;
-  for (std::filesystem::recursive_directory_iterator at(repository / "modules", unreadable), end;
-       !unreadable && at != end && replaced.size() < kMost; at.increment(unreadable)) {
-    const std::string name = at->path().filename().string();
-    if (at.depth() >= kDeepest || name == "objects" || name == "refs" || name == "logs") at.disable_recursion_pending();
-    if (name == "config") add_config(at->path(), prefix + at->path().lexically_relative(repository).string(), replaced);
+  constexpr int kDeepest = 12;
+  constexpr std::size_t kMost = 1000;
+  // Of submodules and other checkouts; and remotes as git kept them before it had `config`.
+  for (const char* part : {"modules", "worktrees", "remotes", "branches"}) {
+    std::error_code unreadable;
+    for (std::filesystem::recursive_directory_iterator at(repository / part, unreadable), end; !unreadable && at != end;
+         at.increment(unreadable)) {
+      const std::string name = at->path().filename().string();
+      if (name == "objects" || name == "refs" || name == "logs") at.disable_recursion_pending();
+      if (at.depth() >= kDeepest || replaced.size() >= kMost) {
+        return fail(ErrorKind::exhausted, (repository / part).string() +
+                                              " holds more repositories than can be searched " +
+                                              "for credentials before a job may see them");
+      }
+      const bool is_remote = std::string_view(part) == "remotes" || std::string_view(part) == "branches";
+      if (!is_remote && name != "config" && name != "config.worktree") continue;
+      add_config(at->path(), prefix + at->path().lexically_relative(repository).string(), replaced);
+    }
   }
   return replaced;
 }
@@ -71,15 +81,16 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     std::error_code unreadable;
     if (const std::filesystem::path inner = code->directory / ".git";
         std::filesystem::is_directory(std::filesystem::symlink_status(inner, unreadable))) {
-      prepared.mounts.back().replaced = without_credentials(inner, ".git/");
+      SW_TRY(prepared.mounts.back().replaced, without_credentials(inner, ".git/"));
     }
   }
   const bool own_tree = !context_.is_foreign && context_.source_spec.kind == "directory";
-  if (!code->git_dir.empty() && (!own_tree || source::owns_repository(context_.tree))) {
+  if (!code->git_dir.empty()) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
     const std::filesystem::path repository = own_tree ? context_.tree.common_dir : code->git_dir;
-    prepared.mounts.push_back({sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository),
-                               without_credentials(repository, "")});
+    SW_TRY(Replaced replaced, without_credentials(repository, ""));
+    prepared.mounts.push_back(
+        {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository), std::move(replaced)});
     prepared.env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
@@ -112,10 +123,8 @@ worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
   worker::CacheOwner owner;
   owner.event = context_.event;
   owner.branch = context_.source.branch;
-  if (context_.is_foreign) {
-    // Code from elsewhere reads and writes nothing of the project that the user stands in.
-    owner.project = context_.source_spec.kind + "+" + context_.source.url;
-  } else {
+  owner.project = project_of_source();
+  if (!context_.is_foreign) {
     owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
     owner.default_branch = context_.tree.default_branch;
   }
@@ -153,6 +162,19 @@ Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& 
   return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
 }
 
+// Code from elsewhere reads and writes nothing of the project that the user stands in.
+std::string LocalHost::project_of_source() const {
+  return context_.is_foreign ? context_.source_spec.kind + "+" + context_.source.url : context_.project;
+}
+
+Result<std::string> LocalHost::answer_git_info() {
+  const os::CallLimit limit = os::within(kGitLimit);
+  if (!context_.is_foreign) return source::git_info(context_.tree, limit);
+  SW_TRY(source::WorkingTree tree, source::read_working_tree(context_.source.directory, limit));
+  tree.branch = context_.source.branch;
+  return source::git_info(tree, limit);
+}
+
 Result<std::string> LocalHost::answer_state(const std::string& text) {
   SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   const std::string what = text_at(asked, "what");
@@ -160,14 +182,14 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
   if (job.empty()) return fail(ErrorKind::invalid, "which job?");
   return context_.reader.with([&](std::unique_ptr<store::Store>& reader) -> Result<std::string> {
     if (what == "is_job_running") {
-      SW_TRY(const std::vector<store::JobResult> running, reader->running_jobs(context_.project, job));
+      SW_TRY(const std::vector<store::JobResult> running, reader->running_jobs(project_of_source(), job));
       json::array runs;
       for (const store::JobResult& one : running) runs.push_back({{"run", one.run.value}, {"job", one.job.name}});
       const bool any = !runs.empty();
       return json::serialize(json::object{{"running", any}, {"jobs", std::move(runs)}});
     }
     if (what != "job_result") return fail(ErrorKind::invalid, "unknown question `" + what + "`");
-    SW_TRY(const std::optional<store::JobResult> newest, reader->newest_result(context_.project, job));
+    SW_TRY(const std::optional<store::JobResult> newest, reader->newest_result(project_of_source(), job));
     if (!newest) return fail(ErrorKind::not_found, "no finished job " + job + " in this project");
     json::object outputs;
     for (const auto& [name, value] : newest->job.outputs) outputs[name] = value;

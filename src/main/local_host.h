@@ -48,6 +48,8 @@ class LocalHost final : public worker::AttemptHost {
   Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json) override;
 
  private:
+  std::string project_of_source() const;
+  Result<std::string> answer_git_info();
   Result<std::string> answer_state(const std::string& json);
   Result<std::string> answer_git_info();
   Result<std::string> answer_changed_files(const std::string& json);

@@ -44,6 +44,16 @@ Result<std::string> read_all(int fd, std::size_t most_bytes) {
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t most_bytes) {
+  SW_TRY(const Fd fd, open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "looking at " + path.string());
+  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::invalid, path.string() + " is not a regular file");
+  auto text = read_all(fd.get(), most_bytes);
+  if (!text) return wrap(text.error(), path.string());
+  return text;
+}
+
+Result<std::string> read_stream(const std::filesystem::path& path, std::size_t most_bytes) {
   SW_TRY(const Fd fd, open_file(path, O_RDONLY));
   auto text = read_all(fd.get(), most_bytes);
   if (!text) return wrap(text.error(), path.string());

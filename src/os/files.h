@@ -17,8 +17,11 @@ namespace slipway::os {
 /// Opens with O_CLOEXEC added. Errors name the path.
 Result<Fd> open_file(const std::filesystem::path& path, int flags, mode_t mode = 0);
 
-/// The whole file. `exhausted` when it is longer than `most_bytes`; nothing is truncated silently.
+/// The whole of a regular file. `exhausted` when it is longer than `most_bytes`; nothing is truncated silently.
+/// Anything else (`invalid`), a FIFO in a stranger's tree say, could keep us waiting for ever.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t most_bytes);
+/// As `read_file`, for a path that a person named: it may be a pipe, and is waited for.
+Result<std::string> read_stream(const std::filesystem::path& path, std::size_t most_bytes);
 
 /// Everything from `fd`'s position to its end, at most `most_bytes` (else `exhausted`).
 Result<std::string> read_all(int fd, std::size_t most_bytes);

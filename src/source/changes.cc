@@ -17,19 +17,19 @@ namespace {
 const std::vector<std::string> kDiff = {
     "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"};
 
-GitCall call(const std::filesystem::path& directory, std::vector<std::string> arguments) {
-  return {.directory = directory, .arguments = std::move(arguments), .environment = {}};
+GitCall call(const WorkingTree& tree, std::vector<std::string> arguments) {
+  return question_to(tree.git_dir, tree.root, std::move(arguments));
 }
 
 // Comparing the working tree runs the clean filters that the repository configures, as whoever asks: every one that is
 // configured is switched off. By variables, since `-c` cannot name a filter with `=` in its name.
 Result<std::vector<std::pair<std::string, std::string>>> without_filters(const WorkingTree& tree,
                                                                          const os::CallLimit& limit) {
-  SW_TRY(const std::string names, run_git(call(tree.root, {"config", "-z", "--list", "--name-only"}), limit));
+  SW_TRY(const std::string names, run_git(call(tree, {"config", "-z", "--list", "--name-only"}), limit));
   std::vector<std::pair<std::string, std::string>> variables;
   std::set<std::string> filters;
   for (const std::string& name : split_nul(names)) {
-    if (const std::size_t dot = name.rfind('.'); name.starts_with("filter.") && dot > 7)
+    if (const std::size_t dot = name.rfind('.'); name.starts_with("filter.") && dot >= 7)
       filters.insert(name.substr(0, dot));
   }
   std::size_t count = 0;
@@ -52,14 +52,14 @@ Result<std::vector<std::string>> differences(const WorkingTree& tree, const std:
   arguments.push_back(base);
   if (!revision.empty()) arguments.push_back(revision);
   arguments.emplace_back("--");
-  GitCall compare = call(tree.root, std::move(arguments));
+  GitCall compare = call(tree, std::move(arguments));
   SW_TRY(compare.environment, without_filters(tree, limit));
   SW_TRY(const std::string changed, run_git(compare, limit));
   const auto paths = split_nul(changed);
   std::set<std::string> files(paths.begin(), paths.end());
   if (revision.empty()) {
     SW_TRY(const std::string untracked,
-           run_git(call(tree.root, {"ls-files", "--others", "--exclude-standard", "-z"}), limit));
+           run_git(call(tree, {"ls-files", "--others", "--exclude-standard", "-z"}), limit));
     for (std::string& path : split_nul(untracked)) files.insert(std::move(path));
   }
   return std::vector<std::string>(files.begin(), files.end());
@@ -110,7 +110,7 @@ Changes changed_files(const WorkingTree& tree, const std::string& base, const st
   std::string reason = "there is no upstream or default branch to compare with";
   for (const std::string& candidate : candidates) {
     const std::string head = revision.empty() ? tree.sha : revision;
-    auto common = ask_git(call(tree.root, {"merge-base", head, candidate}), limit);
+    auto common = ask_git(call(tree, {"merge-base", head, candidate}), limit);
     if (!common) {
       if (!base.empty()) reason = common.error().what;
       continue;
@@ -127,13 +127,12 @@ Changes changed_files(const WorkingTree& tree, const std::string& base, const st
 
 Result<std::vector<std::string>> changed_between(const std::filesystem::path& git_dir, const std::string& from,
                                                  const std::string& to, const os::CallLimit& limit) {
-  std::vector<std::string> arguments = {"--git-dir=" + git_dir.string()};
-  arguments.insert(arguments.end(), kDiff.begin(), kDiff.end());
+  std::vector<std::string> arguments = kDiff;
   for (const std::string& name : {from, to}) {
     SW_TRY(arguments.emplace_back(), commit_in(git_dir, name, limit));
   }
   arguments.emplace_back("--");
-  SW_TRY(const std::string text, run_git(call(git_dir, std::move(arguments)), limit));
+  SW_TRY(const std::string text, run_git(question_to(git_dir, git_dir, std::move(arguments)), limit));
   std::vector<std::string> files = split_nul(text);
   std::ranges::sort(files);
   return files;
@@ -151,9 +150,9 @@ Result<std::string> git_info(const WorkingTree& tree, const os::CallLimit& limit
             {"tag", tag}};
   }
   if (!tree.sha.empty()) {
-    SW_TRY(const std::string text,
-           ask_git(call(tree.root, {"log", "-1", "--no-show-signature", "--format=%an%x00%ae%x00%aI%x00%s", tree.sha}),
-                   limit));
+    SW_TRY(
+        const std::string text,
+        ask_git(call(tree, {"log", "-1", "--no-show-signature", "--format=%an%x00%ae%x00%aI%x00%s", tree.sha}), limit));
     const auto fields = split(text, '\0');
     if (fields.size() == 4) {
       info["commit"] = {

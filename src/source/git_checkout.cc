@@ -115,35 +115,36 @@ Result<void> GitCheckout::take_part_of_history() {
              Objects::writable, from_.readable());
 }
 
-// Of a repository on this machine, submodules may be beside it: nowhere else, or a commit could name any repository of
-// the user's for its jobs to read.
-Result<std::vector<fs::path>> GitCheckout::local_submodules() {
-  std::vector<fs::path> paths;
-  const fs::path own = from_.local_path();
-  if (own.empty()) return paths;
-  const fs::path beside = (own.filename() == ".git" ? own.parent_path() : own).parent_path();
-  SW_TRY(const os::Fd root, os::open_file(directory_, O_RDONLY | O_DIRECTORY));
-  const auto file = os::open_untrusted(root.get(), ".gitmodules");
-  if (!file) return paths;
-  SW_TRY(const std::string text, os::read_all(file->get(), kMostConfig));
-  for (const auto& [key, value] : parse_git_config(text)) {
-    if (!key.starts_with("submodule.") || !key.ends_with(".url")) continue;
-    const std::string_view plain = value.starts_with("file://") ? std::string_view(value).substr(7) : value;
-    std::error_code error;
-    const fs::path base = own.filename() == ".git" ? own.parent_path() : own;
-    const fs::path path = fs::canonical(plain.starts_with('/') ? fs::path(plain) : base / plain, error);
-    if (!error && path.parent_path() == beside && fs::is_directory(path)) paths.push_back(path);
+// Of a repository on this machine: the submodules that it has itself, by name. What `.gitmodules` says may be any
+// repository of the user's, for the jobs of a stranger's commit to read.
+std::vector<std::string> GitCheckout::own_submodules() const {
+  std::vector<std::string> settings;
+  const fs::path own = from_.git_dir();
+  constexpr std::size_t kMost = 1000;
+  std::error_code error;
+  for (fs::directory_iterator at(own / "modules", error), end; !error && at != end && settings.size() < kMost;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const bool plain = fs::is_directory(at->symlink_status(error)) && fs::exists(at->path() / "HEAD", error);
+    if (!plain || name.find('=') != std::string::npos) continue;
+    settings.push_back("submodule." + name + ".url=file://" + at->path().string());
   }
-  return paths;
+  return settings;
 }
 
+// git would follow any URL that a commit names, with the network of this machine: web servers that ask for no login are
+// many on a loopback or a private network, so that only transports stay that know whom they talk to.
 Result<void> GitCheckout::take_submodules() {
-  std::vector<std::string> arguments;
   std::vector<fs::path> readable;
-  if (from_.is_local()) {
-    // git allows this to nobody by default; what it can reach is what `readable` says.
+  std::vector<std::string> arguments = {"-c", "protocol.allow=never",     "-c", "protocol.https.allow=always",
+                                        "-c", "protocol.ssh.allow=always"};
+  if (from_.url().starts_with("http://")) arguments.insert(arguments.end(), {"-c", "protocol.http.allow=always"});
+  if (!from_.remote() || from_.is_local()) {
+    // What can be reached is what may be read: this repository.
     arguments.insert(arguments.end(), {"-c", "protocol.file.allow=always"});
-    SW_TRY(readable, local_submodules());
+    for (std::string& setting : own_submodules()) arguments.insert(arguments.end(), {"-c", std::move(setting)});
+    // A submodule's repository leads to its checkout, without which git does not read it.
+    if (from_.git_dir().filename() == ".git") readable.push_back(from_.git_dir().parent_path());
   }
   arguments.insert(arguments.end(), {"submodule", "--quiet", "update", "--init", "--recursive"});
   return with_remote(std::move(arguments), std::move(readable));

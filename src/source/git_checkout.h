@@ -27,7 +27,7 @@ class GitCheckout {
   Result<void> take_part_of_history();
   Result<void> take_submodules();
   Result<void> take_large_files();
-  Result<std::vector<std::filesystem::path>> local_submodules();
+  std::vector<std::string> own_submodules() const;
   Result<void> write_config() const;
   Result<void> seal() const;
 

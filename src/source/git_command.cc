@@ -18,8 +18,8 @@ constexpr std::size_t kMostOutput = 64U << 20U;
 constexpr std::size_t kMostMessage = 500;
 
 constexpr std::string_view kGuards[] = {
-    "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "gc.auto=0",
-    "maintenance.auto=false",   "core.pager=cat",       "advice.detachedHead=false"};
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never",  "gc.auto=0",
+    "maintenance.auto=false",   "core.pager=cat",       "advice.detachedHead=false", "log.showSignature=false"};
 
 // Of the variables that git reads, those that say how to reach and to trust a remote. The rest (GIT_DIR,
 // GIT_INDEX_FILE, ...) would point it to another repository than the one we mean.
@@ -37,8 +37,10 @@ std::vector<std::string> environment_of(const GitCall& call) {
         variable.starts_with("LC_ALL=") || variable.starts_with("LANGUAGE=") || variable.starts_with("SSH_ASKPASS");
     if ((!git || kept) && !replaced) variables.emplace_back(variable);
   }
-  for (const char* variable :
-       {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS_REQUIRE=never", "GIT_OPTIONAL_LOCKS=0"}) {
+  // No question asked here needs a remote, but git fetches a missing object by itself, by a program that the repository
+  // names (`remote.NAME.uploadpack` of a promisor): no transport is allowed, by a list that no configuration adds to.
+  for (const char* variable : {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS_REQUIRE=never",
+                               "GIT_OPTIONAL_LOCKS=0", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1"}) {
     variables.emplace_back(variable);
   }
   if (call.config == GitCall::Config::isolated) {
@@ -114,8 +116,14 @@ std::string percent_decoded(std::string_view text) {
 
 // `git fetch`
 std::string verb_of(const std::vector<std::string>& arguments) {
-  const auto verb = std::ranges::find_if(arguments, [](const std::string& word) { return !word.starts_with('-'); });
-  return "git" + (verb == arguments.end() ? std::string() : " " + *verb);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "-c" || arguments[i] == "-C") {
+      ++i;  // its value
+    } else if (!arguments[i].starts_with('-')) {
+      return "git " + arguments[i];
+    }
+  }
+  return "git";
 }
 
 }  // namespace
@@ -139,6 +147,13 @@ Error git_error(const std::vector<std::string>& arguments, int exit_code, std::s
   std::string message = message_of(error_output);
   if (message.empty()) message = fmt::format("exit code {}", exit_code);
   return {kind_of(message), verb_of(arguments) + ": " + message};
+}
+
+GitCall question_to(const std::filesystem::path& git_dir, const std::filesystem::path& work_tree,
+                    std::vector<std::string> arguments) {
+  return {.directory = work_tree,
+          .arguments = std::move(arguments),
+          .environment = {{"GIT_DIR", git_dir.string()}, {"GIT_WORK_TREE", work_tree.string()}}};
 }
 
 Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit) {
@@ -166,7 +181,15 @@ Result<std::string> ask_git(const GitCall& call, const os::CallLimit& limit) {
 RemoteUrl RemoteUrl::parse(std::string_view url) {
   RemoteUrl parsed{std::string(url), {}, {}};
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return parsed;  // a path, or user@host:path, which holds no secret
+  if (scheme == std::string_view::npos) {
+    // A path, or `user@host:path`; `user:password@host:path` is no form of git's, but people write it.
+    const std::size_t at = url.substr(0, url.find('/')).find('@');
+    const std::size_t colon = url.substr(0, at).find(':');
+    if (at != std::string_view::npos && colon != std::string_view::npos) {
+      parsed.clean = std::string(url.substr(0, colon)).append(url.substr(at));
+    }
+    return parsed;
+  }
   const std::size_t begin = scheme + 3;
   const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
   const std::size_t at = url.substr(0, end).rfind('@');

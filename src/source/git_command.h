@@ -25,6 +25,10 @@ struct GitCall {
   int stdin_fd = -1;                                             ///< -1: /dev/null
 };
 
+/// A question to this repository, whatever its configuration says of another working tree.
+GitCall question_to(const std::filesystem::path& git_dir, const std::filesystem::path& work_tree,
+                    std::vector<std::string> arguments);
+
 /// What it printed, at most 64 MiB. Errors hold git's own words without credentials, and a kind: `not_found`,
 /// `denied` (credentials), `unavailable` (network, or no git here), else `internal`.
 Result<std::string> run_git(const GitCall& call, const os::CallLimit& limit);

@@ -138,6 +138,13 @@ bool is_harmless(std::string_view section, std::string_view key) {
   return false;
 }
 
+// `text` where it is a URL that holds a login or a query: without them.
+std::string shown_value(const std::string& text) {
+  std::string clean = without_credentials(text);
+  if (clean.find("://") != std::string::npos) clean.resize(std::min(clean.find_first_of("?#"), clean.size()));
+  return clean;
+}
+
 std::string as_config_value(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -166,15 +173,31 @@ std::string config_for_jobs(std::string_view text) {
   for_each_setting(text, [&](const std::string& section, const std::string& key, const std::string& value) {
     if (section.empty() || !is_harmless(section, key)) return;
     const std::size_t dot = section.find('.');
-    const std::string sub = section.substr(dot + 1, section.size() - dot - 1 - (section.size() > dot + 1 ? 1 : 0));
-    const bool is_url = key == "url" || key == "pushurl";
+    // A URL may be anywhere: `git push -u URL` makes it the remote of a branch, and a remote may be named so.
+    const std::string sub =
+        shown_value(section.substr(dot + 1, section.size() - dot - 1 - (section.size() > dot + 1 ? 1 : 0)));
     if (section != std::exchange(last, section)) {
       result += "[" + section.substr(0, dot) + (sub.empty() ? "" : " " + as_config_value(sub)) + "]\n";
     }
-    result += "\t" + key + " = " + as_config_value(is_url ? without_credentials(value) : value) + "\n";
+    result += "\t" + key + " = " + as_config_value(shown_value(value)) + "\n";
   });
   return result;
 }
+
+namespace {
+
+// A submodule's repository says where its checkout is.
+bool names_as_worktree(const GitPlace& place) {
+  if (place.git_dir != place.common_dir) return false;
+  const auto text = os::read_file(place.git_dir / "config", kMostFile);
+  if (!text) return false;
+  const auto settings = parse_git_config(*text);
+  const auto named = settings.find("core.worktree");
+  std::error_code error;
+  return named != settings.end() && fs::equivalent(place.git_dir / named->second, place.root, error);
+}
+
+}  // namespace
 
 const std::string& GitRefs::packed() {
   if (!packed_) {
@@ -240,6 +263,31 @@ std::vector<GitRefs::Tag> GitRefs::tags() {
   std::vector<Tag> list;
   for (auto& [name, tag] : tags) list.push_back(std::move(tag));
   return list;
+}
+
+bool owns_repository(const GitPlace& place) {
+  const fs::path link = place.root / ".git";
+  std::error_code error;
+  if (place.common_dir != link) {
+    const auto back = os::read_file(place.git_dir / "gitdir", kMostFile);
+    const bool is_worktree = place.git_dir.parent_path() == place.common_dir / "worktrees" && back &&
+                             fs::equivalent(std::string(trim(*back)), link, error);
+    if (!is_worktree && !names_as_worktree(place)) return false;
+  }
+  struct stat own{}, repository{};
+  if (::lstat(place.root.c_str(), &own) != 0 || ::lstat(place.common_dir.c_str(), &repository) != 0) return false;
+  if (!S_ISDIR(repository.st_mode) || own.st_uid != repository.st_uid) return false;
+  for (const char* part : {"objects", "refs"}) {
+    if (!fs::is_directory(fs::symlink_status(place.common_dir / part, error))) return false;
+  }
+  // A pipe in place of one of these would keep git waiting, and us with it.
+  for (const char* part : {"config", "packed-refs", "commondir", "index", "shallow"}) {
+    for (const fs::path& directory : {place.git_dir, place.common_dir}) {
+      const fs::file_status file = fs::status(directory / part, error);
+      if (fs::exists(file) && !fs::is_regular_file(file)) return false;
+    }
+  }
+  return fs::is_regular_file(fs::symlink_status(place.common_dir / "HEAD", error));
 }
 
 std::optional<GitPlace> find_git(const fs::path& start) {

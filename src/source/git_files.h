@@ -52,4 +52,9 @@ struct GitPlace {
 /// The checkout that `start` (absolute) lies in, upwards. No value: none.
 std::optional<GitPlace> find_git(const std::filesystem::path& start);
 
+/// Is the repository the checkout's own? A `.git` says by itself where its repository is, and may name any directory of
+/// this machine: it counts only where that is the checkout's own `.git`, or names the checkout back (a linked worktree,
+/// a submodule), is built like a repository, and belongs to the checkout's owner.
+bool owns_repository(const GitPlace& place);
+
 }  // namespace slipway::source

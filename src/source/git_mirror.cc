@@ -8,6 +8,7 @@
 #include "base/hashed_name.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "source/git_files.h"
 #include "source/git_objects.h"
 
 namespace slipway::source {
@@ -63,10 +64,38 @@ std::string full_ref(const std::string& revision) {
   return revision;
 }
 
+// Of a path: its own repository, bare or with a checkout. Whatever else a repository of a stranger's may point to (by a
+// `.git` file, by `alternates`) is not for the jobs that ask for this one.
+Result<GitPlace> own_repository(const fs::path& path) {
+  std::error_code error;
+  GitPlace place{path, path, path};
+  const bool is_bare = is_there(path / "HEAD") && !is_there(path / ".git") &&
+                       fs::is_directory(fs::symlink_status(path / "objects", error));
+  if (!is_bare) {
+    auto found = find_git(path);
+    if (!found) return fail(ErrorKind::not_found, "no repository in " + path.string());
+    if (!owns_repository(*found)) {
+      return fail(ErrorKind::denied,
+                  (found->root / ".git").string() +
+                      " names a repository that does not name it back: " + "name that repository itself");
+    }
+    place = std::move(*found);
+  }
+  place.git_dir = fs::canonical(place.git_dir, error);
+  if (!error) place.common_dir = fs::canonical(place.common_dir, error);
+  if (error) return fail(ErrorKind::not_found, "no repository in " + path.string());
+  struct stat alternates{};
+  if (::lstat((place.common_dir / "objects/info/alternates").c_str(), &alternates) == 0 && alternates.st_size > 0) {
+    return fail(ErrorKind::denied, place.common_dir.string() +
+                                       " borrows objects of another repository: make it whole " +
+                                       "by `git repack -a -d`, and remove objects/info/alternates");
+  }
+  return place;
+}
+
 }  // namespace
 
-Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mirrors, Runner& runner,
-                                const os::CallLimit& limit) {
+Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mirrors, Runner& runner) {
   if (location.empty() || location.starts_with('-') || location.find('\0') != std::string::npos) {
     return fail(ErrorKind::invalid, "`" + printable(redact(location), Colour::strip) + "` is no repository");
   }
@@ -76,15 +105,9 @@ Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mir
     const fs::path path = fs::canonical(location, error);
     if (error) return fail(ErrorKind::not_found, "no directory " + location);
     mirror.url_ = path.string();
-    SW_TRY(const std::string places,
-           ask_git({.directory = path,
-                    .arguments = {"rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir"},
-                    .environment = {}},
-                   limit));
-    const std::size_t line = places.find('\n');
-    mirror.git_dir_ = fs::canonical(places.substr(0, line), error);
-    mirror.worktree_dir_ = fs::canonical(places.substr(std::min(line, places.size() - 1) + 1), error);
-    if (error) return fail(ErrorKind::not_found, "no repository in " + location);
+    SW_TRY(const GitPlace place, own_repository(path));
+    mirror.git_dir_ = place.common_dir;
+    mirror.worktree_dir_ = place.git_dir;
     return mirror;
   }
   SW_TRY(GitRemote remote, GitRemote::of(location));
@@ -104,15 +127,6 @@ Result<GitMirror> GitMirror::of(const std::string& location, const fs::path& mir
 std::vector<fs::path> GitMirror::readable() const {
   std::vector<fs::path> paths = {git_dir_};
   if (!worktree_dir_.empty()) paths.push_back(worktree_dir_);
-  constexpr std::size_t kMostAlternates = 64U << 10U;
-  if (remote_) return paths;
-  if (const auto others = os::read_file(git_dir_ / "objects/info/alternates", kMostAlternates)) {
-    for (const std::string_view line : split(*others, '\n')) {
-      std::error_code error;
-      const fs::path path = fs::canonical(git_dir_ / "objects" / std::string(trim(line)), error);
-      if (!trim(line).empty() && !error) paths.push_back(path);
-    }
-  }
   return paths;
 }
 

@@ -20,8 +20,7 @@ namespace slipway::source {
 class GitMirror {
  public:
   /// `location`: a path or URL. `mirrors`: the directory for mirrors. Touches nothing yet.
-  static Result<GitMirror> of(const std::string& location, const std::filesystem::path& mirrors, Runner& runner,
-                              const os::CallLimit& limit);
+  static Result<GitMirror> of(const std::string& location, const std::filesystem::path& mirrors, Runner& runner);
 
   /// Without credentials.
   const std::string& url() const { return url_; }

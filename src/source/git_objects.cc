@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostAlternates = 64U << 10U;
-
 Result<void> copy_whole(const fs::path& from, const fs::path& to) {
   SW_TRY(const os::Fd in, os::open_file(from, O_RDONLY | O_NOFOLLOW));
   SW_TRY(const os::Fd out, os::open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0444));
@@ -65,21 +63,13 @@ Result<void> link_directory(const fs::path& from, const fs::path& to) {
 Result<void> link_objects(const fs::path& from, const fs::path& to) {
   SW_CHECK(os::make_directories(to / "pack", 0755));
   SW_CHECK(os::make_directories(to / "info", 0755));
-  std::vector<fs::path> sources = {from};
-  if (const auto others = os::read_file(from / "info/alternates", kMostAlternates)) {
-    for (const std::string_view line : split(*others, '\n')) {
-      if (!trim(line).empty()) sources.push_back((from / std::string(trim(line))).lexically_normal());
-    }
+  std::error_code error;
+  for (fs::directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!is_object_directory(name) || !fs::is_directory(at->symlink_status(error))) continue;
+    SW_CHECK(link_directory(at->path(), to / name));
   }
-  for (const fs::path& source : sources) {
-    std::error_code error;
-    for (fs::directory_iterator at(source, error), end; !error && at != end; at.increment(error)) {
-      const std::string name = at->path().filename().string();
-      if (!is_object_directory(name) || !fs::is_directory(at->symlink_status(error))) continue;
-      SW_CHECK(link_directory(at->path(), to / name));
-    }
-    if (error) return fail(ErrorKind::internal, "listing " + source.string() + ": " + error.message());
-  }
+  if (error) return fail(ErrorKind::internal, "listing " + from.string() + ": " + error.message());
   return {};
 }
 

@@ -41,7 +41,7 @@ bool may_be_the_mirrors(const Error& error) {
 }  // namespace
 
 Result<SourceSpec> GitSource::pin(const SourceSpec& spec, const os::CallLimit& limit) {
-  SW_TRY(const GitMirror mirror, GitMirror::of(without_prefix(spec.location), mirrors_, runner_, limit));
+  SW_TRY(const GitMirror mirror, GitMirror::of(without_prefix(spec.location), mirrors_, runner_));
   SW_TRY(GitMirror::Found found, mirror.find(spec.revision, limit));
   SourceSpec pinned = spec;
   pinned.revision = std::move(found.sha);
@@ -50,7 +50,7 @@ Result<SourceSpec> GitSource::pin(const SourceSpec& spec, const os::CallLimit& l
 }
 
 Result<Prepared> GitSource::prepare(const SourceSpec& given, const os::CallLimit& limit) {
-  SW_TRY(const GitMirror mirror, GitMirror::of(without_prefix(given.location), mirrors_, runner_, limit));
+  SW_TRY(const GitMirror mirror, GitMirror::of(without_prefix(given.location), mirrors_, runner_));
   SourceSpec spec = given;
   if (!is_full_sha(spec.revision)) {
     SW_TRY(spec, pin(given, limit));

@@ -77,7 +77,7 @@ std::map<std::string, std::string> read_config(const fs::path& common_dir) {
 Result<void> ask_for_refs(WorkingTree& tree, const std::map<std::string, std::string>& config,
                           const os::CallLimit& limit) {
   const auto ask = [&](std::vector<std::string> arguments) {
-    return ask_git({.directory = tree.root, .arguments = std::move(arguments), .environment = {}}, limit);
+    return ask_git(question_to(tree.git_dir, tree.root, std::move(arguments)), limit);
   };
   const auto symbolic = [&](const std::string& name) { return ask({"symbolic-ref", "-q", name}).value_or(""); };
   SW_CHECK(ask({"rev-parse", "--git-dir"}));
@@ -93,25 +93,6 @@ Result<void> ask_for_refs(WorkingTree& tree, const std::map<std::string, std::st
 
 std::string without_credentials(std::string_view url) { return RemoteUrl::parse(url).clean; }
 
-bool owns_repository(const WorkingTree& tree) {
-  if (!tree.is_git) return false;
-  const fs::path link = tree.root / ".git";
-  std::error_code error;
-  if (tree.common_dir != link) {
-    constexpr std::size_t kMostPath = 4096;
-    const auto back = os::read_file(tree.git_dir / "gitdir", kMostPath);
-    const bool named_back = back && fs::path(trim(*back)).lexically_normal() == link;
-    if (!named_back || tree.git_dir.parent_path() != tree.common_dir / "worktrees") return false;
-  }
-  struct stat own{}, repository{};
-  if (::lstat(tree.root.c_str(), &own) != 0 || ::lstat(tree.common_dir.c_str(), &repository) != 0) return false;
-  if (!S_ISDIR(repository.st_mode) || own.st_uid != repository.st_uid) return false;
-  for (const char* part : {"objects", "refs"}) {
-    if (!fs::is_directory(fs::symlink_status(tree.common_dir / part, error))) return false;
-  }
-  return fs::is_regular_file(fs::symlink_status(tree.common_dir / "HEAD", error));
-}
-
 Result<WorkingTree> read_working_tree(const fs::path& start, const os::CallLimit& limit) {
   std::error_code error;
   const fs::path absolute = fs::canonical(start, error);
@@ -120,7 +101,7 @@ Result<WorkingTree> read_working_tree(const fs::path& start, const os::CallLimit
   WorkingTree tree;
   tree.root = absolute;
   auto place = find_git(absolute);
-  if (!place) return tree;
+  if (!place || !owns_repository(*place)) return tree;
   tree.is_git = true;
   tree.root = std::move(place->root);
   tree.git_dir = std::move(place->git_dir);
@@ -157,7 +138,7 @@ Result<std::string> tag_at_head(const WorkingTree& tree, const os::CallLimit& li
   }
   if (!unknown) return last;
   SW_TRY(const std::string names,
-         ask_git({.directory = tree.root, .arguments = {"tag", "--points-at", tree.sha}, .environment = {}}, limit));
+         ask_git(question_to(tree.git_dir, tree.root, {"tag", "--points-at", tree.sha}), limit));
   return std::string(split(names, '\n').back());
 }
 

@@ -24,13 +24,9 @@ struct WorkingTree {
 };
 
 /// Reads the files of `.git`, about 0.2 ms; asks git where they are of a kind not read here (reftable).
-/// `start` may lie below the root. A directory without git is no error.
+/// `start` may lie below the root. A directory without git is no error, and one whose `.git`
+/// leads to a repository that is not its own (git_files.h) counts as such.
 Result<WorkingTree> read_working_tree(const std::filesystem::path& start, const os::CallLimit& limit);
-
-/// May the repository behind the checkout be shown to its jobs? A `.git` says by itself where its repository is, and
-/// may name any directory of this machine: it counts only where that is the checkout's own `.git`, or names the
-/// checkout back (a linked worktree), is built like a repository, and belongs to the checkout's owner.
-bool owns_repository(const WorkingTree& tree);
 
 /// A tag that points at HEAD, the last by name; empty: none. Starts git only where a tag object must be looked into.
 Result<std::string> tag_at_head(const WorkingTree& tree, const os::CallLimit& limit);

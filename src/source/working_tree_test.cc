@@ -193,18 +193,18 @@ TEST_F(WorkingTreeTest, ComparingRunsNoFilterOfTheRepository) {
 
 TEST_F(WorkingTreeTest, ARepositoryThatIsNotTheCheckoutsOwnIsNotShown) {
   const Repository repository = clone();
-  EXPECT_TRUE(owns_repository(read(repository.root())));
+  EXPECT_TRUE(read(repository.root()).is_git);
   repository.git({"worktree", "add", "-q", (dir_.path() / "linked").string(), "-b", "linked"});
-  EXPECT_TRUE(owns_repository(read(dir_.path() / "linked")));
+  EXPECT_TRUE(read(dir_.path() / "linked").is_git);
 
   const fs::path planted = dir_.path() / "planted";
   fs::create_directories(planted);
   os::replace_file(planted / ".git", "gitdir: " + (repository.root() / ".git/worktrees/linked").string() + "\n", 0644)
       .value();
-  EXPECT_FALSE(owns_repository(read(planted))) << "a worktree that names another checkout back";
+  EXPECT_FALSE(read(planted).is_git) << "a worktree that names another checkout back";
 
   os::replace_file(repository.root() / ".git/commondir", dir_.path().string() + "\n", 0644).value();
-  EXPECT_FALSE(owns_repository(read(repository.root()))) << "any directory of the machine";
+  EXPECT_FALSE(read(repository.root()).is_git) << "any directory of the machine";
 }
 
 TEST_F(WorkingTreeTest, AnswersWhatJobsAsk) {
