@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <exception>
+
 namespace slipway::init {
 
 JournalSync::JournalSync(int fd) : fd_(fd) {}
@@ -18,14 +20,15 @@ void JournalSync::request() {
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     thread_ = std::jthread([fd = fd_, queue = wanted_.get()](const std::stop_token& stop) {
-      // A failed sync shows in the writer's own, at the end.
-      while (!queue->pop(2, {stop, os::Deadline::max()}).empty()) ::fdatasync(fd);
+      try {
+        // A failed sync shows in the writer's own, at the end.
+        while (!queue->pop(2, {stop, os::Deadline::max()}).empty()) ::fdatasync(fd);
+      } catch (const std::exception&) {  // a thread's top frame: the writer's own sync is still to come
+      }
     });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
-  std::stop_source now;
-  now.request_stop();  // never blocks: a full queue holds a request already
-  (void)wanted_->push(1, now.get_token());
+  (void)wanted_->try_push(1);  // a full queue holds a request already
 }
 
 void JournalSync::stop() {

@@ -51,7 +51,7 @@ Result<bool> take_turn(const std::filesystem::path& stamp, std::optional<os::Fil
     return !last || *last < wall_now() - kEvery;
   };
   if (!is_due()) return false;
-  const bool is_new = !std::filesystem::exists(stamp);
+  const bool is_new = ::access(stamp.c_str(), F_OK) != 0;
   SW_TRY(held, os::FileLock::try_acquire(stamp, os::LockMode::exclusive));
   if (!held || (!is_new && !is_due())) return false;
   if (::futimens(held->fd(), nullptr) != 0) return fail_errno(errno, "touching " + stamp.string());

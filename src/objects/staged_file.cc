@@ -98,9 +98,7 @@ Result<void> StagedFile::publish(const std::filesystem::path& path) {
   if (::rename(path_.c_str(), path.c_str()) != 0) return fail_errno(errno, "publishing " + path.string());
   path_.clear();
   if (sync_ == Sync::never) return {};
-  SW_TRY(const os::Fd directory, os::open_file(path.parent_path(), O_RDONLY | O_DIRECTORY));
-  if (::fsync(directory.get()) != 0) return fail_errno(errno, "syncing " + path.parent_path().string());
-  return {};
+  return os::sync_directory(path.parent_path());
 }
 
 Result<void> StagedFile::sweep(const std::filesystem::path& directory) {

@@ -323,9 +323,10 @@ void kill_all_in(const std::filesystem::path& path) {
 // False: something in it is still running.
 bool remove_group(const std::filesystem::path& path) {
   if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return true;
-  std::error_code ignored;  // a group that vanishes meanwhile is what we want
-  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
-    if (entry.is_directory(ignored) && !entry.is_symlink(ignored)) remove_group(entry.path());
+  const auto names = list_directory(path);  // a group that vanishes meanwhile is what we want
+  std::error_code gone;
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    if (std::filesystem::is_directory(std::filesystem::symlink_status(path / name, gone))) remove_group(path / name);
   }
   if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return true;
   kill_all_in(path);
@@ -337,14 +338,13 @@ bool remove_group(const std::filesystem::path& path) {
 Result<void> remove_cgroups(const std::vector<std::string>& paths) {
   constexpr int kTurns = 200;
   constexpr int kTurnMs = 5;
-  for (const std::string& path : paths) {
-    int turn = 0;
-    while (!remove_group(path)) {
-      if (++turn == kTurns) return fail(ErrorKind::conflict, "processes in " + path + " do not end");
-      ::poll(nullptr, 0, kTurnMs);  // killed processes leave their group when they are done
-    }
+  std::vector<std::string> left = paths;
+  for (int turn = 0;; ++turn) {
+    std::erase_if(left, [](const std::string& path) { return remove_group(path); });
+    if (left.empty()) return {};
+    if (turn == kTurns) return fail(ErrorKind::conflict, "processes in " + left.front() + " do not end");
+    ::poll(nullptr, 0, kTurnMs);  // killed processes leave their group when they are done
   }
-  return {};
 }
 
 }  // namespace slipway::os

@@ -157,7 +157,8 @@ class CgroupRoot {
   CgroupSupport support_;
 };
 
-/// Ends every process in these groups and removes them with all below. Missing ones are success.
+/// Ends every process in these groups and removes them with all below, waiting for up to a second for the processes
+/// of all of them. Missing ones are success; `conflict` names one that is left, the others are gone.
 Result<void> remove_cgroups(const std::vector<std::string>& paths);
 
 }  // namespace slipway::os

@@ -17,6 +17,7 @@
 
 #include "base/ids.h"
 #include "base/scope_exit.h"
+#include "os/call_limit.h"
 #include "os/test_directory.h"
 
 namespace slipway::os {
@@ -110,7 +111,11 @@ TEST_F(Cgroup, RemovalEndsWhatStillRuns) {
     if (!step->enter()) ::_exit(200);
     for (;;) ::pause();
   }
-  while (step->processes().empty()) std::this_thread::yield();  // the child's own move, at most a scheduling turn away
+  // The child's own move, at most a scheduling turn away.
+  const Deadline deadline = within(std::chrono::seconds(20)).deadline;
+  while (step->processes().empty() && Clock::now() < deadline) std::this_thread::yield();
+  if (step->processes().empty()) ::kill(child, SIGKILL);
+  EXPECT_FALSE(step->processes().empty());
   std::thread reaper([&] { ::waitpid(child, nullptr, 0); });
   EXPECT_TRUE(remove_cgroups(sandbox->paths()));
   reaper.join();

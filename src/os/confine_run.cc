@@ -218,7 +218,8 @@ Result<void> drop_power(std::uint64_t most_file_bytes) {
     ::setrlimit(RLIMIT_FSIZE, &most);
   }
   leave_abstract_sockets();
-  return apply_step_filter(Nesting::refused);
+  if (!apply_step_filter(Nesting::refused)) return fail_errno(errno, "seccomp");
+  return {};
 }
 
 int complain(const Error& error) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -80,6 +81,28 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view by
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) return fail_errno(errno, "replacing " + path.string());
   undo.release();
+  return {};
+}
+
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), ::closedir);
+  if (dir == nullptr) return fail_errno(errno, "listing " + path.string());
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(dir.get());
+    if (entry == nullptr && errno != 0) return fail_errno(errno, "listing " + path.string());
+    if (entry == nullptr) return names;
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (names.size() == kMaxListed) return fail(ErrorKind::exhausted, path.string() + " has too many entries");
+    names.emplace_back(name);
+  }
+}
+
+Result<void> sync_directory(const std::filesystem::path& path) {
+  SW_TRY(const Fd directory, open_file(path, O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory.get()) != 0) return fail_errno(errno, "syncing " + path.string());
   return {};
 }
 

@@ -29,11 +29,20 @@ Result<std::string> read_all(int fd, std::size_t most_bytes);
 /// All of `bytes`, through partial writes and EINTR.
 Result<void> write_all(int fd, std::string_view bytes);
 
-/// Writes beside the target, syncs, and renames over it: readers see the old file or the new one.
+/// Writes beside the target, syncs, and renames over it: readers see the old file or the new one. The directory is not
+/// synced: after a power failure it may be the old one again, whole.
 Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode);
 
 /// Creates `path` and its parents where missing, the last one with `mode`.
 Result<void> make_directories(const std::filesystem::path& path, mode_t mode);
+
+/// The names in a directory, in no order, without `.` and `..`; at most kMaxListed (else `exhausted`). A missing
+/// directory is `not_found`.
+inline constexpr std::size_t kMaxListed = 1'000'000;
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
+
+/// What was made in, renamed in or removed from a directory is there, or gone, after a power failure too.
+Result<void> sync_directory(const std::filesystem::path& path);
 
 /// Removes a tree without following links and without leaving it by a mount. A missing tree is success.
 Result<void> remove_tree(const std::filesystem::path& path);

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -42,6 +43,33 @@ TEST(Command, CollectsBothStreamsAndTheExitCode) {
   EXPECT_EQ(output->out, "out\n");
   EXPECT_EQ(output->err, "err\n");
   EXPECT_EQ(output->exit_code, 3);
+}
+
+TEST(Command, IsLookedUpInThePathThatItGets) {
+  const TestDirectory directory;
+  const auto tool = directory.path() / "only-here";
+  ASSERT_TRUE(replace_file(tool, "#!/bin/sh\necho found\n", 0700));
+  const std::vector<std::string> with = {"PATH=/nowhere:" + directory.path().string() + ":/bin"};
+  const auto found = run_command({.argv = {"only-here"}, .environment = with}, 1000, within(10s));
+  ASSERT_TRUE(found) << found.error().what;
+  EXPECT_EQ(found->out, "found\n");
+  const auto hidden = run_command({.argv = {"sh", "-c", "true"}, .environment = {"PATH=/nowhere"}}, 1000, within(10s));
+  ASSERT_FALSE(hidden);
+  EXPECT_EQ(hidden.error().kind, ErrorKind::not_found);
+}
+
+TEST(Files, ADirectoryIsListedByName) {
+  const TestDirectory directory;
+  ASSERT_TRUE(replace_file(directory / "b", "", 0600));
+  ASSERT_TRUE(make_directories(directory / ".a", 0700));
+  auto names = list_directory(directory.path());
+  ASSERT_TRUE(names) << names.error().what;
+  std::ranges::sort(*names);
+  EXPECT_EQ(*names, (std::vector<std::string>{".a", "b"}));
+  EXPECT_TRUE(sync_directory(directory.path()));
+  const auto missing = list_directory(directory / "missing");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
 }
 
 TEST(Command, StopsAtItsDeadlineAndLeavesNoChild) {

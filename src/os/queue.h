@@ -64,11 +64,6 @@ class BoundedQueue {
     changed_.notify_all();
   }
 
-  bool is_closed() const {
-    const std::scoped_lock lock(mutex_);
-    return closed_ && items_.empty();
-  }
-
  private:
   const std::size_t capacity_;
   mutable std::mutex mutex_;

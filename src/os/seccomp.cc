@@ -165,11 +165,10 @@ constexpr Program kNested = program_for(Nesting::allowed);
 
 }  // namespace
 
-Result<void> apply_step_filter(Nesting nesting) {
+bool apply_step_filter(Nesting nesting) {
   const Program& program = nesting == Nesting::allowed ? kNested : kStandard;
   const sock_fprog filter{static_cast<unsigned short>(program.size), const_cast<sock_filter*>(program.code.data())};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) return fail_errno(errno, "seccomp");
-  return {};
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
 }
 
 }  // namespace slipway::os

@@ -13,7 +13,8 @@ enum class Nesting {
 /// Docker's default; everything else fails with EPERM (calls newer than the list with ENOSYS, so that libc falls back),
 /// clone3 with ENOSYS (its flags cannot be seen by a filter), keyrings are refused.
 /// Needs no_new_privs. Only system calls: for use between fork and exec.
-/// Order for a step: enter its groups, its user namespace and ids, drop capabilities, this, exec.
-Result<void> apply_step_filter(Nesting nesting);
+/// False: errno says why. Order for a step: enter its groups, its user namespace and ids, drop capabilities, this,
+/// exec.
+bool apply_step_filter(Nesting nesting);
 
 }  // namespace slipway::os

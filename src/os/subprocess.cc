@@ -4,19 +4,47 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/text.h"
 #include "os/files.h"
 #include "os/wait.h"
 
 namespace slipway::os {
 
 namespace {
+
+// posix_spawnp would look in this process's PATH.
+Result<std::string> find_program(const std::string& name, const std::vector<std::string>& environment) {
+  if (name.find('/') != std::string::npos) return name;
+  constexpr std::string_view kName = "PATH=";
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  if (environment.empty()) {
+    if (const char* own = ::getenv("PATH"); own != nullptr) path = own;
+  } else if (const auto at = std::ranges::find_if(environment, [&](const auto& one) { return one.starts_with(kName); });
+             at != environment.end()) {
+    path = at->substr(kName.size());
+  }
+  for (const std::string_view directory : split(path, ':')) {
+    if (!directory.starts_with('/')) continue;  // the working directory holds whatever somebody put there
+    std::string program = fmt::format("{}/{}", directory, name);
+    struct stat status{};
+    if (::stat(program.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(program.c_str(), X_OK) == 0) {
+      return program;
+    }
+  }
+  return fail(ErrorKind::not_found, fmt::format("starting {}: no such program in {}", name, path));
+}
 
 int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
@@ -32,6 +60,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
 
 Result<Subprocess> Subprocess::start(const Options& options) {
   if (options.argv.empty()) return fail(ErrorKind::invalid, "a command without words");
+  SW_TRY(const std::string program, find_program(options.argv[0], options.environment));
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
@@ -78,8 +107,8 @@ Result<Subprocess> Subprocess::start(const Options& options) {
   const std::vector<char*> argv = pointers_to(options.argv);
   const std::vector<char*> environment = pointers_to(options.environment);
   pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(),
-                                   options.environment.empty() ? environ : environment.data());
+  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(),
+                                  options.environment.empty() ? environ : environment.data());
   if (error != 0) return fail_errno(error, "starting " + options.argv[0]);
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {

@@ -19,9 +19,10 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings);
 class Subprocess {
  public:
   struct Options {
-    std::vector<std::string> argv;         ///< argv[0] is looked up in PATH when it has no slash
-    std::vector<std::string> environment;  ///< whole; empty: inherited
-    std::string working_dir;               ///< empty: inherited
+    std::vector<std::string> argv;  ///< argv[0] without a slash is looked up in the child's PATH
+    std::vector<std::string>
+        environment;          ///< whole; empty: inherited. Without a PATH, the system's standard one counts
+    std::string working_dir;  ///< empty: inherited
     std::vector<std::pair<int, int>> fds;  ///< {ours, theirs}: what else the child gets; all others are closed
     int stdin_fd = -1;                     ///< -1: /dev/null
     int stdout_fd = -1;                    ///< -1: /dev/null
@@ -29,6 +30,7 @@ class Subprocess {
     enum class Session { same, own } session = Session::own;  ///< own: Ctrl-C at the terminal does not reach it
   };
 
+  /// Errors: `not_found` where there is no such program.
   static Result<Subprocess> start(const Options& options);
 
   Subprocess(Subprocess&& other) noexcept;

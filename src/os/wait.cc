@@ -16,12 +16,11 @@ namespace slipway::os {
 namespace {
 
 constexpr int kPollMaxMs = 60'000;
-constexpr std::size_t kMaxFds = 1024;
 
 }  // namespace
 
 Result<std::vector<std::size_t>> wait_any_readable(std::span<const int> fds, const CallLimit& limit) {
-  if (fds.size() > kMaxFds) return fail(ErrorKind::exhausted, "waiting for too many descriptors");
+  if (fds.size() > kMaxWaited) return fail(ErrorKind::exhausted, "waiting for too many descriptors");
   std::vector<pollfd> polled;
   polled.reserve(fds.size() + 1);
   for (const int fd : fds) polled.push_back({fd, POLLIN, 0});

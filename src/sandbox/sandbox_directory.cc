@@ -73,12 +73,14 @@ Result<void> SandboxDirectory::destroy() {
 
 Result<std::vector<SandboxId>> abandoned_in(const std::filesystem::path& parent) {
   std::vector<SandboxId> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
-    const SandboxId id(entry.path().filename().string());
-    if (entry.is_directory(error) && SandboxDirectory::take_over(parent, id)) found.push_back(id);
+  SW_TRY(const std::vector<std::string> names, os::list_directory(parent));
+  for (const std::string& name : names) {
+    const SandboxId id(name);
+    std::error_code gone;  // destroyed meanwhile
+    if (std::filesystem::is_directory(parent / name, gone) && SandboxDirectory::take_over(parent, id)) {
+      found.push_back(id);
+    }
   }
-  if (error) return fail(ErrorKind::internal, "listing " + parent.string() + ": " + error.message());
   return found;
 }
 

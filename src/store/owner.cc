@@ -23,19 +23,22 @@ std::filesystem::path file_of(const std::filesystem::path& state_dir, const std:
   return state_dir / "owners" / (owner + ".lock");
 }
 
+// `mode`: LOCK_EX for an owner; LOCK_SH for who looks whether there is one, since several may look at once.
 enum class Lock { taken, held_by_other, failed };
-Lock try_lock(int fd) {
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return Lock::taken;
+Lock try_lock(int fd, int mode) {
+  if (::flock(fd, mode | LOCK_NB) == 0) return Lock::taken;
   return errno == EWOULDBLOCK ? Lock::held_by_other : Lock::failed;
 }
 
 /// Removes the files of owners that are gone. Whoever is just claiming notices (see `claim`).
 void sweep(const std::filesystem::path& state_dir) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(state_dir / "owners", error)) {
-    if (entry.path().extension() != ".lock") continue;
-    const auto fd = os::open_file(entry.path(), O_RDWR);
-    if (fd && try_lock(fd->get()) == Lock::taken) ::unlink(entry.path().c_str());
+  const auto names = os::list_directory(state_dir / "owners");
+  if (!names) return;  // the next start tries again
+  for (const std::string& name : *names) {
+    const auto path = state_dir / "owners" / name;
+    if (path.extension() != ".lock") continue;
+    const auto fd = os::open_file(path, O_RDWR);
+    if (fd && try_lock(fd->get(), LOCK_SH) == Lock::taken) ::unlink(path.c_str());
   }
 }
 
@@ -89,7 +92,7 @@ Result<Owner> Owner::claim(const std::filesystem::path& state_dir) {
     std::string id = new_id();
     const auto file = file_of(state_dir, id);
     SW_TRY(os::Fd lock, os::open_file(file, O_RDWR | O_CREAT | O_EXCL, 0600));
-    if (try_lock(lock.get()) != Lock::taken) continue;  // a sweep looks at it right now, and will remove it
+    if (try_lock(lock.get(), LOCK_EX) != Lock::taken) continue;  // a sweep looks at it right now, and will remove it
     struct stat status{};
     if (::fstat(lock.get(), &status) == 0 && status.st_nlink > 0) return Owner(file, std::move(id), std::move(lock));
   }
@@ -99,7 +102,7 @@ Result<Owner> Owner::claim(const std::filesystem::path& state_dir) {
 bool is_alive(const std::filesystem::path& state_dir, const std::string& owner) {
   const auto fd = os::open_file(file_of(state_dir, owner), O_RDWR);
   if (!fd) return fd.error().kind != ErrorKind::not_found;
-  return try_lock(fd->get()) != Lock::taken;
+  return try_lock(fd->get(), LOCK_SH) != Lock::taken;
 }
 
 Result<void> recover(Store& store, const std::filesystem::path& state_dir, Time now, const CloseAttempts& close) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,14 @@ TEST_F(OwnerTest, JournalsAreClosedBeforeTheRowsSaySoSoThatARecoveryCanBeRepeate
   }));
   EXPECT_EQ(closed, 1);
   EXPECT_EQ(store->find_run("/p", "aaaa1")->outcome, Outcome::infra_failed);
+}
+
+TEST_F(OwnerTest, TwoWhoLookAtADeadOneDoNotTakeEachOtherForIt) {
+  const std::string id = killed_owner();
+  const int other = ::open((dir_ / "owners" / (id + ".lock")).c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(other, LOCK_SH | LOCK_NB), 0);
+  EXPECT_FALSE(is_alive(dir_, id));
+  ::close(other);
 }
 
 TEST_F(OwnerTest, RunsOfALiveSlipwayAreLeftAlone) {

@@ -3,7 +3,9 @@
 #include <charconv>
 #include <clocale>
 #include <cstdio>
+#include <new>
 #include <string>
+#include <vector>
 
 #include "os/files.h"
 #include "unpack/archive_reader.h"
@@ -32,12 +34,9 @@ std::uint64_t number(const char* text) {
 
 Result<void> empty(const Confined& confined) {
   constexpr const char* kTop = "/t";  // confinement.h: the target alone is there
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(kTop, failed)) {
-    SW_CHECK(os::remove_tree(entry.path()));
-  }
   (void)confined;
-  if (failed) return fail(ErrorKind::internal, "listing: " + failed.message());
+  SW_TRY(const std::vector<std::string> names, os::list_directory(kTop));
+  for (const std::string& name : names) SW_CHECK(os::remove_tree(std::filesystem::path(kTop) / name));
   return {};
 }
 
@@ -80,7 +79,12 @@ Result<std::string> work(int count, char** arguments) {
 }  // namespace slipway::unpack
 
 int main(int argc, char** argv) {
-  slipway::Result<std::string> report = slipway::unpack::work(argc - 1, argv + 1);
+  slipway::Result<std::string> report;
+  try {
+    report = slipway::unpack::work(argc - 1, argv + 1);
+  } catch (const std::bad_alloc&) {  // its memory has a limit
+    report = slipway::fail(slipway::ErrorKind::exhausted, "the archive needs too much memory");
+  }
   if (!report) {
     report = "error " + std::string(to_string(report.error().kind)) + " " +
              slipway::unpack::escaped(report.error().what) + "\n";

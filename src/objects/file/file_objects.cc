@@ -43,8 +43,10 @@ class FileUpload final : public Upload {
     // The same content again: what is there is as good, and a sweep must see that it is wanted anew.
     if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) {
       if (errno != ENOENT) return fail_errno(errno, "touching " + path.string());
-      SW_CHECK(os::make_directories(path.parent_path(), 0700));
+      const bool is_new = ::mkdir(path.parent_path().c_str(), 0700) == 0;
+      if (!is_new && errno != EEXIST) return fail_errno(errno, "creating " + path.parent_path().string());
       SW_CHECK(file_.publish(path));
+      if (is_new && sync_ == StagedFile::Sync::always) SW_CHECK(os::sync_directory(root_));
     }
     SW_TRY(const os::Fd kept, os::open_file(path, O_RDONLY));
     if (::fstat(kept.get(), &status) != 0) return fail_errno(errno, "fstat");
