@@ -7,6 +7,7 @@
 #include "base/scope_exit.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/wait.h"
 
 namespace slipway::cli {
 
@@ -16,9 +17,9 @@ constexpr std::size_t kLongestAnswer = 64U << 10U;
 
 }  // namespace
 
-Prompt Prompt::open(Mode mode) {
+Prompt Prompt::open(Mode mode, os::CallLimit limit) {
   if (mode == Mode::never) return Prompt(os::Fd());
-  return Prompt(os::Fd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)));
+  return Prompt(os::Fd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)), limit);
 }
 
 Result<std::string> Prompt::line(const std::string& question, bool echo) {
@@ -37,6 +38,10 @@ Result<std::string> Prompt::line(const std::string& question, bool echo) {
   std::string answer;
   for (;;) {
     char c = 0;
+    if (const auto waited = os::wait_readable(terminal_.get(), limit_); !waited) {
+      (void)os::write_all(terminal_.get(), "\n");  // cosmetic
+      return std::unexpected(waited.error());
+    }
     const ssize_t got = ::read(terminal_.get(), &c, 1);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(errno, "reading from the terminal");

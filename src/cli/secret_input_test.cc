@@ -107,6 +107,25 @@ TEST(Prompt, DoesNotEchoASecretAndRestoresTheTerminal) {
   EXPECT_EQ(before.c_lflag, after.c_lflag);
 }
 
+TEST(Prompt, AStopEndsTheQuestionAndRestoresTheTerminal) {
+  const Terminal terminal;
+  termios before{}, after{};
+  ASSERT_EQ(::tcgetattr(terminal.program.get(), &before), 0);
+  std::stop_source stop;
+  Prompt prompt(os::Fd(::dup(terminal.program.get())),
+                {stop.get_token(), os::within(std::chrono::seconds(20)).deadline});
+  Result<std::string> answer;
+  {
+    const std::jthread program([&] { answer = prompt.secret("KEY: "); });
+    EXPECT_EQ(terminal.shown(), "KEY: ");
+    stop.request_stop();
+  }
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::cancelled);
+  ASSERT_EQ(::tcgetattr(terminal.program.get(), &after), 0);
+  EXPECT_EQ(before.c_lflag, after.c_lflag);
+}
+
 TEST(Prompt, CtrlCCancels) {
   const Terminal terminal;
   Prompt prompt(os::Fd(::dup(terminal.program.get())));

@@ -116,12 +116,24 @@ Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settin
   return {};
 }
 
-Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings) {
+bool asks_for_disk(const std::vector<model::Run>& runs, const cli::Configuration& configuration) {
+  const auto setting = configuration.values().find("sandbox.disk");
+  if (setting != configuration.values().end() && setting->second.origin != "built in") return true;
+  return std::ranges::any_of(runs, [](const model::Run& run) {
+    return std::ranges::any_of(run.groups, [](const model::Group& group) {
+      return group.definition->resources.disk_bytes || group.definition->late.contains("resources.disk");
+    });
+  });
+}
+
+Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings, bool asks_for_disk) {
   std::vector<std::string> missing;
   if (!can.limits.memory) missing.emplace_back("memory");
   if (!can.limits.cpus) missing.emplace_back("cpu");
   if (!can.limits.pids) missing.emplace_back("pids");
-  if (can.limits.disk == "none") missing.emplace_back("disk");
+  if (!can.limits.disk && (asks_for_disk || settings.require_limits)) {
+    missing.push_back(fmt::format("disk ({})", can.limits.disk_how));
+  }
   if (missing.empty() || can.name == "fake") return {};
   const std::string text = "limits that cannot be held here: " + join(missing, ", ") + " (slipway doctor says why)";
   if (settings.require_limits) return fail(ErrorKind::denied, text);

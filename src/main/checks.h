@@ -22,7 +22,11 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
 /// The same for one attempt as it starts: jobs that a trigger or a `for_each` over outputs adds are in no plan.
 Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings);
 
-/// Says once on standard error which limits cannot be held here; with `require_limits` that is `denied`.
-Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings);
+/// Whether somebody wrote a limit of the disk, in a job or as a setting: the built-in one is no promise.
+bool asks_for_disk(const std::vector<model::Run>& runs, const cli::Configuration& configuration);
+
+/// Says once on standard error which limits cannot be held here; with `require_limits` that is `denied`. That of the
+/// disk is told of where it was asked for or is required.
+Result<void> check_limits(const sandbox::Capabilities& can, const cli::Settings& settings, bool asks_for_disk);
 
 }  // namespace slipway::program

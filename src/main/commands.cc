@@ -76,8 +76,9 @@ int show_logs(const Surroundings& around, const cli::LogsOptions& options, const
   return cli::kExitSucceeded;
 }
 
-int remove_runs(const Surroundings& around, const cli::RunsRemoveOptions& options) {
-  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
+int remove_runs(const Surroundings& around, const cli::RunsRemoveOptions& options, const SignalWatch& signals) {
+  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask,
+                                         {signals.graceful(), os::Deadline::max()});
   return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
     return cli::remove_runs(options, history, prompt, style);
   });
@@ -128,7 +129,7 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
               return cli::view_run(options, history, style);
             });
           },
-          [&](const cli::RunsRemoveOptions& options) { return remove_runs(around, options); },
+          [&](const cli::RunsRemoveOptions& options) { return remove_runs(around, options, signals); },
           [&](const cli::RunsArtifactsOptions& options) {
             return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
               return cli::run_artifacts(options, history, around.directory, style);

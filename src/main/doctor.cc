@@ -96,7 +96,7 @@ void check_limits(const sandbox::Capabilities& can, std::vector<Check>& checks) 
   limit("limit: memory", can.limits.memory);
   limit("limit: cpu", can.limits.cpus);
   limit("limit: pids", can.limits.pids);
-  either("limit: disk", !can.limits.disk.ends_with("none"), can.limits.disk, can.limits.disk,
+  either("limit: disk", can.limits.disk, can.limits.disk_how, can.limits.disk_how,
          by_docker ? "no storage driver of Docker's holds all that a job writes"
          : is_root ? "install the package `btrfs-progs`, and allow loop devices"
                    : "larger ones are limited for root only");

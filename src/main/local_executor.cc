@@ -79,19 +79,23 @@ void LocalExecutor::serve_slot() {
   }
 }
 
+model::AttemptReport LocalExecutor::attempt_of(const Order& order) {
+  if (const auto allowed = parts_.allow(order.spec); !allowed) {
+    return without_start(order.spec, model::Outcome::rejected, allowed.error().what);
+  }
+  const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);
+  worker::AttemptDriver driver({parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir, pins_});
+  return driver.drive(order.spec, *order.control);
+}
+
 void LocalExecutor::carry_out(Order order) {
   const AttemptId attempt = order.spec.attempt;
   model::AttemptReport report;
   if (!order.control) {
     report = lost(order.spec, "no descriptors left to control the attempt");
-  } else if (const auto allowed = parts_.allow(order.spec); !allowed) {
-    report = without_start(order.spec, model::Outcome::rejected, allowed.error().what);
   } else {
     try {
-      const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);
-      worker::AttemptDriver driver(
-          {parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir, pins_});
-      report = driver.drive(order.spec, *order.control);
+      report = attempt_of(order);
     } catch (const std::exception& problem) {  // a thread's top frame: this attempt ends, the process goes on
       report = lost(order.spec, problem.what());
     }

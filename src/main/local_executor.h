@@ -50,6 +50,7 @@ class LocalExecutor final : public engine::Executor {
   };
   void serve_slot();
   void carry_out(Order order);
+  model::AttemptReport attempt_of(const Order& order);
 
   Parts parts_;
   worker::ImagePins pins_;

@@ -77,8 +77,9 @@ Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& 
 }
 
 Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options,
-                               const std::vector<model::Run>& runs) {
-  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask);
+                               const std::vector<model::Run>& runs, const SignalWatch& signals) {
+  cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask,
+                                         {signals.graceful(), os::Deadline::max()});
   SW_TRY(const cli::SecretsGiven read,
          cli::read_secrets(options.secrets, options.secret_file, around.environment, prompt));
   for (const std::string& warning : read.warnings) std::fputs(("slipway: " + warning + "\n").c_str(), stderr);
@@ -180,11 +181,11 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
 Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, Selected& selected,
                   std::vector<model::Run> runs, SignalWatch& signals) {
   const cli::Settings& settings = around.configuration.settings();
-  SW_TRY(Secrets secrets, gather_secrets(around, options, runs));
+  SW_TRY(Secrets secrets, gather_secrets(around, options, runs, signals));
   StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
   LocalEngine engine(settings, log);
   SW_CHECK(engine.open());
-  SW_CHECK(check_limits(engine.backend().capabilities(), settings));
+  SW_CHECK(check_limits(engine.backend().capabilities(), settings, asks_for_disk(runs, around.configuration)));
 
   cli::ViewOptions view_options;
   const auto term = around.environment.find("TERM");

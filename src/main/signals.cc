@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 
 #include "os/fd.h"
 #include "os/wait.h"
@@ -31,7 +32,13 @@ Result<std::unique_ptr<SignalWatch>> SignalWatch::start() {
   }
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of one write, not the end of the run
   std::unique_ptr<SignalWatch> self(new SignalWatch());
-  self->thread_ = std::jthread([raw = self.get()](const std::stop_token& stop) { raw->watch(stop); });
+  self->thread_ = std::jthread([raw = self.get()](const std::stop_token& stop) {
+    try {
+      raw->watch(stop);
+    } catch (const std::exception&) {  // a thread's top frame: nobody could stop the process any more
+      raw->at_once_.request_stop();
+    }
+  });
   return self;
 }
 

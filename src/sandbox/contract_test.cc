@@ -145,6 +145,22 @@ Result<std::unique_ptr<SandboxBackend>> make_docker(const TestPlace& place, Log&
   return docker::DockerBackend::open({place.path() / "state", SLIPWAY_SHELL_INIT, docker_host}, log);
 }
 
+TEST(FakeBackend, TakesNoMoreThanItsThreadCanWaitFor) {
+  const auto backend = FakeBackend::create();
+  ASSERT_TRUE(backend);
+  SandboxSpec spec;
+  for (std::size_t i = 0; i < FakeBackend::kMost; ++i) {
+    spec.id = SandboxId(std::to_string(i));
+    ASSERT_TRUE((*backend)->start(spec, {})) << i;
+  }
+  spec.id = SandboxId("one-more");
+  const auto refused = (*backend)->start(spec, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::exhausted);
+  ASSERT_TRUE((*backend)->destroy(SandboxId("0"), os::within(std::chrono::seconds(20))));
+  EXPECT_TRUE((*backend)->start(spec, {}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Contract,
                          testing::Values(Kind{"fake",
                                               [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> {

@@ -54,11 +54,12 @@ struct Limits {
   std::optional<std::uint64_t> disk_bytes;  ///< root, /tmp and the workspace together
 };
 
-/// Where the numbers of `Limits` are held to: shown by `plan`, told to the user once where one is missing.
+/// Which numbers of `Limits` are held to: shown by `doctor`, told to the user once where one is missing.
 struct LimitsHeld {
   bool memory = false, cpus = false, pids = false;
-  std::string disk;                               ///< "tmpfs", "btrfs quota", "none", ...
+  bool disk = false;                              ///< of any size; false: `disk_how` says which are
   bool step_figures = false, io_figures = false;  ///< of each step: memory and processor; bytes read and written
+  std::string disk_how;                           ///< for people: "in memory (tmpfs); above half of ..."
 };
 
 /// The network that a job shares with its services and nobody else: each of them reaches the others by name.
@@ -139,7 +140,7 @@ struct Capabilities {
 ///  - a call returns by `limit.deadline`, or soon after `limit.stop` fires;
 ///  - when the leash closes, every process of the sandbox ends within a second;
 ///  - `destroy` ends what still runs, is idempotent and leaves nothing behind, even after a failed `start`;
-///  - `list` names every sandbox directory whose owner is dead; `sweep` destroys those, and only those.
+///  - `list_abandoned` names every sandbox directory whose owner is dead; `sweep` destroys those, and only those.
 class SandboxBackend {
  public:
   virtual ~SandboxBackend() = default;

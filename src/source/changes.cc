@@ -83,8 +83,7 @@ std::vector<std::string> bases_of(const WorkingTree& tree) {
 Result<std::string> commit_in(const std::filesystem::path& git_dir, const std::string& name,
                               const os::CallLimit& limit) {
   SW_CHECK(check_revision(name));
-  auto commit = ask_git(
-      call(git_dir, {"--git-dir=" + git_dir.string(), "rev-parse", "-q", "--verify", name + "^{commit}"}), limit);
+  auto commit = ask_git(question_to(git_dir, git_dir, {"rev-parse", "-q", "--verify", name + "^{commit}"}), limit);
   if (!commit && commit.error().kind == ErrorKind::internal) {
     return fail(ErrorKind::not_found, "no revision `" + name + "`");
   }

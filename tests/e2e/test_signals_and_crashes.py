@@ -1,6 +1,7 @@
 """Ctrl-C, kill -9, two at once: what ends, and that nothing is left behind."""
 import json
 import time
+from signal import SIGHUP
 
 import pytest
 from harness import (SIGINT, SIGKILL, SIGTERM, cgroups, descendants, is_alive, mounts_below, sandbox_directories, wait_until)
@@ -10,7 +11,7 @@ def slow_job(project, run="echo up; sleep 50"):
     return project.job(run=run)
 
 
-@pytest.mark.parametrize("number, code", [(SIGINT, 130), (SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)])
 def test_a_signal_cancels_gracefully(slipway, number, code):
     file = slow_job(slipway.project, "trap 'echo cleaned up; exit 1' TERM INT; echo up; while :; do sleep 0.05; done")
     running = slipway.start("run", "--json", file)

@@ -264,7 +264,14 @@ def test_limits_that_cannot_be_held_are_told_once_and_refused_on_demand(slipway)
     ran = slipway("run", file).expect(0)
     assert ran.err.count("limits that cannot be held here: memory, cpu, pids") == 1, ran
     refused = slipway("run", "--require-limits", file).expect(4)
-    assert "limits that cannot be held here" in refused.err and "succeeded" not in refused.out
+    assert "limits that cannot be held here: memory, cpu, pids, disk" in refused.err and "succeeded" not in refused.out
+
+
+@WITHOUT_GROUPS
+def test_a_disk_limit_that_cannot_be_held_is_told_where_somebody_wrote_it(slipway):
+    plain = slipway.run(slipway.project.job(run="true")).expect(0)
+    asked = slipway.run(slipway.project.job(run="true", keys={"resources": {"disk": "100GiB"}})).expect(0)
+    assert "disk" not in plain.err and "pids, disk (" in asked.err, (plain, asked)
 
 
 @NEEDS_RANGE

@@ -95,7 +95,7 @@ Result<std::unique_ptr<DockerBackend>> DockerBackend::open(DockerOptions options
 Capabilities DockerBackend::capabilities() {
   Capabilities can;
   can.name = "docker";
-  can.limits = {facts_.memory_limit, facts_.cpu_quota, facts_.pids_limit, "none", false};
+  can.limits = {.memory = facts_.memory_limit, .cpus = facts_.cpu_quota, .pids = facts_.pids_limit, .disk_how = "none"};
   can.network_nat = true;
   can.network_nat_by = "Docker's network `slipway`";
   can.groups = fmt::format("v{}, by Docker", facts_.cgroup_version);

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include <fmt/format.h>
+
 #include "os/files.h"
 #include "os/wait.h"
 #include "sandbox/fake/player.h"
@@ -25,7 +27,7 @@ FakeBackend::~FakeBackend() = default;
 Capabilities FakeBackend::capabilities() {
   Capabilities all;
   all.name = "fake";
-  all.limits.disk = "none";
+  all.limits.disk_how = "none";
   all.network_nat = true;
   all.image_directory = true;
   all.named_images = true;
@@ -45,6 +47,8 @@ Result<Started> FakeBackend::start(const SandboxSpec& spec, const os::CallLimit&
   SW_TRY(os::SocketPair pair, os::make_socket_pair());
   {
     const std::scoped_lock lock(mutex_);
+    if (is_over_) return fail(ErrorKind::unavailable, "the thread of the fake sandboxes has failed");
+    if (entries_.size() >= kMost) return fail(ErrorKind::exhausted, fmt::format("more than {} fake sandboxes", kMost));
     if (entries_.contains(spec.id)) return fail(ErrorKind::conflict, "there is a sandbox " + spec.id.value);
     entries_[spec.id].leash = std::move(pair.second);
   }
@@ -110,28 +114,46 @@ void FakeBackend::mark_gone(const SandboxId& id) {
   changed_.notify_all();
 }
 
-void FakeBackend::play(const std::stop_token& stop) {
-  std::map<SandboxId, std::unique_ptr<Player>> players;
-  while (!stop.stop_requested()) {
-    std::vector<int> fds = {wake_.get()};
-    std::vector<SandboxId> owners = {SandboxId()};
-    for (const auto& [id, player] : players) {
-      fds.push_back(player->fd());
-      owners.push_back(id);
-    }
-    const auto ready = os::wait_any_readable(fds, {stop, os::Deadline::max()});
-    if (!ready) continue;  // stopped: the loop's condition ends it
-    for (const std::size_t index : *ready) {
-      if (index == 0) {
-        take_new(players);
-        continue;
-      }
-      const auto found = players.find(owners[index]);
-      if (found == players.end() || found->second->advance()) continue;
-      players.erase(found);
-      mark_gone(owners[index]);
-    }
+void FakeBackend::end_all() {
+  const std::scoped_lock lock(mutex_);
+  is_over_ = true;
+  for (auto& [id, entry] : entries_) {
+    entry.leash.reset();
+    entry.gone = true;
   }
+  changed_.notify_all();
+}
+
+void FakeBackend::play(const std::stop_token& stop) {
+  try {
+    std::map<SandboxId, std::unique_ptr<Player>> players;
+    while (!stop.stop_requested() && play_on(players, stop)) {
+    }
+  } catch (const std::exception&) {  // a thread's top frame: its sandboxes are lost, which their owners see
+  }
+  end_all();
+}
+
+/// Until the next of them has something to say. An error ends them all.
+Result<void> FakeBackend::play_on(std::map<SandboxId, std::unique_ptr<Player>>& players, const std::stop_token& stop) {
+  std::vector<int> fds = {wake_.get()};
+  std::vector<SandboxId> owners = {SandboxId()};
+  for (const auto& [id, player] : players) {
+    fds.push_back(player->fd());
+    owners.push_back(id);
+  }
+  SW_TRY(const auto ready, os::wait_any_readable(fds, {stop, os::Deadline::max()}));
+  for (const std::size_t index : ready) {
+    if (index == 0) {
+      take_new(players);
+      continue;
+    }
+    const auto found = players.find(owners[index]);
+    if (found == players.end() || found->second->advance()) continue;
+    players.erase(found);
+    mark_gone(owners[index]);
+  }
+  return {};
 }
 
 }  // namespace slipway::sandbox

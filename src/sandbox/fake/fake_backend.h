@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "os/fd.h"
+#include "os/wait.h"
 #include "sandbox/sandbox.h"
 
 namespace slipway::sandbox {
@@ -14,11 +15,14 @@ namespace slipway::sandbox {
 /// Sandboxes that isolate nothing and run nothing: what each step does is read from its script. For tests, and to
 /// try a workflow's graph without its work (`slipway run --backend fake`).
 ///
-/// One thread plays `slipway-init` for all of them, over the real leash and into real journals. A script's last
-/// line decides: `true`, `false`, `exit N`, `echo TEXT` (prints TEXT), `sleep-forever` (until it is cancelled or the
-/// owner goes); every other script succeeds and prints nothing. Step order and conditions are the real ones.
+/// One thread plays `slipway-init` for all of them (at most kMost at once), over the real leash and into real journals.
+/// A script's last line decides: `true`, `false`, `exit N`, `echo TEXT` (prints TEXT), `sleep-forever` (until it is
+/// cancelled or the owner goes); every other script succeeds and prints nothing. Step order and conditions are the real
+/// ones.
 class FakeBackend final : public SandboxBackend {
  public:
+  static constexpr std::size_t kMost = os::kMaxWaited - 1;  ///< its thread waits for each, and to be woken
+
   static Result<std::unique_ptr<FakeBackend>> create();
   ~FakeBackend() override;
 
@@ -39,6 +43,8 @@ class FakeBackend final : public SandboxBackend {
   class Player;
   explicit FakeBackend(os::Fd wake);
   void play(const std::stop_token& stop);
+  Result<void> play_on(std::map<SandboxId, std::unique_ptr<Player>>& players, const std::stop_token& stop);
+  void end_all();
   void take_new(std::map<SandboxId, std::unique_ptr<Player>>& players);
   void mark_gone(const SandboxId& id);
 
@@ -51,6 +57,7 @@ class FakeBackend final : public SandboxBackend {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<SandboxId, Entry> entries_;
+  bool is_over_ = false;  // the thread has failed
   os::Fd wake_;
   std::jthread thread_;  // last: it uses all of the above
 };

@@ -215,8 +215,7 @@ void Nat::take_back() {
   if (const auto file = os::open_file(kForward, O_WRONLY)) (void)os::write_all(file->get(), "0");
 }
 
-NatAddress Nat::next_address(int slot) {
-  const std::uint32_t turn = counter_++;
+NatAddress nat_address(int slot, std::uint32_t turn) {
   const auto number = static_cast<std::uint32_t>(slot);
   const std::uint32_t first = kFirstAddress + (number * kLinksPerSlot + turn % kLinksPerSlot) * kPerLink;
   return {fmt::format("slw{:x}-{:x}", number, turn & 0xFFFFFU), first + 1, first + 2};

@@ -19,6 +19,10 @@ std::vector<std::string> reachable_nameservers(std::string_view resolv_conf);
 /// Those of this host: where its resolver is on a loopback interface, what that resolver itself asks.
 std::vector<std::string> find_nameservers();
 
+/// The link of a sandbox in `slot` that is the slot's `turn`th. Names and addresses of a slot rotate: the last
+/// sandbox's link may take a moment to go.
+NatAddress nat_address(int slot, std::uint32_t turn);
+
 /// Is `name` a bridge that containers or virtual machines of this host hang on, and not the way out?
 bool is_closed_interface(std::string_view name);
 
@@ -38,9 +42,6 @@ class Nat {
 
   Result<void> prepare(const os::CallLimit& limit);
 
-  /// Of the next sandbox in `slot`. Addresses of a slot rotate: the last sandbox's link may take a moment to go.
-  NatAddress next_address(int slot);
-
   /// After `prepare`.
   const std::vector<std::string>& nameservers() const { return nameservers_; }
 
@@ -53,7 +54,6 @@ class Nat {
   bool ready_ = false;
   std::optional<os::FileLock> users_;  // shared: this process uses the rules
   std::vector<std::string> nameservers_;
-  std::atomic<std::uint32_t> counter_ = 0;
 };
 
 }  // namespace slipway::sandbox::native

@@ -147,14 +147,14 @@ Capabilities NativeBackend::capabilities() {
   const os::CgroupSupport& support = groups_.support();
   Capabilities result;
   result.name = "native";
-  result.limits = {support.memory,
-                   support.pids,
-                   support.pids,
-                   has_pool_ ? "in memory (tmpfs); above half of the memory limit a btrfs quota"
-                             : "in memory (tmpfs); above half of the memory limit none",
-                   support.step_figures,
-                   support.io_figures};
-  result.limits.cpus = support.cpus;
+  result.limits = {.memory = support.memory,
+                   .cpus = support.cpus,
+                   .pids = support.pids,
+                   .disk = has_pool_,
+                   .step_figures = support.step_figures,
+                   .io_figures = support.io_figures,
+                   .disk_how = has_pool_ ? "in memory (tmpfs); above half of the memory limit a btrfs quota"
+                                         : "in memory (tmpfs); above half of the memory limit none"};
   const bool is_root = kind_ == Identity::Kind::root;
   result.network_nat = is_root ? Nat::is_possible() : has_pasta();
   result.network_nat_by = is_root ? "nftables" : "pasta";
@@ -289,10 +289,10 @@ Result<void> NativeBackend::place_disk(const SandboxSpec& spec, Record& record, 
   return {};
 }
 
-Result<void> NativeBackend::place_network(SetupSpec& setup, const os::CallLimit& limit) {
+Result<void> NativeBackend::place_network(const Slot& slot, SetupSpec& setup, const os::CallLimit& limit) {
   if (kind_ == Identity::Kind::root) {
     SW_CHECK(nat_.prepare(limit));
-    setup.nat = nat_.next_address(setup.slot);
+    setup.nat = nat_address(slot.number, next_turn(slot));
     setup.nameservers = nat_.nameservers();
     return {};
   }
@@ -323,7 +323,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
   SW_TRY(setup.layers, layers_of(spec));
   if (!groups_.support().pids) setup.process_limit = spec.limits.pids.value_or(0);
   SW_CHECK(place_disk(spec, record, setup, limit));
-  if (spec.network == model::Network::nat) SW_CHECK(place_network(setup, limit));
+  if (spec.network == model::Network::nat) SW_CHECK(place_network(record.slot, setup, limit));
   std::shared_ptr<Record> job;
   if (spec.beside) {
     SW_TRY(job, find_job(*spec.beside));

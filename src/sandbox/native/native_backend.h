@@ -77,7 +77,7 @@ class NativeBackend final : public SandboxBackend {
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
-  Result<void> place_network(SetupSpec& setup, const os::CallLimit& limit);
+  Result<void> place_network(const Slot& slot, SetupSpec& setup, const os::CallLimit& limit);
   Result<void> place_disk(const SandboxSpec& spec, Record& record, SetupSpec& setup, const os::CallLimit& limit);
   static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);

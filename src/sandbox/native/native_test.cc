@@ -389,6 +389,24 @@ TEST_F(Native, CallerWithoutRootAndWithoutRangeGetsASandboxOfOneId) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST_F(Native, TurnsOfASlotGoOnWhereTheLastProcessLeftThem) {
+  const os::TestDirectory directory;
+  std::uint32_t last = 0;
+  {
+    Slots slots(directory.path());
+    const auto slot = slots.take();
+    ASSERT_TRUE(slot) << slot.error().what;
+    last = next_turn(*slot);
+  }
+  Slots slots(directory.path());
+  const auto slot = slots.take();
+  ASSERT_TRUE(slot) << slot.error().what;
+  EXPECT_EQ(slot->number, 0);
+  EXPECT_EQ(next_turn(*slot), last + 1);
+  EXPECT_NE(nat_address(0, last).interface, nat_address(0, last + 1).interface);
+  EXPECT_NE(nat_address(0, last).host, nat_address(0, last + 1).host);
+}
+
 TEST_F(Native, FailedStartNamesItsStageAndLeavesNothing) {
   spec_.mounts.push_back({Mount::Kind::read_only, place_.path() / "missing", "/job/x", false, {}});
   const auto started = backend_->start(spec_, os::within(10s));
@@ -415,8 +433,12 @@ TEST_F(Native, KilledOwnerLeavesNothingAfterTheNextSweep) {
     (void)!::write(ready[1], "x", 1);
     for (;;) ::pause();
   }
+  ::close(ready[1]);  // an owner that fails ends the pipe
   char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const ssize_t got = ::read(ready[0], &byte, 1);
+  ::close(ready[0]);
+  if (got != 1) ::waitpid(owner, nullptr, 0);
+  ASSERT_EQ(got, 1);
   start();  // a live one of another process
   const auto before = backend_->list_abandoned();
   ASSERT_TRUE(before);

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "os/files.h"
 
@@ -21,6 +23,16 @@ Result<Slot> Slots::take() {
     if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return Slot{number, std::move(file)};
   }
   return fail(ErrorKind::exhausted, "every sandbox slot of this machine is taken");
+}
+
+std::uint32_t next_turn(const Slot& slot) {
+  std::uint32_t turn = 0;
+  if (::pread(slot.lock.get(), &turn, sizeof turn, 0) != sizeof turn) {
+    [[maybe_unused]] const auto got = ::getrandom(&turn, sizeof turn, GRND_NONBLOCK);  // else it begins at 0
+  }
+  const std::uint32_t next = turn + 1;
+  [[maybe_unused]] const auto kept = ::pwrite(slot.lock.get(), &next, sizeof next, 0);  // else it begins anew
+  return turn;
 }
 
 void Slots::give_back(Slot slot) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <mutex>
@@ -12,8 +13,12 @@ namespace slipway::sandbox::native {
 /// A number that no other live sandbox of this machine has: user ids and addresses follow from it.
 struct Slot {
   int number = -1;
-  os::Fd lock;  ///< flock'ed file below the runtime directory
+  os::Fd lock;  ///< flock'ed file below the runtime directory; holds the slot's next turn
 };
+
+/// Counts the sandboxes of `slot`, over all processes that have it in turn: what is left of the last one may take a
+/// moment to go, and the next must not meet it. Begins anywhere.
+std::uint32_t next_turn(const Slot& slot);
 
 /// The slots of this process. Taken from the machine by flock, so that a killed process gives its own back; kept for
 /// the next sandbox afterwards. Any thread.
