@@ -102,9 +102,9 @@ class Configuration {
 Configuration::Sources standard_sources(const std::map<std::string, std::string>& environment,
                                         const std::filesystem::path& project, std::vector<SettingFlag> flags);
 
-/// `64MiB`, `2G`, `512k`: a bare number is an error, as in definitions.
+/// As in definitions (model/units.h): `64MiB`, `2G`, `512k`.
 Result<std::uint64_t> parse_size(std::string_view text);
-/// `90s`, `10m`, `2h`, `30d`, `250ms`.
+/// `90s`, `10m`, `1h30m`, `30d`, `250ms`.
 Result<Duration> parse_duration(std::string_view text);
 /// `1.5 MiB`, for people.
 std::string size_text(std::uint64_t bytes);

@@ -75,7 +75,7 @@ TEST_F(ConfigurationTest, AllProblemsOfAFileAreReportedWithTheirPlaces) {
   const std::string file = (directory_ / "user.yaml").string();
   EXPECT_EQ(loaded.error().what,
             file + ":1:1: unknown setting `max_paralel`, did you mean `max_parallel`?\n" + file +
-                ":2:10: `log_cap`: `64` has no unit; write it like `64MiB`\n" + file +
+                ":2:10: `log_cap`: `64` has no unit: 64MiB or 64GiB?\n" + file +
                 ":3:10: `backend`: `nativ` is not one of native, docker, fake; did you mean `native`?\n" + file +
                 ":5:15: `sandbox.host_paths` is a list\n" + file + ":6:7: `keep`: `yes` is neither true nor false\n" +
                 file + ":7:1: `keep` is set twice");

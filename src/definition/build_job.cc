@@ -18,13 +18,16 @@ constexpr std::array<std::string_view, 3> kActions = {"steps", "run", "command"}
 
 bool is_action(std::string_view key) { return std::ranges::find(kActions, key) != kActions.end(); }
 
+constexpr std::string_view kWorkspace = "/job";
+
 bool clones_by_itself(const model::JobDefinition& job) {
+  const std::string source = (job.workspace.empty() ? std::string(kWorkspace) : job.workspace) + "/src";
   for (const model::StepDefinition& step : job.steps) {
     const auto* script = std::get_if<model::Script>(&step.action);
     if (script == nullptr) continue;
     for (const std::string_view line : split(script->text, '\n')) {
       const std::size_t clone = line.find("git clone");
-      if (clone != std::string_view::npos && line.find("/job/src", clone) != std::string_view::npos) return true;
+      if (clone != std::string_view::npos && line.find(source, clone) != std::string_view::npos) return true;
     }
   }
   return false;
@@ -116,7 +119,7 @@ model::JobDefinition JobBuilder::build(Node& node, const std::string& name, cons
   read_steps(job, node, code_may_run);
   if (get("checkout") == nullptr && clones_by_itself(job)) {
     job.checkout.none = true;
-    job.origins.emplace("checkout", "a step clones into /job/src");
+    job.origins.emplace("checkout", "a step clones there by itself");
   }
   note_origins(job);
   return job;
@@ -169,6 +172,7 @@ void JobBuilder::read_where_it_runs(model::JobDefinition& job) {
       source_.report(*workspace, "E061", fmt::format("the workspace cannot be `{}`", job.workspace),
                      "an absolute path, as /workspace");
   }
+  values_.set_workspace(job.workspace.empty() ? std::string(kWorkspace) : job.workspace);
   job.read_only_root = boolean_of(get("read_only_root"), false);
   job.nested = boolean_of(get("nested"), false);
   job.kubernetes = values_.opaque_of(get("kubernetes"));

@@ -146,7 +146,7 @@ constexpr Code kCodes[] = {
      "job:\n  run: make\n  on: {schedule: [{cron: \"0 2 * * *\", timezone: CET}]}",
      "job:\n  run: make\n  on: {schedule: [{cron: \"0 2 * * *\", timezone: Europe/Berlin}]}"},
     {"E060", "a secret is asked for wrongly",
-     "A secret goes into one variable or into one file below /job/secrets, which is in memory only.",
+     "A secret goes into one variable or into one file directly in /job/secrets, which is in memory only.",
      "job:\n  run: make\n  secrets: [{name: KEY, file: /tmp/key}]",
      "job:\n  run: make\n  secrets: [{name: KEY, file: /job/secrets/KEY}]"},
     {"E061", "not a possible path",

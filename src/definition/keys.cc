@@ -37,7 +37,7 @@ constexpr Shape kTemplates{.kind = Kind::list, .item = &kTemplate, .one_alone = 
 constexpr Shape kSomeTemplates{.kind = Kind::list, .item = &kTemplate, .one_alone = true, .least = 1};
 constexpr Shape kArgv{.kind = Kind::list, .item = &kScript, .least = 1};
 constexpr Shape kEnv{.kind = Kind::map, .item = &kTemplate, .names = &kIdentifier};
-constexpr Shape kValues{.kind = Kind::list, .item = &kValue, .most = static_cast<long>(kMaxForEach)};
+constexpr Shape kValues{.kind = Kind::list, .item = &kValue, .most = static_cast<long>(model::kMaxInstances)};
 constexpr Shape kValueMap{.kind = Kind::map, .item = &kValue, .names = &kIdentifier};
 
 constexpr std::array<const Shape*, 2> kShellForms = {&kScript, &kArgv};
@@ -421,9 +421,9 @@ constexpr Shape kTemplateList{.kind = Kind::map, .item = &kTemplateMap, .names =
 constexpr Shape kPresetMap{.kind = Kind::map, .item = &kEnv, .names = &kName};
 constexpr Shape kDefaults{.kind = Kind::object, .context = &kDefaultsContext};
 constexpr Shape kJobMap{.kind = Kind::object, .context = &kJobContext};
-constexpr Shape kJobList{.kind = Kind::list, .item = &kJobMap, .least = 1, .most = static_cast<long>(kMaxJobs)};
+constexpr Shape kJobList{.kind = Kind::list, .item = &kJobMap, .least = 1, .most = static_cast<long>(kMaxFileJobs)};
 constexpr Shape kJobsByName{
-    .kind = Kind::map, .item = &kJobMap, .names = &kName, .least = 1, .most = static_cast<long>(kMaxJobs)};
+    .kind = Kind::map, .item = &kJobMap, .names = &kName, .least = 1, .most = static_cast<long>(kMaxFileJobs)};
 constexpr std::array<const Shape*, 2> kJobsForms = {&kJobList, &kJobsByName};
 constexpr Shape kJobs{.kind = Kind::any_of, .forms = kJobsForms, .doc = "a list, or a mapping of name to job"};
 

@@ -24,8 +24,7 @@ std::string name_of_file(std::string_view file) {
 
 class WorkflowBuilder {
  public:
-  WorkflowBuilder(Source& source, Document& document, const ReadOptions& options)
-      : source_(source), options_(options), values_(source), jobs_(source, document) {}
+  WorkflowBuilder(Source& source, Document& document) : source_(source), values_(source), jobs_(source, document) {}
 
   model::Workflow build(Node& root) {
     model::Workflow workflow;
@@ -70,7 +69,6 @@ class WorkflowBuilder {
     workflow.on = values_.triggers_of(either("on"));
     workflow.env = values_.env_of(top.get("env"));
     workflow.concurrency = values_.concurrency_of(top.get("concurrency"));
-    workflow.presets = options_.presets;
     read_templates(workflow, either("templates"));
     Node* name = fields.get("name");
     if (name != nullptr) workflow.name = name->text;
@@ -78,7 +76,6 @@ class WorkflowBuilder {
   }
 
   void read_presets(model::Workflow& workflow, Node* node) {
-    workflow.presets = options_.presets;
     if (node == nullptr) return;
     for (const Node::Entry& entry : node->entries) {
       if (!entry.value->bad) workflow.presets[entry.key->text] = values_.env_of(entry.value);
@@ -211,7 +208,6 @@ class WorkflowBuilder {
   }
 
   Source& source_;
-  const ReadOptions& options_;
   Values values_;
   JobBuilder jobs_;
   Node* defaults_ = nullptr;
@@ -246,7 +242,7 @@ void check_top(Source& source, Node* root) {
 
 }  // namespace
 
-ReadResult read_workflow(std::string_view text, const std::string& file_name, const ReadOptions& options) {
+ReadResult read_workflow(std::string_view text, const std::string& file_name) {
   Source source(text, file_name);
   ReadResult result;
   const auto document = parse_document(source);
@@ -254,7 +250,7 @@ ReadResult read_workflow(std::string_view text, const std::string& file_name, co
     check_top(source, document->root);
     if (document->root != nullptr && document->root->kind == Node::Kind::mapping && !document->root->bad) {
       validate(source, *document->root, kFileShape, "the file");
-      WorkflowBuilder builder(source, *document, options);
+      WorkflowBuilder builder(source, *document);
       model::Workflow workflow = builder.build(*document->root);
       check_workflow(source, workflow);
       if (!has_errors(source.problems())) result.workflow = std::move(workflow);

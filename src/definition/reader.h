@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,11 +9,6 @@
 #include "model/definition.h"
 
 namespace slipway::definition {
-
-struct ReadOptions {
-  /// Presets that a project or registry gives beside those of the file.
-  std::map<std::string, model::TemplateMap> presets;
-};
 
 struct ReadResult {
   /// Has a value exactly when `problems` holds no error.
@@ -28,7 +22,7 @@ struct ReadResult {
 /// honour it (support.h). Pure, any thread, linear in the size of `text`; the limits are in limits.h.
 /// `file_name` is only shown. Defaults, presets' names, templates and aliases are resolved in what comes back;
 /// expressions are parsed and checked, and expanded by the planner.
-ReadResult read_workflow(std::string_view text, const std::string& file_name, const ReadOptions& options = {});
+ReadResult read_workflow(std::string_view text, const std::string& file_name);
 
 /// Is `path` (relative to the top of a project) a file of definitions: `.slipway/workflows/*.yaml` or
 /// `.slipway/jobs/*.yaml` (`.yml` too), not deeper?

@@ -155,8 +155,9 @@ std::string limits_section() {
       "| combinations of a matrix, before `exclude` | {} |\n| values of a `for_each` | {} |\n| any other list or "
       "mapping | {} |\n"
       "| an expression | {} bytes, {} parts, {} deep |\n",
-      kMaxFileBytes, kMaxNodes, kMaxDepth, kMaxTextLength, kMaxNameLength, kMaxJobs, kMaxSteps, kMaxInstances,
-      kMaxForEach, kMaxItems, kMaxExpressionLength, kMaxExpressionNodes, kMaxExpressionDepth);
+      kMaxFileBytes, kMaxNodes, kMaxDepth, kMaxTextLength, kMaxNameLength, kMaxFileJobs, kMaxSteps,
+      model::kMaxCombinations, model::kMaxInstances, kMaxItems, kMaxExpressionLength, kMaxExpressionNodes,
+      kMaxExpressionDepth);
 }
 
 // Of every context the names that are read besides the taught ones.

@@ -172,6 +172,18 @@ std::optional<model::CodeLocation> Values::code_of(Node* node) const {
                              place(*node)};
 }
 
+void Values::check_secret_file(Node& file) {
+  const std::string directory = workspace_ + "/secrets";
+  const std::string_view path = file.text;
+  const std::size_t last = path.rfind('/');
+  const std::string_view name = last == std::string_view::npos ? "" : path.substr(last + 1);
+  if (path.substr(0, path.size() - name.size()) == directory + "/" && !name.empty() && name != "." && name != "..") {
+    return;
+  }
+  source_.report(file, "E060", fmt::format("a secret's file lies directly in {}", directory),
+                 fmt::format("as {}/NAME: it is in memory only", directory));
+}
+
 std::vector<model::SecretUse> Values::secrets_of(Node* node) {
   std::vector<model::SecretUse> secrets;
   const Context& context = *find_key(kStepContext, "secrets")->shape->item->forms[1]->context;
@@ -194,11 +206,7 @@ std::vector<model::SecretUse> Values::secrets_of(Node* node) {
       use.env = env != nullptr || file != nullptr ? text_of(env) : use.name;
       if (file != nullptr && env != nullptr)
         source_.report(*item, "E060", fmt::format("secret `{}` has both `env` and `file`", use.name), "keep one");
-      const bool inside = use.file.starts_with("/job/secrets/") && use.file.find("/../") == std::string::npos &&
-                          !use.file.ends_with("/..");
-      if (file != nullptr && !inside)
-        source_.report(*file, "E060", "a secret's file lies below /job/secrets",
-                       "as /job/secrets/NAME: it is in memory only");
+      if (file != nullptr) check_secret_file(*file);
     }
     secrets.push_back(std::move(use));
   }
@@ -260,7 +268,7 @@ void Values::check_path(const model::Template& path, std::string_view of) {
     source_.report_at(path.place, "E061", fmt::format("a path of {} is empty", of));
   else if (upwards)
     source_.report_at(path.place, "E061", fmt::format("a path of {} leaves its directory by `..`", of),
-                      "name files below the working directory or /job");
+                      fmt::format("name files below the working directory or {}", workspace_));
 }
 
 std::vector<model::CacheDefinition> Values::cache_of(Node* node) {
@@ -296,15 +304,17 @@ std::vector<model::ArtifactDefinition> Values::artifacts_of(Node* node) {
     for (const model::Template& path : artifact.paths) {
       check_path(path, "an artifact");
       const std::string begin = path.parts.empty() ? "" : path.parts.front().text;
-      if (begin.starts_with('/') && !begin.starts_with("/job/") && begin != "/job") {
-        source_.report_at(path.place, "E061", "an artifact lies below the working directory or /job",
+      if (begin.starts_with('/') && !begin.starts_with(workspace_ + "/")) {
+        source_.report_at(path.place, "E061",
+                          fmt::format("an artifact lies below the working directory or {}", workspace_),
                           "copy it there first");
       }
     }
-    if (artifact.name.is_literal() && !is_name(artifact.name.literal()) && fields.get("name") != nullptr) {
+    if (artifact.name.is_literal() && !model::is_artifact_name(artifact.name.literal()) &&
+        fields.get("name") != nullptr) {
       source_.report(*fields.get("name"), "E018",
                      fmt::format("an artifact cannot be called `{}`", artifact.name.literal()),
-                     "letters, digits, `_`, `-`, `.` and blanks inside");
+                     std::string(model::kArtifactNameRule));
     }
     artifacts.push_back(std::move(artifact));
   }
@@ -359,7 +369,7 @@ void Values::check_matrix(Node& node, const model::Matrix& matrix) {
     names.push_back(name);
     if (values.empty()) source_.report(node, "E050", fmt::format("the axis `{}` has no value", name));
     // More values than a matrix may have are refused below: they need no comparing.
-    for (std::size_t i = 0; i < values.size() && values.size() <= kMaxInstances; ++i) {
+    for (std::size_t i = 0; i < values.size() && values.size() <= model::kMaxCombinations; ++i) {
       if (std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) !=
           values.begin() + static_cast<std::ptrdiff_t>(i)) {
         source_.report(
@@ -377,9 +387,9 @@ void Values::check_matrix(Node& node, const model::Matrix& matrix) {
                      source_.suggestion(name, names));
     }
   }
-  if (count + matrix.include.size() > kMaxInstances) {
+  if (count + matrix.include.size() > model::kMaxCombinations) {
     source_.report(node, "E051", fmt::format("the matrix has {} combinations", count + matrix.include.size()),
-                   fmt::format("at most {} of one job, before `exclude`", kMaxInstances));
+                   fmt::format("at most {} of one job, before `exclude`", model::kMaxCombinations));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "definition/document.h"
@@ -37,6 +38,9 @@ class Values {
  public:
   explicit Values(Source& source) : source_(source) {}
 
+  /// Where the job lies whose values are read next: its secrets' files and artifacts lie below it.
+  void set_workspace(std::string path) { workspace_ = std::move(path); }
+
   model::Place place(const Node& node) const { return source_.place(node); }
   std::optional<model::Template> template_of(Node* node) const;
   std::vector<model::Template> templates_of(Node* node) const;
@@ -67,9 +71,11 @@ class Values {
  private:
   model::InputDefinition input_of(Node* node);
   void check_matrix(Node& node, const model::Matrix& matrix);
+  void check_secret_file(Node& file);
   void check_path(const model::Template& path, std::string_view of);
 
   Source& source_;
+  std::string workspace_ = "/job";
 };
 
 }  // namespace slipway::definition

@@ -21,6 +21,20 @@ std::optional<E> enumerator_of(const std::array<std::string_view, N>& names, std
 
 }  // namespace
 
+Duration backoff_after(const Retry& retry, int tries) {
+  constexpr Duration kMost = std::chrono::minutes(5);
+  Duration wait = std::min(retry.backoff, kMost);
+  for (int i = 1; i < tries && wait < kMost; ++i) wait = std::min(wait * 2, kMost);
+  return wait;
+}
+
+bool is_artifact_name(std::string_view name) {
+  constexpr std::size_t kMaxName = 128;
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._- +@(),";
+  return !name.empty() && name.size() <= kMaxName && name.front() != '.' && name.front() != '-' &&
+         name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 std::string_view to_string(EventKind kind) { return kEventKinds[static_cast<std::size_t>(kind)]; }
 std::optional<EventKind> event_kind_of(std::string_view text) { return enumerator_of<EventKind>(kEventKinds, text); }
 

@@ -72,6 +72,11 @@ struct CacheDefinition {
   Place place;
 };
 
+/// Of artifacts, in files and on a step's socket: a file's name to whoever gets them.
+bool is_artifact_name(std::string_view name);
+inline constexpr std::string_view kArtifactNameRule =
+    "1 to 128 letters (a to z, A to Z), digits and `._- +@(),`, not beginning with `.` or `-`";
+
 struct ArtifactDefinition {
   Template name;
   std::vector<Template> paths;  ///< globs below working_dir of the job, or absolute below /job
@@ -95,6 +100,9 @@ struct Service {
   std::optional<Readiness> ready;
   Place place;
 };
+
+inline constexpr std::size_t kMaxCombinations = 256;  ///< of a matrix, before `exclude`
+inline constexpr std::size_t kMaxInstances = 1'000;   ///< of one job, by its for_each
 
 struct Matrix {
   Named<std::vector<Value>> axes;
@@ -122,6 +130,8 @@ struct Retry {
   std::vector<Outcome> on = {Outcome::infra_failed};
   Duration backoff = std::chrono::seconds(1);  ///< doubled after each try, at most 5 min
 };
+/// How long the next try waits after `tries` of them, from 1.
+Duration backoff_after(const Retry& retry, int tries);
 
 struct RunAs {
   enum class Kind { runner, root, number, source } kind = Kind::runner;

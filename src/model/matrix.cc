@@ -54,7 +54,7 @@ Combination in_axis_order(const Matrix& matrix, const Named<Value>& include) {
 }
 
 std::unexpected<Error> too_many() {
-  return fail(ErrorKind::exhausted, fmt::format("a matrix has at most {} combinations", kMaxInstances));
+  return fail(ErrorKind::exhausted, fmt::format("a matrix has at most {} combinations", kMaxCombinations));
 }
 
 Result<std::vector<Combination>> product(const Matrix& matrix) {
@@ -64,7 +64,7 @@ Result<std::vector<Combination>> product(const Matrix& matrix) {
   std::size_t count = 1;
   for (const auto& [axis, values] : matrix.axes) {
     if (values.empty()) return all;
-    if (values.size() > kMaxInstances || count * values.size() > kMaxInstances) return too_many();
+    if (values.size() > kMaxCombinations || count * values.size() > kMaxCombinations) return too_many();
     count *= values.size();
   }
   all.emplace_back();
@@ -99,7 +99,7 @@ Result<std::vector<Combination>> combinations(const Matrix& matrix) {
       extended = true;
     }
     if (extended) continue;
-    if (all.size() == kMaxInstances) return too_many();
+    if (all.size() == kMaxCombinations) return too_many();
     all.push_back(in_axis_order(matrix, include));
   }
   return all;

@@ -11,8 +11,7 @@
 /// From a definition and an event to a run, and from a job instance to what an attempt is to do. Pure but for Facts.
 namespace slipway::model {
 
-inline constexpr std::size_t kMaxInstances = 1'000;    ///< of one matrix or for_each
-inline constexpr std::size_t kMaxJobs = 20'000;        ///< of one run
+inline constexpr std::size_t kMaxJobs = 20'000;        ///< of one run, all instances
 inline constexpr std::size_t kMaxTriggeredJobs = 256;  ///< that join one run
 
 struct PlanRequest {
@@ -32,7 +31,7 @@ Result<Run> plan(PlanRequest request);
 /// One combination of a matrix, in the order of its axes.
 using Combination = Named<Value>;
 /// Product of the axes, minus `exclude`, then each `include` extends every combination whose axes it does not
-/// contradict, or else is one of its own. Errors: `exhausted` over kMaxInstances.
+/// contradict, or else is one of its own. Errors: `exhausted` over kMaxCombinations.
 Result<std::vector<Combination>> combinations(const Matrix& matrix);
 
 enum class Purpose {

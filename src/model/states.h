@@ -9,12 +9,13 @@ namespace slipway::model {
 /// Where a job instance is. The one table of states.
 ///
 /// | state      | means                                              | leaves by                                    |
-/// | waiting    | something it depends on has not ended              | the last dependency's end → ready, finished   |
+/// | waiting    | something it depends on has not ended              | the last dependency's end → held, ready,      |
+/// |            |                                                    | finished                                      |
 /// | held       | decided to run; its matrix is at max_parallel, or  | a place is free → ready;                      |
 /// |            | its concurrency group is taken                     | cancelled, fail_fast → finished               |
 /// | ready      | in the queue for a slot                            | start_next → starting; cancelled → finished   |
-/// | starting   | an attempt was given to an executor                | AttemptStarted → running; as running          |
-/// | running    | the executor said that it runs                     | AttemptFinished → backing_off or finished     |
+/// | starting   | an attempt was given to an executor                | AttemptRuns → running; as running             |
+/// | running    | the executor said that it runs                     | AttemptEnded → backing_off or finished        |
 /// | backing_off| the last attempt failed, another will follow       | Tick at retry_at → held, ready; cancelled     |
 /// | finished   | has its outcome                                    | never                                         |
 enum class JobState { waiting, held, ready, starting, running, backing_off, finished };

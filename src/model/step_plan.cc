@@ -10,14 +10,6 @@ namespace slipway::model {
 
 namespace {
 
-constexpr Duration kMaxBackoff = std::chrono::minutes(5);
-
-Duration backoff_before(const Retry& retry, int tries) {
-  Duration backoff = std::min(retry.backoff, kMaxBackoff);
-  for (int i = 1; i < tries && backoff < kMaxBackoff; ++i) backoff = std::min(backoff * 2, kMaxBackoff);
-  return backoff;
-}
-
 std::vector<std::size_t> all_before(const std::vector<StepSpec>& steps, std::size_t index) {
   std::size_t first = index;
   if (steps[index].parallel) {
@@ -146,7 +138,7 @@ StepPlan::After StepPlan::finished(std::size_t index, Outcome outcome, Time now)
                      std::ranges::find(step.retry.on, outcome) != step.retry.on.end();
   if (again) {
     step.state = Step::State::backing_off;
-    step.retry_at = now + backoff_before(step.retry, step.tries);
+    step.retry_at = now + backoff_after(step.retry, step.tries);
     return After::will_retry;
   }
   step.state = Step::State::ended;

@@ -13,13 +13,6 @@ namespace slipway::model {
 namespace {
 
 constexpr std::size_t kMaxAskedTexts = 1'000;  // of one job
-constexpr Duration kMostBackoff = std::chrono::minutes(5);
-
-Duration backoff_after(const Retry& retry, int attempts) {
-  Duration wait = retry.backoff;
-  for (int i = 1; i < attempts && wait < kMostBackoff; ++i) wait *= 2;
-  return std::min(wait, kMostBackoff);
-}
 
 bool is_live(JobState state) { return state == JobState::starting || state == JobState::running; }
 

@@ -54,8 +54,9 @@ Request annotate_of(const Fields& fields) {
 
 Request artifact_of(const Fields& fields) {
   Artifact artifact{fields.required_text("name"), fields.texts("paths")};
-  check_name(fields, "name", artifact.name);
-  check_size(fields, "name", artifact.name, kMaxArtifactName);
+  if (!model::is_artifact_name(artifact.name)) {
+    fields.refuse("name", fmt::format("an artifact's name ({})", model::kArtifactNameRule));
+  }
   if (artifact.paths.empty() || artifact.paths.size() > kMaxPaths) {
     fields.refuse("paths", fmt::format("a list of 1 to {} paths", kMaxPaths));
   }

@@ -16,7 +16,7 @@
 /// connection, one after the other; each gets one answer, in order. The socket itself says which step speaks.
 ///   {"do":"output","name":N,"value":V}          set an output of the job     → {}
 ///   {"do":"var","name":N,"value":V}             set a variable of the run    → {}
-///   {"do":"mask","value":V}                     mask it from here on         → {"masked":true|false}
+///   {"do":"mask","value":V}                     mask it from here on         → {"masked":true}
 ///   {"do":"trigger","json":TEXT}                ask for more jobs            → {}
 ///   {"do":"annotate","level":L,"message":M,"title":T,"file":F,"line":N}      → {}
 ///   {"do":"artifact","name":N,"paths":[...]}    collected when the job ends  → {}
@@ -28,7 +28,6 @@ namespace slipway::wire::control {
 
 inline constexpr std::size_t kMaxRequest = 1U << 20U;
 inline constexpr std::size_t kMaxAnswer = 16U << 20U;
-inline constexpr std::size_t kMaxArtifactName = 128;   ///< a file name to its readers
 inline constexpr std::size_t kMaxName = 256;           ///< of outputs, variables, groups
 inline constexpr std::size_t kMaxValue = 256U << 10U;  ///< of one output or variable
 inline constexpr std::size_t kMaxSecret = 64U << 10U;

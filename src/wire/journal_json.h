@@ -71,7 +71,7 @@ struct Group {
 };
 
 struct Notice {
-  std::string code;  ///< stable, e.g. `weak_secret`, `exposed_secret`, `shell_not_found`
+  std::string code;  ///< stable, e.g. `weak_secret`, `secret_in_output`, `not_started`
   std::string message;
 };
 

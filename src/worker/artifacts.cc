@@ -1,6 +1,5 @@
 #include "worker/artifacts.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,20 +24,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxName = wire::control::kMaxArtifactName;
 constexpr std::size_t kMaxRecord = 64 * 1024;
 constexpr std::size_t kMaxArtifacts = 100'000;  // a run
 constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 // Names of entries in a directory, dot files left out. A missing directory has none.
 Result<std::vector<std::string>> entries_of(const fs::path& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
-  if (dir == nullptr && errno == ENOENT) return std::vector<std::string>();
-  if (dir == nullptr) return fail_errno(errno, "listing " + directory.string());
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir.get())) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
+  auto names = os::list_directory(directory);
+  if (!names && names.error().kind == ErrorKind::not_found) return std::vector<std::string>();
+  if (names) std::erase_if(*names, [](const std::string& name) { return name.starts_with('.'); });
   return names;
 }
 
@@ -100,12 +94,9 @@ std::string list_names(const std::vector<Artifact>& artifacts) {
 }  // namespace
 
 Result<void> Artifacts::check_name(std::string_view name) {
-  const bool good = !name.empty() && name.size() <= kMaxName && name.front() != '.' && name.front() != '-' &&
-                    name.find_first_not_of(std::string(kLetters) + "._- +@(),") == std::string_view::npos;
-  if (good) return {};
-  return fail(ErrorKind::invalid, fmt::format("`{}` cannot be an artifact's name: 1 to {} letters, digits and "
-                                              "`._- +@(),`, not beginning with `.` or `-`",
-                                              printable(name, Colour::strip), kMaxName));
+  if (model::is_artifact_name(name)) return {};
+  return fail(ErrorKind::invalid, fmt::format("`{}` cannot be an artifact's name: {}", printable(name, Colour::strip),
+                                              model::kArtifactNameRule));
 }
 
 Result<Artifact> Artifacts::store(Artifact facts, objects::Upload& upload, const os::CallLimit& limit) {

@@ -82,6 +82,18 @@ def test_a_file_secret_lies_on_a_tmpfs_readable_by_the_job_alone(slipway):
     assert ran.output() == f"400\ntmpfs\n{len(SECRET)}\n0\n"
 
 
+def test_a_workspace_elsewhere_takes_its_secrets_and_artifacts_along(slipway, tmp_path):
+    keys = {"workspace": "/workspace", "secrets": [{"name": "TOKEN", "file": "/workspace/secrets/TOKEN"}],
+            "artifacts": [{"name": "out", "paths": ["/workspace/made/*"]}]}
+    file = slipway.project.job(run="pwd; wc -c </workspace/secrets/TOKEN; mkdir /workspace/made; echo x >/workspace/made/x", keys=keys)
+    ran = slipway.run(file, "--secret", "TOKEN", env={"TOKEN": SECRET}).expect(0)
+    assert ran.output() == f"/workspace/src\n{len(SECRET)}\n" and "artifact out" in ran.out, ran
+    for wrong in [{"secrets": [{"name": "TOKEN", "file": "/job/secrets/TOKEN"}]}, {"secrets": [{"name": "TOKEN", "file": "/workspace/secrets/a/b"}]},
+                  {"artifacts": [{"name": "out", "paths": ["/job/made/*"]}]}]:
+        refused = slipway("lint", slipway.project.job(run="true", keys={**keys, **wrong})).expect(2)
+        assert "/workspace" in refused.out + refused.err, refused
+
+
 def test_a_secret_registered_at_run_time_is_masked_from_then_on(slipway):
     file = slipway.project.job(steps=[("mask", "v=$(echo late-registered-value-99); slipway mask \"$v\"; echo \"now $v\""),
                                       ("later", "echo late-registered-value-99")])
