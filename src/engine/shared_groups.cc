@@ -9,6 +9,7 @@ namespace slipway::engine {
 namespace {
 
 constexpr std::size_t kMaxNewest = 256;
+constexpr auto kPatience = std::chrono::seconds(5);  // for others that write `NAME.newest`, which takes them moments
 constexpr std::string_view kCancels = " cancel_running";
 
 }  // namespace
@@ -29,6 +30,9 @@ Result<void> SharedGroups::join(const std::string& group, model::Concurrency::Po
   const auto [at, is_new] = groups_[group].tickets.try_emplace(who, new_id());
   if (!is_new || policy == model::Concurrency::Policy::queue) return {};
   SW_CHECK(os::make_directories(directory_, 0700));
+  // Between reading and replacing it, nobody else does.
+  SW_TRY(const os::FileLock noting,
+         os::FileLock::acquire(directory_ / "newest-lock", os::LockMode::exclusive, os::within(kPatience)));
   SW_TRY(const Newest newest, newest_of(group));
   if (newest.ticket > at->second) return {};  // somebody came later and was faster
   const bool cancels = policy == model::Concurrency::Policy::cancel_running;

@@ -1,5 +1,8 @@
 #include "engine/triggers.h"
 
+#include <optional>
+#include <set>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
@@ -100,20 +103,37 @@ Result<void> take_timeout(const json::object& object, JobDefinition& job) {
 }
 
 /// A directory of this machine that is an image is chosen by who writes the workflow, not by what a job prints.
-Result<void> check_image(const model::Run& run, const std::string& image) {
-  if (image == "host" || image == run.options.default_image) return {};
-  for (model::JobIndex index = 0; index < run.jobs.size(); ++index) {
-    const auto spec = model::resolve(run, index, AttemptId(), 1, model::Purpose::preview);
-    if (spec && spec->image == image) return {};
+class Images {
+ public:
+  explicit Images(const model::Run& run) : run_(run) {}
+
+  Result<void> check(const std::string& image) {
+    if (image == "host" || image == run_.options.default_image) return {};
+    if (!of_jobs_) collect();
+    if (of_jobs_->contains(image)) return {};
+    return fail(ErrorKind::denied,
+                fmt::format("image `{}`: a trigger may name `host` or the image of a job of this run",
+                            printable(image, Colour::strip)));
   }
-  return fail(ErrorKind::denied, fmt::format("image `{}`: a trigger may name `host` or the image of a job of this run",
-                                             printable(image, Colour::strip)));
-}
+
+ private:
+  // Once for all jobs that a trigger asks for: each of the run's is resolved.
+  void collect() {
+    of_jobs_.emplace();
+    for (model::JobIndex index = 0; index < run_.jobs.size(); ++index) {
+      const auto spec = model::resolve(run_, index, AttemptId(), 1, model::Purpose::preview);
+      if (spec) of_jobs_->insert(spec->image);
+    }
+  }
+
+  const model::Run& run_;
+  std::optional<std::set<std::string>> of_jobs_;
+};
 
 /// What the JSON says goes above what the job is already.
-Result<void> take_fields(const model::Run& run, const json::object& object, JobDefinition& job) {
+Result<void> take_fields(Images& images, const json::object& object, JobDefinition& job) {
   if (const std::string image = first_text_at(object, {"container_image", "image"}); !image.empty()) {
-    SW_CHECK(check_image(run, image));
+    SW_CHECK(images.check(image));
     job.image = model::Template::of(image);
   }
   if (const std::string directory = text_at(object, "working_dir"); !directory.empty())
@@ -165,6 +185,37 @@ Result<JobDefinition> from_template(const std::string& name, const model::JobTem
   return job;
 }
 
+Result<JobDefinition> definition_of(const JsonTriggerReader::Find& find, Images& images, const model::Run& run,
+                                    const model::Job& by, const std::string& name, const json::object& object) {
+  if (name.empty()) return fail(ErrorKind::invalid, "a job of a trigger needs a `job_name`");
+  JobDefinition job;
+  const std::string script = first_text_at(object, {"job_command", "run"});
+  if (!script.empty()) {
+    job.name = name;
+    model::StepDefinition step;
+    step.name = name;
+    step.action = model::Script{script};
+    job.steps.push_back(std::move(step));
+  } else if (const auto known = run.workflow->templates.find(name); known != run.workflow->templates.end()) {
+    SW_TRY(job, from_template(name, known->second, object));
+  } else {
+    if (!find) return fail(ErrorKind::not_found, fmt::format("there is no job `{}`", printable(name, Colour::strip)));
+    auto found = find(name);
+    if (!found && found.error().kind == ErrorKind::not_found && run.group_by_name.contains(name)) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("`{0}` is a job of this workflow and runs in its turn: a trigger asks for one of its "
+                              "`templates` or for .slipway/jobs/{0}.yaml",
+                              printable(name, Colour::strip)));
+    }
+    if (!found) return std::unexpected(std::move(found).error());
+    job = std::move(*found);
+    job.name = name;
+  }
+  SW_CHECK(take_fields(images, object, job));
+  inherit(run, by, job);
+  return job;
+}
+
 }  // namespace
 
 std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model::Job& by, const std::string& text) {
@@ -199,6 +250,7 @@ std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model
   if (jobs.size() > kMaxJobsOfTrigger)
     return broken(fmt::format("a trigger asks for at most {} jobs", kMaxJobsOfTrigger));
 
+  Images images(run);
   std::vector<AskedJob> asked;
   for (const json::value& entry : jobs) {
     AskedJob& job = asked.emplace_back();
@@ -208,46 +260,13 @@ std::vector<AskedJob> JsonTriggerReader::read(const model::Run& run, const model
       continue;
     }
     job.name = first_text_at(entry.get_object(), {"job_name", "name"});
-    auto made = definition(run, by, job.name, job.json);
+    auto made = definition_of(find_, images, run, by, job.name, entry.get_object());
     if (made)
       job.definition = std::make_shared<const JobDefinition>(std::move(*made));
     else
       job.problem = std::move(made).error().what;
   }
   return asked;
-}
-
-Result<JobDefinition> JsonTriggerReader::definition(const model::Run& run, const model::Job& by,
-                                                    const std::string& name, const std::string& text) {
-  const json::value value = json::parse(text);  // it was serialised above
-  const json::object& object = value.get_object();
-  if (name.empty()) return fail(ErrorKind::invalid, "a job of a trigger needs a `job_name`");
-  JobDefinition job;
-  const std::string script = first_text_at(object, {"job_command", "run"});
-  if (!script.empty()) {
-    job.name = name;
-    model::StepDefinition step;
-    step.name = name;
-    step.action = model::Script{script};
-    job.steps.push_back(std::move(step));
-  } else if (const auto known = run.workflow->templates.find(name); known != run.workflow->templates.end()) {
-    SW_TRY(job, from_template(name, known->second, object));
-  } else {
-    if (!find_) return fail(ErrorKind::not_found, fmt::format("there is no job `{}`", printable(name, Colour::strip)));
-    auto found = find_(name);
-    if (!found && found.error().kind == ErrorKind::not_found && run.group_by_name.contains(name)) {
-      return fail(ErrorKind::invalid,
-                  fmt::format("`{0}` is a job of this workflow and runs in its turn: a trigger asks for one of its "
-                              "`templates` or for .slipway/jobs/{0}.yaml",
-                              printable(name, Colour::strip)));
-    }
-    if (!found) return std::unexpected(std::move(found).error());
-    job = std::move(*found);
-    job.name = name;
-  }
-  SW_CHECK(take_fields(run, object, job));
-  inherit(run, by, job);
-  return job;
 }
 
 }  // namespace slipway::engine

@@ -30,8 +30,6 @@ class JsonTriggerReader final : public TriggerReader {
   std::vector<model::AskedJob> read(const model::Run& run, const model::Job& by, const std::string& json) override;
 
  private:
-  Result<model::JobDefinition> definition(const model::Run& run, const model::Job& by, const std::string& name,
-                                          const std::string& text);
   Find find_;
 };
 

@@ -58,8 +58,9 @@ ErrorKind kind_of(std::string_view message) {
     return std::ranges::any_of(texts, [&](std::string_view t) { return message.find(t) != std::string_view::npos; });
   };
   if (says({"could not read Username", "could not read Password", "Authentication failed", "Permission denied",
-            "dubious ownership", "access denied", "403", "authorization failed", "Authorization failed",
-            "authorization required", "No more credentials", "E170001", "E215004", "error: 401"})) {
+            "dubious ownership", "access denied", "error: 403", "Error 403", "403 Forbidden", "authorization failed",
+            "Authorization failed", "authorization required", "No more credentials", "E170001", "E215004",
+            "error: 401"})) {
     return ErrorKind::denied;
   }
   if (says({"Could not resolve host", "Connection refused", "Connection timed out", "Failed to connect",

@@ -146,17 +146,18 @@ os::CallLimit Snapshot::question() const {
 const Result<std::vector<std::string>>& Snapshot::files() const {
   std::call_once(files_once_, [this] {
     files_ = [this]() -> Result<std::vector<std::string>> {
-      std::vector<std::string> found;
       if (is_git_) {
         const auto listed = run_git({.directory = root_,
                                      .arguments = {"ls-files", "-z", "--cached", "--others", "--exclude-standard"},
                                      .environment = {}},
                                     question());
-        if (listed) found = split_nul(*listed);
-        if (listed) return found;
+        if (listed) return split_nul(*listed);
+        // Any other failure over the same files must not give another digest.
+        if (listed.error().kind != ErrorKind::unavailable) return std::unexpected(listed.error());
       }
-      // Without git, the files are what there is.
+      // Without git (not installed, or no checkout), the files are what there is.
       SW_TRY(const os::Fd root, os::open_file(root_, O_RDONLY | O_DIRECTORY));
+      std::vector<std::string> found;
       SW_CHECK(walk(root.get(), ".", "", 0, found));
       return found;
     }();

@@ -68,6 +68,13 @@ TEST_F(SnapshotTest, WithoutGitItIsTheSameFiles) {
   EXPECT_EQ(hash(repository_.root(), {"**"}), hash(repository_.root(), {"."}, false));
 }
 
+TEST_F(SnapshotTest, ACheckoutThatGitCannotListHasNoHash) {
+  repository_.commit("a.c", "a");
+  std::filesystem::remove(repository_.root() / ".git/HEAD");
+  const Snapshot snapshot(repository_.root(), true, [] { return Changes{}; }, limit());
+  EXPECT_FALSE(snapshot.hash({"*.c"}));
+}
+
 TEST_F(SnapshotTest, LinksAreNotFollowed) {
   ASSERT_EQ(::symlink("/etc/hostname", (repository_.root() / "link").c_str()), 0);
   const std::string before = hash(repository_.root(), {"link"});
