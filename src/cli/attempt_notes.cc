@@ -1,7 +1,5 @@
 #include "cli/attempt_notes.h"
 
-#include <boost/json.hpp>
-
 #include "journal/reader.h"
 #include "journal/seal.h"
 
@@ -40,16 +38,6 @@ bool take(const journal::Record& record, AttemptNotes& notes) {
   }
 }
 
-std::string name_in(const boost::json::value& job) {
-  if (job.is_string()) return std::string(job.get_string());
-  if (!job.is_object()) return {};
-  for (const char* key : {"job_name", "name", "template"}) {
-    const boost::json::value* value = job.get_object().if_contains(key);
-    if (value != nullptr && value->is_string()) return std::string(value->get_string());
-  }
-  return {};
-}
-
 }  // namespace
 
 AttemptNotes read_notes(const std::filesystem::path& journal) {
@@ -65,23 +53,6 @@ AttemptNotes read_notes(const std::filesystem::path& journal) {
     notes.is_cut = taken >= kMostNotes || reader->position() > kMostBytes;
   }
   return notes;
-}
-
-std::vector<std::string> jobs_of_trigger(const std::string& json) {
-  boost::json::error_code problem;
-  const boost::json::value trigger = boost::json::parse(json, problem);
-  std::vector<std::string> names;
-  const auto add = [&](const boost::json::value& job) {
-    if (std::string name = name_in(job); !name.empty()) names.push_back(std::move(name));
-  };
-  if (problem || !trigger.is_object()) return names;
-  const boost::json::value* jobs = trigger.get_object().if_contains("jobs");
-  if (jobs == nullptr || !jobs->is_array()) {
-    add(trigger);
-    return names;
-  }
-  for (const boost::json::value& job : jobs->get_array()) add(job);
-  return names;
 }
 
 }  // namespace slipway::cli

@@ -20,7 +20,4 @@ struct AttemptNotes {
 /// At most 1,000 of all kinds, from the first 256 MiB of the journal; nothing of one that cannot be read.
 AttemptNotes read_notes(const std::filesystem::path& journal);
 
-/// The names of the jobs that a trigger asks for.
-std::vector<std::string> jobs_of_trigger(const std::string& json);
-
 }  // namespace slipway::cli

@@ -64,7 +64,7 @@ class Audience {
   /// Nothing more is known for now: what was gathered may go out. `now` is for elapsed times.
   virtual void pause(Time now) = 0;
   /// The last call.
-  virtual void end(const std::vector<std::string>& closing_lines) = 0;
+  virtual void end() = 0;
 };
 
 }  // namespace slipway::cli

@@ -1,31 +1,11 @@
 #include "base/text.h"
-#include "cli/json_writer.h"
+#include "cli/plan_parts.h"
 #include "cli/planned.h"
 #include "cli/terminal_text.h"
 
 namespace slipway::cli {
 
 namespace {
-
-std::string shown(std::string_view text) { return printable(text, Colour::strip); }
-
-void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
-  for (const model::TraceEntry& entry : trace)
-    text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
-}
-
-void trace_array(JsonWriter& json, std::string_view key, const model::Trace& trace) {
-  json.begin_array(key);
-  for (const model::TraceEntry& entry : trace)
-    json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
-  json.end_array();
-}
-
-std::vector<std::string> dependencies_of(const model::Run& run, const model::Job& job) {
-  std::vector<std::string> names;
-  for (const model::GroupIndex group : run.groups[job.group].depends_on) names.push_back(run.groups[group].name);
-  return names;
-}
 
 std::string explain_json(const Planned& planned, model::JobIndex index) {
   const model::Run& run = *planned.run;
@@ -38,7 +18,7 @@ std::string explain_json(const Planned& planned, model::JobIndex index) {
   trace_array(json, "workflow_starts", planned.start.because);
   trace_array(json, "condition", prospect.trace);
   json.begin_array("depends_on");
-  for (const std::string& name : dependencies_of(run, job)) json.item(name);
+  for (const std::string& name : dependencies_of(run, run.groups[job.group])) json.item(name);
   json.end_array().begin_array("decisions");
   for (const model::Decision& decision : run.decisions) {
     if (decision.job != job.name && decision.job != run.groups[job.group].name) continue;
@@ -52,8 +32,7 @@ std::string explain_json(const Planned& planned, model::JobIndex index) {
 
 // Its instances are not known yet.
 std::string explain_later(const Planned& planned, const model::Group& group, const Style& style) {
-  std::vector<std::string> dependencies;
-  for (const model::GroupIndex index : group.depends_on) dependencies.push_back(planned.run->groups[index].name);
+  const std::vector<std::string> dependencies = dependencies_of(*planned.run, group);
   const auto& condition = group.definition->condition;
   std::string text;
   if (style.json) {
@@ -84,7 +63,7 @@ std::string explain_text(const Planned& planned, model::JobIndex index, const St
                                  reset(style.colour), prospect.text);
   text += fmt::format("  workflow {} starts\n", shown(planned.workflow->name));
   append_trace(text, planned.start.because, "    ");
-  const std::vector<std::string> dependencies = dependencies_of(run, job);
+  const std::vector<std::string> dependencies = dependencies_of(run, run.groups[job.group]);
   text += dependencies.empty()
               ? "  it depends on nothing\n"
               : fmt::format("  it is decided when {} ended\n",

@@ -42,7 +42,10 @@ void Feed::take(const model::Notice& notice) {
                    audience_.job_finished(finished, label_of(finished.run, finished.job));
                  },
                  [&](const model::Triggered& triggered) { audience_.triggered(triggered); },
-                 [&](const model::RunFinished& finished) { audience_.run_finished(finished); },
+                 [&](const model::RunFinished& finished) {
+                   audience_.run_finished(finished);
+                   runs_.erase(finished.run);
+                 },
              },
              notice);
 }

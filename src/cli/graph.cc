@@ -1,5 +1,5 @@
 #include "base/text.h"
-#include "cli/json_writer.h"
+#include "cli/plan_parts.h"
 #include "cli/planned.h"
 
 namespace slipway::cli {
@@ -22,12 +22,6 @@ std::vector<std::size_t> levels_of(const model::Run& run) {
     }
   }
   return levels;
-}
-
-std::vector<std::string> dependencies_of(const model::Run& run, const model::Group& group) {
-  std::vector<std::string> names;
-  for (const model::GroupIndex index : group.depends_on) names.push_back(run.groups[index].name);
-  return names;
 }
 
 std::string count_of(const model::Group& group) {

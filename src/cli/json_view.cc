@@ -216,6 +216,6 @@ void JsonView::told(const Remark& remark) {
 }
 
 void JsonView::pause(Time /*now*/) { sink_.flush(); }
-void JsonView::end(const std::vector<std::string>& /*closing_lines*/) { sink_.flush(); }
+void JsonView::end() { sink_.flush(); }
 
 }  // namespace slipway::cli

@@ -37,7 +37,7 @@ class JsonView final : public Audience {
   void said(std::string_view text) override;
   void told(const Remark& remark) override;
   void pause(Time now) override;
-  void end(const std::vector<std::string>& closing_lines) override;
+  void end() override;
 
  private:
   struct RunState {

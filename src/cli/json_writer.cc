@@ -2,31 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "cli/byte_prefix.h"
+
 namespace slipway::cli {
 
 namespace {
 
-bool is_plain(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\' && byte != 0x7F;
-}
-
-// In blocks, so that the compiler makes vector code of the inner loop.
 std::size_t plain_prefix(std::string_view text) {
-  constexpr std::size_t kBlock = 16;
-  std::size_t at = 0;
-  while (at + kBlock <= text.size()) {
-    unsigned special = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const auto byte = static_cast<unsigned char>(text[at + i]);
-      special |= static_cast<unsigned>(byte - 0x20U > 0x5EU) | static_cast<unsigned>(byte == '"') |
-                 static_cast<unsigned>(byte == '\\');
-    }
-    if (special != 0) break;
-    at += kBlock;
-  }
-  while (at < text.size() && is_plain(text[at])) ++at;
-  return at;
+  return prefix_without(text, [](unsigned char byte) {
+    return static_cast<unsigned>(byte - 0x20U > 0x5EU) | static_cast<unsigned>(byte == '"') |
+           static_cast<unsigned>(byte == '\\');
+  });
 }
 
 // The length of a valid UTF-8 character of several bytes at the front, or 0.

@@ -308,7 +308,7 @@ void LiveView::append_tail(std::vector<std::string>& lines, std::size_t most) co
   }
 }
 
-void LiveView::end(const std::vector<std::string>& closing_lines) {
+void LiveView::end() {
   std::string& out = sink_.buffer();
   erase(out, size_());
   out += permanent_;
@@ -323,7 +323,7 @@ void LiveView::end(const std::vector<std::string>& closing_lines) {
   out += "\x1b[J";
   if (cursor_hidden_) out += "\x1b[?25h";
   cursor_hidden_ = false;
-  out += summary_.text(Summary::Detail::all, closing_lines);
+  out += summary_.text(Summary::Detail::all);
   sink_.flush();
 }
 

@@ -66,7 +66,7 @@ class LiveView final : public Audience {
   void said(std::string_view text) override;
   void told(const Remark& remark) override;
   void pause(Time now) override;
-  void end(const std::vector<std::string>& closing_lines) override;
+  void end() override;
 
  private:
   using JobKey = std::pair<RunId, std::string>;

@@ -19,7 +19,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;  ///< `K=V` flag
 
 enum class Verbosity { quiet, normal, verbose };
 enum class ColourChoice { automatic, always, never };
-enum class Format { text, json, dot, yaml };
+enum class Format { text, json, dot };
 
 /// A flag that sets a row of the settings table (configuration.h), which it overrides.
 struct SettingFlag {

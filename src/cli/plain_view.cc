@@ -157,10 +157,9 @@ void PlainView::said(std::string_view text) { line("", "", text); }
 void PlainView::told(const Remark& remark) { line(remark.job, "!", remark.text); }
 void PlainView::pause(Time /*now*/) { sink_.flush(); }
 
-void PlainView::end(const std::vector<std::string>& closing_lines) {
+void PlainView::end() {
   sink_.flush();
-  sink_.buffer() +=
-      summary_.text(lines_ == Lines::all ? Summary::Detail::all : Summary::Detail::failures, closing_lines);
+  sink_.buffer() += summary_.text(lines_ == Lines::all ? Summary::Detail::all : Summary::Detail::failures);
   sink_.flush();
 }
 

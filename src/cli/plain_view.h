@@ -40,7 +40,7 @@ class PlainView final : public Audience {
   void said(std::string_view text) override;
   void told(const Remark& remark) override;
   void pause(Time now) override;
-  void end(const std::vector<std::string>& closing_lines) override;
+  void end() override;
 
  private:
   void line(std::string_view label, std::string_view mark, std::string_view text);

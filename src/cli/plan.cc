@@ -1,6 +1,6 @@
 #include "model/plan.h"
 #include "base/text.h"
-#include "cli/json_writer.h"
+#include "cli/plan_parts.h"
 #include "cli/planned.h"
 #include "cli/resolved.h"
 #include "cli/terminal_text.h"
@@ -9,13 +9,6 @@
 namespace slipway::cli {
 
 namespace {
-
-std::string shown(std::string_view text) { return printable(text, Colour::strip); }
-
-void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
-  for (const model::TraceEntry& entry : trace)
-    text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
-}
 
 void append_jobs(std::string& text, const model::Run& run, const Style& style) {
   std::size_t width = 0;
@@ -44,21 +37,17 @@ void append_jobs(std::string& text, const model::Run& run, const Style& style) {
 
 void plan_json(JsonWriter& json, const Planned& planned) {
   json.begin_object().field("workflow", planned.workflow->name).field("file", planned.workflow->file);
-  json.field("starts", planned.run.has_value()).begin_array("because");
-  for (const model::TraceEntry& entry : planned.start.because) {
-    json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
-  }
-  json.end_array().begin_array("jobs");
+  json.field("starts", planned.run.has_value());
+  trace_array(json, "because", planned.start.because);
+  json.begin_array("jobs");
   for (std::size_t i = 0; planned.run && i < planned.run->jobs.size(); ++i) {
     const model::Job& job = planned.run->jobs[i];
     const Prospect prospect = prospect_of(*planned.run, static_cast<model::JobIndex>(i));
     json.begin_object().field("name", job.name).field("definition", planned.run->groups[job.group].name);
-    json.raw("runs", prospect.runs ? (*prospect.runs ? "true" : "false") : "null").begin_array("because");
-    for (const model::TraceEntry& entry : prospect.trace)
-      json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
-    json.end_array().begin_array("depends_on");
-    for (const model::GroupIndex group : planned.run->groups[job.group].depends_on)
-      json.item(planned.run->groups[group].name);
+    json.raw("runs", prospect.runs ? (*prospect.runs ? "true" : "false") : "null");
+    trace_array(json, "because", prospect.trace);
+    json.begin_array("depends_on");
+    for (const std::string& name : dependencies_of(*planned.run, planned.run->groups[job.group])) json.item(name);
     json.end_array().end_object();
   }
   json.end_array().end_object();
@@ -84,6 +73,26 @@ Result<std::string> show_resolved(const std::vector<Planned>& planned, const Sty
 
 }  // namespace
 
+std::string shown(std::string_view text) { return printable(text, Colour::strip); }
+
+void append_trace(std::string& text, const model::Trace& trace, std::string_view indent) {
+  for (const model::TraceEntry& entry : trace)
+    text += fmt::format("{}{} -> {}\n", indent, shown(entry.text), shown(entry.outcome));
+}
+
+void trace_array(JsonWriter& json, std::string_view key, const model::Trace& trace) {
+  json.begin_array(key);
+  for (const model::TraceEntry& entry : trace)
+    json.begin_object().field("text", entry.text).field("outcome", entry.outcome).end_object();
+  json.end_array();
+}
+
+std::vector<std::string> dependencies_of(const model::Run& run, const model::Group& group) {
+  std::vector<std::string> names;
+  for (const model::GroupIndex index : group.depends_on) names.push_back(run.groups[index].name);
+  return names;
+}
+
 Prospect prospect_of(const model::Run& run, model::JobIndex index) {
   const model::Job& job = run.jobs[index];
   const model::Group& group = run.groups[job.group];
@@ -98,8 +107,7 @@ Prospect prospect_of(const model::Run& run, model::JobIndex index) {
     prospect.text = *prospect.runs ? "runs" : "skipped";
     return prospect;
   }
-  std::vector<std::string> names;
-  for (const model::GroupIndex dependency : group.depends_on) names.push_back(run.groups[dependency].name);
+  const std::vector<std::string> names = dependencies_of(run, group);
   prospect.text =
       fmt::format("{} when {} {} {}", has_condition ? "decided" : "runs", names.empty() ? "it" : join(names, ", "),
                   names.size() > 1 ? "have" : "has", has_condition ? "ended" : "succeeded");

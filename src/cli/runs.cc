@@ -182,7 +182,7 @@ void append_notes(std::string& text, const AttemptNotes& notes, bool colour) {
     line("!", fmt::format("cache {}: saved, {}", cache.name, size_text(cache.bytes)));
   }
   for (const std::string& trigger : notes.triggers) {
-    for (const std::string& job : jobs_of_trigger(trigger)) line("!", "asks for job " + job);
+    for (const AskedFor& job : read_trigger(trigger)) line("!", "asks for job " + job.name);
   }
   if (notes.is_cut) line("!", "and more: slipway runs view --json names the journal");
 }

@@ -1,10 +1,11 @@
 #include "cli/summary.h"
 
-#include <boost/json.hpp>
+#include <algorithm>
 
 #include "cli/configuration.h"
 #include "cli/plain_view.h"
 #include "cli/terminal_text.h"
+#include "cli/trigger_text.h"
 
 namespace slipway::cli {
 
@@ -18,27 +19,6 @@ std::string count_text(const std::map<model::Outcome, std::size_t>& counts) {
   std::vector<std::string> parts;
   for (const auto& [outcome, count] : counts) parts.push_back(fmt::format("{} {}", count, outcome_text(outcome)));
   return join(parts, ", ");
-}
-
-const boost::json::object* find_job(const boost::json::value& trigger, const std::string& name) {
-  if (!trigger.is_object()) return nullptr;
-  const boost::json::object& object = trigger.get_object();
-  const boost::json::value* jobs = object.if_contains("jobs");
-  if (jobs == nullptr || !jobs->is_array()) return &object;
-  for (const boost::json::value& job : jobs->get_array()) {
-    if (!job.is_object()) continue;
-    for (const char* key : {"job_name", "name", "template"}) {
-      const boost::json::value* value = job.get_object().if_contains(key);
-      if (value != nullptr && value->is_string() && std::string_view(value->get_string()) == name)
-        return &job.get_object();
-    }
-  }
-  return nullptr;
-}
-
-std::string text_of(const boost::json::object& object, const char* key) {
-  const boost::json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 }  // namespace
@@ -61,15 +41,11 @@ std::string command_for(const std::string& program, const model::Triggered& trig
   // A reason that speaks of the file says why it cannot be run.
   const bool is_file = triggered.reason.find(file) == std::string::npos;
   const std::string by_file = is_file ? fmt::format("{} run {}", program, shell_quoted(file)) : std::string();
-  boost::json::error_code problem;
-  const boost::json::value trigger = boost::json::parse(triggered.json, problem);
-  if (problem) return by_file;
-  const boost::json::object* job = find_job(trigger, triggered.job);
-  if (job == nullptr) return by_file;
-  std::string script = text_of(*job, "job_command");
-  if (script.empty()) script = text_of(*job, "run");
+  const std::vector<AskedFor> asked = read_trigger(triggered.json);
+  const auto job = std::ranges::find(asked, triggered.job, &AskedFor::name);
+  if (job == asked.end()) return by_file;
   std::string command =
-      script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(script));
+      job->script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(job->script));
   // A command that was cut would do something else.
   return command.size() > kMaxCommand ? std::string() : command;
 }
@@ -147,16 +123,9 @@ void Summary::run_finished(const model::RunFinished& finished) {
   run.ended = true;
 }
 
-std::string Summary::text(Detail detail, const std::vector<std::string>& closing_lines) const {
+std::string Summary::text(Detail detail) const {
   std::string out;
   for (const RunId& id : order_) append_run(out, runs_.at(id), detail);
-  if (detail == Detail::all) {
-    for (const std::string& line : closing_lines) {
-      out += "  ";
-      append_printable(out, line, Colour::strip);
-      out += '\n';
-    }
-  }
   return out;
 }
 

@@ -28,9 +28,9 @@ class Summary {
   void triggered(const model::Triggered& triggered);
   void run_finished(const model::RunFinished& finished);
 
-  /// Reads the journals of failed steps. `quiet`: nothing for what succeeded.
+  /// Reads the journals of failed steps. `failures`: nothing for what succeeded.
   enum class Detail { all, failures };
-  std::string text(Detail detail, const std::vector<std::string>& closing_lines) const;
+  std::string text(Detail detail) const;
 
  private:
   struct FailedStep {

@@ -4,27 +4,18 @@
 #include <utility>
 #include <vector>
 
+#include "cli/byte_prefix.h"
+
 namespace slipway::cli {
 
 namespace {
 
 bool is_clean(char c) { return (c >= 0x20 && c < 0x7F) || c == '\t'; }
 
-// In blocks, so that the compiler makes vector code of the inner loop.
 std::size_t clean_prefix(std::string_view text) {
-  constexpr std::size_t kBlock = 16;
-  std::size_t at = 0;
-  while (at + kBlock <= text.size()) {
-    unsigned dirty = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const auto byte = static_cast<unsigned char>(text[at + i]);
-      dirty |= static_cast<unsigned>(byte - 0x20U > 0x5EU) & static_cast<unsigned>(byte != '\t');
-    }
-    if (dirty != 0) break;
-    at += kBlock;
-  }
-  while (at < text.size() && is_clean(text[at])) ++at;
-  return at;
+  return prefix_without(text, [](unsigned char byte) {
+    return static_cast<unsigned>(byte - 0x20U > 0x5EU) & static_cast<unsigned>(byte != '\t');
+  });
 }
 
 // The run of bytes at the front that `printable` must see together: a whole SGR sequence, or all that is not ASCII.

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
 #include "cli/feed.h"
@@ -39,6 +41,13 @@ class Inbox {
       return;
     }
     push_item(notice);
+  }
+  /// Does not wait: it is dropped when the inbox is full.
+  void offer(Item item) {
+    const std::scoped_lock lock(mutex_);
+    if (closed_ || items_.size() >= kMaxWaiting) return;
+    items_.push_back(std::move(item));
+    changed_.notify_all();
   }
   void push_item(Item item) {
     std::unique_lock lock(mutex_);
@@ -115,19 +124,28 @@ class ThreadedView final : public View {
         audience_(make_audience(options_, sink_)),
         feed_(*audience_, options_.journal_root,
               options_.several_runs ? Feed::Names::with_workflow : Feed::Names::of_jobs),
-        thread_([this] { work(); }) {}
+        thread_([this] { run(); }) {}
   ~ThreadedView() override { (void)close(); }  // whoever wanted to know of errors has called it before
 
   void on_notice(const model::Notice& notice) override { inbox_.push(notice); }
-  void say(std::string text) override { inbox_.push_item(Saying{std::move(text)}); }
+  void say(std::string text) override { inbox_.offer(Saying{std::move(text)}); }
   void tell(Remark remark) override { inbox_.push_item(std::move(remark)); }
   Result<void> close() override {
     inbox_.close();
     if (thread_.joinable()) thread_.join();
+    SW_CHECK(failure_);
     return sink_.status();
   }
 
  private:
+  void run() {
+    try {
+      work();
+    } catch (const std::exception& problem) {  // a thread's top frame: the run goes on, unseen
+      inbox_.close();
+      failure_ = fail(ErrorKind::internal, fmt::format("showing the run: {}", problem.what()));
+    }
+  }
   void work() {
     // Only a terminal needs to be told that time passes.
     const auto idle = options_.kind == ViewKind::live ? std::optional(LiveView::kRedraw) : std::nullopt;
@@ -145,7 +163,7 @@ class ThreadedView final : public View {
       if (taken.is_last && !more) break;
       if (!more || options_.kind == ViewKind::live) audience_->pause(wall_now());
     }
-    audience_->end(options_.closing_lines ? options_.closing_lines() : std::vector<std::string>());
+    audience_->end();
   }
 
   ViewOptions options_;
@@ -153,6 +171,7 @@ class ThreadedView final : public View {
   std::unique_ptr<Audience> audience_;
   Feed feed_;
   Inbox inbox_;
+  Result<void> failure_;  // of the thread; read when it has ended
   std::jthread thread_;
 };
 

@@ -29,9 +29,6 @@ struct ViewOptions {
   std::filesystem::path journal_root;  ///< the state directory, which journal paths of notices are relative to
   bool several_runs = false;           ///< jobs are named with their workflow
   std::string program = "slipway";     ///< for commands in hints
-  /// What else the summary says (caches restored and evicted, limits that did not hold); asked once, after the last
-  /// run's end, on the view's thread. May be null.
-  std::function<std::vector<std::string>()> closing_lines;
   /// Nobody reads what is written any more (`slipway run | head`); called once, on the view's thread. May be null.
   std::function<void()> on_reader_gone;
   /// What the program ends with where a run ends with this code: a signal has one of its own. May be null: the same.
@@ -56,7 +53,8 @@ struct Remark {
 
 class View : public model::Listener {
  public:
-  /// A line from Slipway itself (`stopping: press Ctrl-C again to stop at once`). Any thread.
+  /// A line from Slipway itself (`stopping: press Ctrl-C again to stop at once`). Any thread; never blocks: the line is
+  /// dropped while our output is stuck.
   virtual void say(std::string text) = 0;
   /// The same of one job. Any thread.
   virtual void tell(Remark remark) = 0;

@@ -268,7 +268,6 @@ TEST(View, OnItsOwnThreadShowsTheSame) {
                          .journal_root = directory.path(),
                          .several_runs = false,
                          .program = "slipway",
-                         .closing_lines = nullptr,
                          .on_reader_gone = nullptr});
   ASSERT_TRUE(view);
   tell_failing_run(directory.path(), [&](const model::Notice& notice) { (*view)->on_notice(notice); });
@@ -292,7 +291,6 @@ TEST(View, TellsWhenNobodyReadsAnyMore) {
                          .journal_root = directory.path(),
                          .several_runs = false,
                          .program = "slipway",
-                         .closing_lines = nullptr,
                          .on_reader_gone = [&] { ++gone; }});
   ASSERT_TRUE(view);
   tell_failing_run(directory.path(), [&](const model::Notice& notice) { (*view)->on_notice(notice); });
@@ -300,6 +298,18 @@ TEST(View, TellsWhenNobodyReadsAnyMore) {
   ASSERT_FALSE(closed);
   EXPECT_EQ(closed.error().kind, ErrorKind::unavailable);
   EXPECT_EQ(gone, 1);
+}
+
+TEST(View, SayingSomethingNeverWaitsForAStuckOutput) {
+  const TestDirectory directory;
+  auto pipe = os::make_pipe();
+  ASSERT_TRUE(pipe);
+  ::signal(SIGPIPE, SIG_IGN);
+  auto view = make_view({.kind = ViewKind::plain, .fd = pipe->write.get(), .journal_root = directory.path()});
+  ASSERT_TRUE(view);
+  for (int i = 0; i < 200'000; ++i) (*view)->say("stopping: again to stop at once");
+  pipe->read.reset();  // the thread writes no more
+  EXPECT_FALSE((*view)->close());
 }
 
 TEST(View, ColoursFollowFlagEnvironmentAndTerminal) {

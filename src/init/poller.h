@@ -27,8 +27,8 @@ class Poller {
   /// kNone and timers that have fired are fine.
   void cancel(Token token);
 
-  /// Waits for the next thing that happens and calls what is due. `idle`: something wants to go on at once: do not
-  /// wait.
+  /// Waits for the next thing that happens and calls what is due. `poll`: something wants to go on at once, so it does
+  /// not wait.
   enum class Wait { block, poll };
   void turn(Wait wait = Wait::block);
 

@@ -36,7 +36,6 @@ class RecordKeeper {
   void end_step_output(std::uint16_t step);
   /// What waits for the end of its step: visited and kept.
   Result<void> look_at_tails(const journal::TailRing::Visit& visit) const;
-  std::uint64_t lost_bytes(std::uint16_t step) const { return log_->lost_bytes(step); }
 
   /// What was appended can be read by others.
   void flush();

@@ -114,13 +114,7 @@ std::optional<Line> LineReader::take_from_payload() {
     open.text.append(piece);
     return std::nullopt;
   }
-  Line line;
-  line.step = record_.step;
-  line.stream = stream == 0 ? Stream::out : Stream::err;
-  line.number = ++state.lines;
-  line.time = open.time;
-  line.offset = record_at_;
-  line.from_source = open.from_source;
+  Line line = line_of(record_.step, stream, state);
   line.goes_on = full;
   if (open.text.empty()) {
     line.text = piece;  // the common case: the line lies whole in one record
@@ -133,6 +127,18 @@ std::optional<Line> LineReader::take_from_payload() {
   return line;
 }
 
+/// The next line of this step, but for its text.
+Line LineReader::line_of(std::uint16_t step, std::size_t stream, StepState& state) const {
+  Line line;
+  line.step = step;
+  line.stream = stream == 0 ? Stream::out : Stream::err;
+  line.number = ++state.lines;
+  line.time = state.open[stream].time;
+  line.offset = record_at_;
+  line.from_source = state.open[stream].from_source;
+  return line;
+}
+
 /// An open line of this step, ended by something else than a newline.
 std::optional<Line> LineReader::finish_open(std::uint16_t step, StepState& state) {
   for (std::size_t stream = 0; stream < 2; ++stream) {
@@ -140,13 +146,7 @@ std::optional<Line> LineReader::finish_open(std::uint16_t step, StepState& state
     if (open.text.empty()) continue;
     text_ = std::move(open.text);
     open.text.clear();
-    Line line;
-    line.step = step;
-    line.stream = stream == 0 ? Stream::out : Stream::err;
-    line.number = ++state.lines;
-    line.time = open.time;
-    line.offset = record_at_;
-    line.from_source = open.from_source;
+    Line line = line_of(step, stream, state);
     line.text = text_;
     return line;
   }

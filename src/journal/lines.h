@@ -65,6 +65,7 @@ class LineReader {
   Result<void> find_start();
   Result<void> read_head(std::uint16_t step, Stream stream, const OpenLine& open, std::uint64_t before);
   std::optional<Line> take_from_payload();
+  Line line_of(std::uint16_t step, std::size_t stream, StepState& state) const;
   std::optional<Line> finish_open(std::uint16_t step, StepState& state);
   bool wanted(const Line& line) const;
   void accept(const journal::Next& next);

@@ -84,7 +84,8 @@ model::AttemptReport LocalExecutor::attempt_of(const Order& order) {
     return without_start(order.spec, model::Outcome::rejected, allowed.error().what);
   }
   const std::unique_ptr<worker::AttemptHost> host = parts_.make_host(*order.reports);
-  worker::AttemptDriver driver({parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir, pins_});
+  worker::AttemptDriver driver(
+      {parts_.sandboxes, parts_.artifacts, parts_.caches, *host, parts_.log, parts_.runs_dir, pins_});
   return driver.drive(order.spec, *order.control);
 }
 

@@ -1,5 +1,7 @@
 #include "main/selection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -217,7 +219,7 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
     const std::filesystem::path below =
         (directory / what.file).lexically_normal().lexically_relative(selected.tree.root);
     const bool there = !own_tree && !below.empty() && !below.string().starts_with("..") &&
-                       std::filesystem::exists(selected.source.directory / below);
+                       ::access((selected.source.directory / below).c_str(), F_OK) == 0;
     if (there) {
       SW_TRY(selected.files,
              cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));

@@ -22,7 +22,6 @@ class SourceKit {
   SourceKit(const cli::Settings& settings, Progress progress);
 
   source::Sources& sources() { return sources_; }
-  source::Runner& runner() { return *runner_; }
   /// A view owns the terminal from now on.
   void hush() { telling_ = false; }
   const source::CheckoutStore& checkouts() const { return checkouts_; }
