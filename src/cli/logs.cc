@@ -13,6 +13,7 @@
 #include "cli/terminal_text.h"
 #include "journal/lines.h"
 #include "journal/seal.h"
+#include "os/files.h"
 #include "os/wait.h"
 #include "wire/journal_json.h"
 
@@ -103,11 +104,11 @@ std::string shown_name(const JobEntry& job, const LogsOptions& options) {
 // Of files `ATTEMPT.NAME.journal`.
 std::vector<std::string> services_of(const AttemptEntry& attempt) {
   std::vector<std::string> names;
-  std::error_code unreadable;
   const std::string begin = attempt.id.value + ".";
   constexpr std::string_view kEnd = ".journal";
-  for (const auto& entry : std::filesystem::directory_iterator(attempt.journal.parent_path(), unreadable)) {
-    std::string name = entry.path().filename().string();
+  auto files = os::list_directory(attempt.journal.parent_path());
+  if (!files) return names;
+  for (std::string& name : *files) {
     if (name.ends_with(journal::kSealedSuffix)) name.resize(name.size() - journal::kSealedSuffix.size());
     if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
     names.push_back(name.substr(begin.size(), name.size() - begin.size() - kEnd.size()));

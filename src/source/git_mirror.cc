@@ -214,11 +214,10 @@ Result<void> GitMirror::rebuild(const os::CallLimit& limit) const {
 
 // Many small packs make every look-up slow. Nothing is thrown away: a commit of a queued run may hang on no branch.
 Result<void> GitMirror::tidy(const os::CallLimit& limit) const {
-  std::error_code error;
-  const auto packs =
-      std::count_if(fs::directory_iterator(git_dir_ / "objects/pack", error), fs::directory_iterator(),
-                    [](const fs::directory_entry& entry) { return entry.path().extension() == ".pack"; });
-  if (error || static_cast<std::size_t>(packs) <= kMostPacks) return {};
+  const auto names = os::list_directory(git_dir_ / "objects/pack");
+  if (!names) return {};
+  const auto packs = std::ranges::count_if(*names, [](const std::string& name) { return name.ends_with(".pack"); });
+  if (static_cast<std::size_t>(packs) <= kMostPacks) return {};
   GitToolCall call{.arguments = {"--git-dir=" + git_dir_.string(), "repack", "--quiet", "-a", "-d", "-k"},
                    .directory = git_dir_};
   call.writable = {git_dir_};

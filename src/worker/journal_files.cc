@@ -96,9 +96,8 @@ void close_service_journals(const std::filesystem::path& runs_dir, const model::
   constexpr std::string_view kRing = ".tail";  // there until a journal is closed
   const std::string begin = job.attempt.value + ".";
   std::vector<AttemptId> open;
-  std::error_code unreadable;
-  for (const auto& entry : std::filesystem::directory_iterator(runs_dir / job.run.value, unreadable)) {
-    const std::string name = entry.path().filename().string();
+  const auto names = os::list_directory(runs_dir / job.run.value);
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
     if (name.size() <= begin.size() + kRing.size() || !name.starts_with(begin) || !name.ends_with(kRing)) continue;
     open.emplace_back(name.substr(0, name.size() - kRing.size()));
   }
