@@ -119,7 +119,8 @@ model::JobDefinition JobBuilder::build(Node& node, const std::string& name, cons
   read_steps(job, node, code_may_run);
   if (get("checkout") == nullptr && clones_by_itself(job)) {
     job.checkout.none = true;
-    job.origins.emplace("checkout", "a step clones there by itself");
+    job.origins.emplace("checkout", fmt::format("a step clones into {}/src",
+                                                job.workspace.empty() ? std::string(kWorkspace) : job.workspace));
   }
   note_origins(job);
   return job;
