@@ -33,10 +33,10 @@ Result<DefinitionFile> definition_of(Result<std::string> text, std::string name)
 // A file that nobody named but the project itself: a link of a stranger's must not lead to one of this machine's, of
 // which errors would quote lines.
 Result<std::string> read_inside(const std::filesystem::path& project, const std::string& name) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::canonical(project / name, error);
-  const std::string below = whole.lexically_relative(std::filesystem::canonical(project, error)).string();
-  if (!error && (below.empty() || below == ".." || below.starts_with("../"))) {
+  std::error_code missing, unreadable;
+  const std::filesystem::path whole = std::filesystem::canonical(project / name, missing);
+  const std::string below = whole.lexically_relative(std::filesystem::canonical(project, unreadable)).string();
+  if (!missing && (unreadable || below == ".." || below.starts_with("../"))) {
     return fail(ErrorKind::denied, name + " is a link that leads out of the project");
   }
   return os::read_file(project / name, definition::kMaxFileBytes);

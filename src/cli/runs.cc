@@ -8,6 +8,7 @@
 #include "cli/plain_view.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
+#include "cli/trigger_text.h"
 
 namespace slipway::cli {
 

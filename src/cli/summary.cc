@@ -51,11 +51,9 @@ std::string command_for(const std::string& program, const model::Triggered& trig
 }
 
 std::size_t variables_of(const model::Triggered& triggered) {
-  boost::json::error_code problem;
-  const boost::json::value trigger = boost::json::parse(triggered.json, problem);
-  const boost::json::object* job = problem ? nullptr : find_job(trigger, triggered.job);
-  const boost::json::value* env = job == nullptr ? nullptr : job->if_contains("env");
-  return env != nullptr && env->is_object() ? env->get_object().size() : 0;
+  const std::vector<AskedFor> asked = read_trigger(triggered.json);
+  const auto job = std::ranges::find(asked, triggered.job, &AskedFor::name);
+  return job == asked.end() ? 0 : job->variables;
 }
 
 void Summary::run_started(const model::RunStarted& started) {

@@ -25,7 +25,7 @@ void show(Audience& audience, const std::filesystem::path& directory) {
     }
     audience.pause(kStart);
   });
-  audience.end({"cache deps restored (2.0 MiB)"});
+  audience.end();
 }
 
 constexpr const char* kSummary =
@@ -40,8 +40,7 @@ constexpr const char* kSummary =
     "  artifact logs of test (gcc, 17) (2 files, 2.0 KiB): slipway runs artifacts run1 logs\n"
     "  would run next: bisect (asked for by test (gcc, 17); a local run does not follow triggers; with 1 variable: "
     "slipway runs view run1 --json)\n"
-    "      slipway run --job-command 'git bisect run make check'\n"
-    "  cache deps restored (2.0 MiB)\n";
+    "      slipway run --job-command 'git bisect run make check'\n";
 
 TEST(PlainView, ShowsPrefixedLinesAndASummary) {
   const TestDirectory directory;
@@ -192,7 +191,7 @@ TEST(LiveView, DrawsALineAJobAndLeavesASummary) {
   EXPECT_EQ(frame, (std::vector<std::string>{"ci  push on main  450 ms", "● test (gcc, 17)   449 ms  build (1/3)",
                                              "○ deploy        ", "-- test (gcc, 17) > build", "  compiling a",
                                              "  warning: old \\x1b[2Jx", "  compiling b", "  100%", ""}));
-  view.end({"cache deps restored (2.0 MiB)"});
+  view.end();
   std::string end = join(terminal_after(written.text()), "\n");
   EXPECT_EQ(end, std::string("✗ test (gcc, 17)\n"
                              "  ✓ build succeeded in 1.2 s\n"

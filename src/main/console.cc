@@ -32,7 +32,7 @@ void print_error_line(const Error& error, int exit_code) {
 
 int after_signals(int code, const SignalWatch& signals) {
   if (code != cli::kExitCancelled || signals.received() == 0) return code;
-  return signals.received() == SIGINT ? cli::kExitInterrupted : cli::kExitTerminated;
+  return cli::kExitBySignal + signals.received();
 }
 
 int print(const Result<std::string>& text) {

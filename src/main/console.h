@@ -18,7 +18,7 @@ int give_up(const Error& error, const cli::CommonOptions& common, const SignalWa
 /// For a program that was told in another way what is wrong.
 void print_error_line(const Error& error, int exit_code);
 
-/// `code`, or what a signal that came makes of it.
+/// `code`; where that is "cancelled" and a signal came: 128 and its number.
 int after_signals(int code, const SignalWatch& signals);
 
 /// The text on standard output, or the error as above; the exit code of the process.

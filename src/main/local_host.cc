@@ -167,14 +167,6 @@ std::string LocalHost::project_of_source() const {
   return context_.is_foreign ? context_.source_spec.kind + "+" + context_.source.url : context_.project;
 }
 
-Result<std::string> LocalHost::answer_git_info() {
-  const os::CallLimit limit = os::within(kGitLimit);
-  if (!context_.is_foreign) return source::git_info(context_.tree, limit);
-  SW_TRY(source::WorkingTree tree, source::read_working_tree(context_.source.directory, limit));
-  tree.branch = context_.source.branch;
-  return source::git_info(tree, limit);
-}
-
 Result<std::string> LocalHost::answer_state(const std::string& text) {
   SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   const std::string what = text_at(asked, "what");
@@ -206,7 +198,7 @@ Result<std::string> LocalHost::answer_git_info() {
   const os::CallLimit limit = os::within(kGitLimit);
   const source::SourceSpec& spec = context_.source_spec;
   source::WorkingTree tree = context_.tree;
-  const bool own = spec.location == tree.root.string();
+  const bool own = !context_.is_foreign;
   if (own && spec.kind == "directory") return source::git_info(tree, limit);
   const source::Prepared& code = own_source_ ? *own_source_ : context_.source;
   if (!own) {

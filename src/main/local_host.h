@@ -49,7 +49,6 @@ class LocalHost final : public worker::AttemptHost {
 
  private:
   std::string project_of_source() const;
-  Result<std::string> answer_git_info();
   Result<std::string> answer_state(const std::string& json);
   Result<std::string> answer_git_info();
   Result<std::string> answer_changed_files(const std::string& json);

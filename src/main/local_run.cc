@@ -231,8 +231,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
   if (signals.received() == 0) engine.keep_house(kit.checkouts());
   if (!outcomes) return std::unexpected(outcomes.error());
-  if (signals.received() != 0) return after_signals(cli::kExitCancelled, signals);
-  return engine::worst_of(*outcomes).exit_code;
+  return after_signals(engine::worst_of(*outcomes).exit_code, signals);
 }
 
 Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
