@@ -52,7 +52,8 @@ Result<sandbox::native::NativeOptions> native_options(const cli::Settings& setti
   options.runtime_dir = runtime_dir();
   SW_TRY(options.init_program, find_init_program());
   options.host_paths = settings.host_paths;
-  SW_TRY(options.unpack_program, find_unpack_program());
+  // Only images by name need it: one that is missing is told of when such an image is asked for.
+  options.unpack_program = find_unpack_program().value_or("slipway-unpack");
   options.pull = pull_of(settings);
   options.image_bytes = settings.image_bytes;
   options.pool_bytes = settings.pool_bytes;
