@@ -22,6 +22,7 @@ void AttemptControl::cancel(wire::Cancel order) {
     if (!pending || order.at_once) pending = order;
   });
   stop_.request_stop();
+  if (order.at_once) at_once_.request_stop();
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);  // cannot block: the count is tiny
 }

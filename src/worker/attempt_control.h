@@ -24,11 +24,13 @@ class AttemptControl {
   std::optional<wire::Cancel> take();
   /// Fires with the first order: for what blocks the driver's thread before there is a job to tell it to.
   std::stop_token stopping() const { return stop_.get_token(); }
+  /// Fires with an order that allows no grace: for what stores a job's results.
+  std::stop_token stopping_at_once() const { return at_once_.get_token(); }
 
  private:
   explicit AttemptControl(os::Fd wake);
   os::Fd wake_;
-  std::stop_source stop_;
+  std::stop_source stop_, at_once_;
   std::unique_ptr<os::Guarded<std::optional<wire::Cancel>>> order_;
 };
 

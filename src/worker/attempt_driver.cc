@@ -121,12 +121,14 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   spec.private_network = role != nullptr ? role->network : Services::network_of(job);
   if (role != nullptr) spec.hostname = role->network.services.at(*role->network.self);
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
-  const ScopeExit remove([&] {
+  auto remove = [&, is_gone = false]() mutable {
+    if (std::exchange(is_gone, true)) return;
     if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {
       parts_.log.write(LogLevel::error, "sandbox_not_destroyed",
                        {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
-  });
+  };
+  const ScopeExit remove_at_end([&] { remove(); });
   auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return wrap(started.error(), "starting the sandbox");
 
@@ -143,23 +145,31 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   const os::Deadline deadline =
       job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
   const auto served = session.serve(deadline);
+  std::string lost;
   if (served) {
     // What the journal says stands, however slowly the last processes go.
     if (const auto gone = parts_.sandboxes.wait(spec.id, os::within(kEndLimit)); !gone) {
       parts_.log.write(LogLevel::warn, "sandbox_ends_slowly",
                        {{"sandbox", spec.id.value}, {"error", gone.error().what}});
     }
+  } else {
+    lost = how_it_was_lost(served.error(), spec.id);
+    remove();  // a process that still writes could say otherwise after it was judged
   }
   auto report = report_from_journal(files.journal, job);
   if (report) return End{*std::move(report)};
   if (served) return wrap(report.error(), "reading how the job ended");
   if (session.was_told_to_stop()) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
-  const bool leash_lost = served.error().kind == ErrorKind::unavailable;
-  if (leash_lost) {  // whoever made the sandbox may know why
-    const auto ended = parts_.sandboxes.wait(spec.id, os::within(kEndLimit));
-    if (!ended && ended.error().kind == ErrorKind::unavailable) return std::unexpected(ended.error());
-  }
-  return fail(ErrorKind::unavailable, leash_lost ? "slipway-init died" : "slipway-init: " + served.error().what);
+  return fail(ErrorKind::unavailable, std::move(lost));
+}
+
+std::string AttemptDriver::how_it_was_lost(const Error& error, const SandboxId& sandbox) {
+  if (error.kind == ErrorKind::timeout) return "slipway-init did not end the job in its time";
+  if (error.kind != ErrorKind::unavailable) return "slipway-init: " + error.what;
+  // Whoever made the sandbox may know why.
+  const auto ended = parts_.sandboxes.wait(sandbox, os::within(kEndLimit));
+  const bool is_known = !ended && ended.error().kind == ErrorKind::unavailable;
+  return is_known ? ended.error().what : "slipway-init died";
 }
 
 model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role) {

@@ -76,6 +76,7 @@ class AttemptDriver {
  private:
   struct End;
   Result<End> try_drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role);
+  std::string how_it_was_lost(const Error& error, const SandboxId& sandbox);
   Result<sandbox::ImageFacts> prepare_image(const model::JobSpec& job, AttemptControl& control);
 
   DriverParts parts_;

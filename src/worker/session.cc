@@ -83,7 +83,7 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
   }
   const CacheScopes scopes = parts_.host.cache_scopes(job_);
   for (const model::CacheSpec& cache : job_.cache) {
-    auto found = parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), os::within(kSendLimit));
+    auto found = parts_.caches.find(scopes, cache.key, cache.restore, wall_now(), within(kSendLimit));
     if (!found) {  // a job runs without its caches too
       parts_.host.tell(job_, "cache " + cache.key + ": not restored: " + found.error().what);
       continue;
@@ -173,7 +173,7 @@ Result<std::string> AttemptSession::open_bundle(const wire::Request& request, in
   SW_TRY(const BundleName which, bundle_name(asked));
   OpenBundle bundle{which.name, nullptr, std::nullopt};
   if (which.is_cache) {
-    SW_TRY(const bool stored, parts_.caches.has(parts_.host.cache_scopes(job_), which.name, os::within(kSendLimit)));
+    SW_TRY(const bool stored, parts_.caches.has(parts_.host.cache_scopes(job_), which.name, within(kSendLimit)));
     if (stored) return fail(ErrorKind::conflict, "a cache of this key is stored already");
     SW_TRY(objects::StagedFile staged, parts_.caches.begin());
     bundle.cache.emplace(std::move(staged));
@@ -203,7 +203,7 @@ Result<std::string> AttemptSession::close_bundle(const wire::Request& request) {
 
 Result<std::string> AttemptSession::save_cache(OpenBundle bundle) {
   SW_TRY(const Caches::Saved saved, parts_.caches.save(parts_.host.cache_scopes(job_), bundle.name, false,
-                                                       *std::move(bundle.cache), wall_now(), os::within(kStoreLimit)));
+                                                       *std::move(bundle.cache), wall_now(), within(kStoreLimit)));
   parts_.host.tell(job_, "cache " + saved.entry.key + ": saved");
   for (const CacheEntry& gone : saved.evicted) {
     parts_.host.tell(job_, "cache " + gone.key + ": removed to make room, last used " + to_rfc3339(gone.last_used));
@@ -221,7 +221,7 @@ Result<std::string> AttemptSession::store_artifact(OpenBundle bundle) {
   for (const model::ArtifactSpec& spec : job_.artifacts) {
     if (spec.name == bundle.name && spec.expires) facts.expires = facts.created + *spec.expires;
   }
-  SW_TRY(const Artifact stored, parts_.artifacts.store(std::move(facts), *bundle.artifact, os::within(kStoreLimit)));
+  SW_TRY(const Artifact stored, parts_.artifacts.store(std::move(facts), *bundle.artifact, within(kStoreLimit)));
   return json::serialize(json::object{{"url", "artifact:" + stored.run.value + "/" + stored.name}});
 }
 

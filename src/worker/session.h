@@ -55,6 +55,8 @@ class AttemptSession {
   Result<void> send(const wire::ToInit& message, const std::vector<int>& fds);
   Result<void> serve_one();
   Result<void> answer(const wire::Request& request);
+  /// For what a person who says "at once" does not wait for.
+  os::CallLimit within(std::chrono::milliseconds time) const { return os::within(time, control_.stopping_at_once()); }
   Result<std::string> open_bundle(const wire::Request& request, int& fd);
   Result<std::string> close_bundle(const wire::Request& request);
   Result<std::string> save_cache(OpenBundle bundle);

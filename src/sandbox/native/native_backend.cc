@@ -100,6 +100,15 @@ Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
   return {};
 }
 
+// What was asked for was looked at before: a call that the kernel refuses now is the machine's fault, and not the
+// job's.
+Error fault_of_set_up(Error error) {
+  const bool is_of_the_job =
+      error.kind == ErrorKind::invalid || error.kind == ErrorKind::not_found || error.kind == ErrorKind::denied;
+  if (is_of_the_job) error.kind = ErrorKind::unavailable;
+  return error;
+}
+
 }  // namespace
 
 NativeBackend::NativeBackend(NativeOptions options, Log& log)
@@ -362,7 +371,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     return fail(ErrorKind::internal, "the sandbox's first process ended during set-up");
   }
   if (!answer) return std::unexpected(answer.error());
-  SW_CHECK(decode_answer(answer->text));
+  if (const auto done = decode_answer(answer->text); !done) return std::unexpected(fault_of_set_up(done.error()));
   if (spec.private_network && !spec.private_network->self && !answer->fds.empty()) {
     record.network = std::move(answer->fds.back());
     answer->fds.pop_back();
@@ -378,7 +387,8 @@ Result<void> NativeBackend::learn_process(Record& record, const os::CallLimit& l
   auto said = record.status->receive(limit);
   if (!said && said.error().kind == ErrorKind::unavailable) return {};
   if (!said) return std::unexpected(said.error());
-  SW_CHECK(decode_answer(said->text));  // a launcher that cannot start it says so here
+  // A launcher that cannot start it says so here.
+  if (const auto done = decode_answer(said->text); !done) return std::unexpected(fault_of_set_up(done.error()));
   if (said->fds.empty()) return fail(ErrorKind::internal, "the launcher's answer lacks the process");
   record.process = std::move(said->fds.front());
   return {};
