@@ -94,7 +94,7 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     prepared.env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
-  if (own_tree || context_.source_spec.kind == "git") {
+  if (context_.source_spec.kind == "directory" || context_.source_spec.kind == "git") {
     prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
     prepared.env.emplace_back("GIT_COMMIT", code->sha);
     prepared.env.emplace_back("GIT_BRANCH", code->branch);
