@@ -30,6 +30,7 @@ constexpr auto kSyncWithin =
 constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
 constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
+constexpr auto kScanAtEnd = 5s;           // for late secrets; the owner waits meanwhile, and takes no silence for life
 
 std::string reason_of(const wire::Cancel& cancel) {
   switch (cancel.why) {
@@ -422,7 +423,9 @@ void Job::collect_bundles() {
 }
 
 void Job::finish() {
-  while (requests_->is_scanning()) requests_->scan_some();
+  const os::Deadline last_look = os::Clock::now() + kScanAtEnd;
+  while (requests_->is_scanning() && os::Clock::now() < last_look) requests_->scan_some();
+  requests_->give_up_scans();
   records_->append(RecordType::attempt_finished, journal::kNoStep,
                    wire::payload::AttemptFinished{report(), requests_->triggers()});
   records_->close();

@@ -196,6 +196,13 @@ void StepRequests::scan_some() {
   scans_.pop_front();
 }
 
+void StepRequests::give_up_scans() {
+  for (const Scan& scan : scans_) {
+    records_.notice(scan.by_step, "not_scanned", "earlier output was not searched to its end: the job ended");
+  }
+  scans_.clear();
+}
+
 void StepRequests::ask_owner(const control::AskOwner& ask, const ControlServer::Respond& respond) {
   if (owner_.is_lost()) {
     return respond({false, "{}", ErrorKind::unavailable, "the owner of this sandbox is gone"});

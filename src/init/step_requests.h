@@ -34,6 +34,8 @@ class StepRequests {
   /// Values registered late are looked for in the journal a piece at a time.
   bool is_scanning() const { return !scans_.empty(); }
   void scan_some();
+  /// Tells of what is not searched yet that it will not be.
+  void give_up_scans();
 
   const std::map<std::string, std::string>& outputs() const { return outputs_; }
   const std::map<std::string, std::string>& vars() const { return vars_; }
