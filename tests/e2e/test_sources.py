@@ -17,7 +17,7 @@ def tool(*argv):
 
 
 def show(slipway, url, *arguments):
-    return slipway.run("--source-url", url, *arguments, "--job-command", SHOW)
+    return slipway.run(slipway.project.job(run=SHOW), "--source-url", url, *arguments)
 
 
 def shown(slipway, url, *arguments):

@@ -1,7 +1,7 @@
 """Limits where there is cgroup v2 alone, on Debian 12's own kernel (Linux 6.1), in a virtual machine that tools/cgroup2-vm starts.
 
 Proved there, for root and for a user to whom a group is delegated in which other processes live too: memory, CPU and process
-limits hold with --require-limits; a job over its memory ends as `out_of_memory`; peak memory and CPU time are told; `kill -9`
+limits hold; a job over its memory ends as `out_of_memory`; peak memory and CPU time are told; `kill -9`
 leaves no process, and the next run no group. Without KVM it takes most of a minute.
 """
 import subprocess

@@ -96,7 +96,8 @@ def test_submodules_that_the_repository_has_itself_still_come(slipway, hostile, 
 
 
 def test_a_job_on_code_from_elsewhere_is_told_of_that_code(slipway, hostile, private):
-    told = slipway.run("--git-url", f"file://{hostile.path}", "--job-command", "slipway git-info", cwd=private.path).expect(0)
+    file = hostile.path / hostile.job(run="slipway git-info")
+    told = slipway.run(file, "--source-url", f"file://{hostile.path}", cwd=private.path).expect(0)
     assert "PRIVATE-SUBJECT" not in str(told) and hostile.git("rev-parse", "HEAD") in told.output()
 
 
