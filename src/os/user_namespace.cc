@@ -35,7 +35,10 @@ pid_t fork_sharing_descriptors() {
   return static_cast<pid_t>(::syscall(SYS_clone, CLONE_FILES | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
 }
 
-[[noreturn]] void tell_and_wait(int pipe, Word word) {
+[[noreturn]] void tell_and_wait(int pipe, Word word, pid_t starter) {
+  // It holds all descriptors of its owner, which may be killed before it ends this one.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != starter) ::_exit(1);
   [[maybe_unused]] const auto told = ::write(pipe, &word, sizeof word);  // nobody reads: the parent is gone
   for (;;) ::pause();                                                    // until killed
 }
@@ -65,13 +68,14 @@ Result<Word> read_word(int pipe) {
 
 Result<Fd> make_user_namespace(const IdMap& map) {
   SW_TRY(const Pipe pipe, make_pipe());
+  const pid_t starter = ::getpid();
   const pid_t child = fork_sharing_descriptors();
   if (child < 0) return fail_errno(errno, "fork");
   if (child == 0) {
-    if (::unshare(CLONE_NEWUSER) != 0) tell_and_wait(pipe.write.get(), {-1, errno});
+    if (::unshare(CLONE_NEWUSER) != 0) tell_and_wait(pipe.write.get(), {-1, errno}, starter);
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // else its /proc files belong to the host's root, whoever we are
     const int fd = ::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-    tell_and_wait(pipe.write.get(), {fd, fd < 0 ? errno : 0});
+    tell_and_wait(pipe.write.get(), {fd, fd < 0 ? errno : 0}, starter);
   }
   const ScopeExit cleanup([&] { end(child); });
   SW_TRY(const Word word, read_word(pipe.read.get()));
@@ -176,20 +180,21 @@ Result<bool> enter_own_user_namespace() {
 
 Result<Fd> make_nested_user_namespace(int parent, uid_t owner, const IdMap& map) {
   SW_TRY(const Pipe pipe, make_pipe());
+  const pid_t starter = ::getpid();
   const pid_t child = fork_sharing_descriptors();
   if (child < 0) return fail_errno(errno, "fork");
   if (child == 0) {
     // Only a process of the parent namespace may write the maps, and its owner is who makes it: both are this child.
     const int out = pipe.write.get();
-    if (::setns(parent, CLONE_NEWUSER) != 0) tell_and_wait(out, {-1, errno});
+    if (::setns(parent, CLONE_NEWUSER) != 0) tell_and_wait(out, {-1, errno}, starter);
     // Writing a map of a range needs capabilities, which a change from the namespace's root would take.
     if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0 || ::setgroups(0, nullptr) != 0 ||
         ::setresgid(owner, owner, owner) != 0 || ::setresuid(owner, owner, owner) != 0) {
-      tell_and_wait(out, {-1, errno});
+      tell_and_wait(out, {-1, errno}, starter);
     }
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     auto made = make_user_namespace(map);
-    tell_and_wait(out, made ? Word{made->release(), 0} : Word{-1, EPERM});
+    tell_and_wait(out, made ? Word{made->release(), 0} : Word{-1, EPERM}, starter);
   }
   const ScopeExit cleanup([&] { end(child); });
   SW_TRY(const Word word, read_word(pipe.read.get()));
