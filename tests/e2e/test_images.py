@@ -69,6 +69,7 @@ def test_a_step_runs_in_an_image_of_a_registry_and_the_runs_record_has_its_diges
     assert [n["message"] for n in ran.of("notice") if n["code"] == "image"][-1].endswith(image.partition("@")[2])
 
 
+@pytest.mark.many_ids
 def test_an_image_runs_its_own_entrypoint_as_its_user_in_its_directory(alone, registry, plain):
     file = alone.project.workflow(json.dumps({"job": {"name": "job", "image": registry.push(plain, "ep"), "network": "none"}}))
     assert alone.run(file).expect(0).output() == "1234\n/app\nof-image\nmay-write\n"
@@ -313,6 +314,7 @@ def test_devices_are_given_where_the_operator_allows_them(alone, plain):
     assert ran.output().strip().isdigit()
 
 
+@pytest.mark.many_ids
 def test_what_a_job_writes_is_not_in_the_image(alone, plain):
     alone.run(job(alone, f"oci:{plain}", "rm /two; echo x > /left", run_as="root")).expect(0)
     assert alone.run(job(alone, f"oci:{plain}", "cat /two; ls /left 2>/dev/null || echo clean", run_as="root")).expect(0).output() == "second layer\nclean\n"
