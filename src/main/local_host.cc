@@ -83,6 +83,11 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
         std::filesystem::is_directory(std::filesystem::symlink_status(inner, unreadable))) {
       SW_TRY(prepared.mounts.back().replaced, without_credentials(inner, ".git/"));
     }
+    if (job.separated) {
+      prepared.mounts.back().of_source = true;
+    } else {
+      prepared.sibling_mounts.push_back(prepared.mounts.back());
+    }
   }
   const bool own_tree = !context_.is_foreign && context_.source_spec.kind == "directory";
   if (!code->git_dir.empty()) {
@@ -91,7 +96,7 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     SW_TRY(Replaced replaced, without_credentials(repository, ""));
     prepared.mounts.push_back(
         {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository), std::move(replaced)});
-    prepared.env.emplace_back("GIT_URL", "file://" + inside);
+    prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
   if (context_.source_spec.kind == "directory" || context_.source_spec.kind == "git") {

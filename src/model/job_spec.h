@@ -82,6 +82,9 @@ struct JobSpec {
   /// once the image is there. `image_user`: and as the image's user, since the job names none.
   bool image_entrypoint = false, image_user = false;
   Checkout checkout;
+  /// The source belongs to a user of its own: sandboxes beside the job's write and execute it, job code only reads it.
+  /// So it is where a step says `run_as: source`.
+  bool separated = false;
 
   Variables env;
   std::vector<SecretUse> secrets;

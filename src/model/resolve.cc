@@ -281,6 +281,8 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
     if (!step) return wrap(std::move(step).error(), fmt::format("step `{}`", step_name(definition.steps[i], i)));
     spec.steps.push_back(std::move(*step));
   }
+  spec.separated =
+      std::ranges::any_of(spec.steps, [](const StepSpec& step) { return step.run_as.kind == RunAs::Kind::source; });
   return spec;
 }
 

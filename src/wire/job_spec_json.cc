@@ -259,6 +259,7 @@ void put_needs(json::object& object, const model::JobSpec& job) {
                         {"clean", job.checkout.clean}};
   if (job.checkout.depth) checkout["depth"] = *job.checkout.depth;
   object["checkout"] = std::move(checkout);
+  object["separated"] = job.separated;
 }
 
 void read_needs(const Fields& fields, model::JobSpec& job) {
@@ -284,6 +285,7 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
         checkout.flag("none"), {}, checkout.flag("submodules"), checkout.flag("lfs"), checkout.flag("clean")};
     if (checkout.find("depth") != nullptr) job.checkout.depth = static_cast<int>(checkout.integer("depth"));
   }
+  job.separated = fields.flag("separated");
 }
 
 void check_steps(const Fields& fields, const model::JobSpec& job) {

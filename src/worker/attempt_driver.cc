@@ -113,7 +113,9 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kSourceLimit, control.stopping())));
   SW_TRY(const std::vector<wire::SecretValue> secrets, parts_.host.secrets(job));
   model::JobSpec ordered = job;
-  ordered.env.insert(ordered.env.begin(), source.env.begin(), source.env.end());
+  for (const model::Variables* variables : {&source.job_env, &source.env}) {
+    ordered.env.insert(ordered.env.begin(), variables->begin(), variables->end());
+  }
 
   SW_TRY(const sandbox::ImageFacts image, prepare_image(job, control));
   if (auto taken = take_facts(image, ordered); !taken) return wrap(taken.error(), "image " + job.image);
