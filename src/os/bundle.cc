@@ -1,9 +1,7 @@
 #include "os/bundle.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +12,7 @@
 #include "os/bundle_stream.h"
 #include "os/fd.h"
 #include "os/files.h"
+#include "os/openat2.h"
 
 namespace slipway::os {
 
@@ -38,10 +37,7 @@ class Budget {
 };
 
 Fd open_beneath(int fd, const std::string& path) {
-  struct open_how how{};
-  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  return Fd(static_cast<int>(::syscall(SYS_openat2, fd, path.c_str(), &how, sizeof how)));
+  return open_held(fd, path.c_str(), O_RDONLY | O_DIRECTORY, kBeneath & ~std::uint64_t{RESOLVE_NO_XDEV});
 }
 
 class Unpacker {
@@ -91,7 +87,7 @@ class Unpacker {
   // Makes `parent_` the directory `path`, and that exist where it does not.
   Result<void> enter(const std::string& path) {
     if (parent_ && path == parent_path_) return {};
-    parent_ = open_beneath(target_, path.empty() ? "." : path);
+    parent_ = open_beneath(target_, path);
     if (!parent_ && errno != ENOENT) return fail_errno(errno, "opening its directory");
     if (!parent_) {
       parent_ = open_beneath(target_, ".");

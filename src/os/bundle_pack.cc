@@ -1,8 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +14,7 @@
 #include "os/bundle.h"
 #include "os/bundle_stream.h"
 #include "os/fd.h"
+#include "os/openat2.h"
 
 namespace slipway::os {
 
@@ -192,11 +191,9 @@ Result<std::vector<Listed>> list_directory(int fd, std::uint64_t most) {
 }
 
 // `name` in `parent` without following a link. EXDEV: it is a mount.
-int open_child(int parent, const std::string& name, bool cross_mounts) {
-  struct open_how how{};
-  how.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | (cross_mounts ? 0U : RESOLVE_NO_XDEV);
-  return static_cast<int>(::syscall(SYS_openat2, parent, name.c_str(), &how, sizeof how));
+Fd open_child(int parent, const std::string& name, bool cross_mounts) {
+  return open_held(parent, name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW,
+                   cross_mounts ? kBeneath & ~std::uint64_t{RESOLVE_NO_XDEV} : kBeneath);
 }
 
 Result<void> Packer::directory(int fd, const std::string& path, bool taken, std::size_t depth) {
@@ -226,7 +223,7 @@ Result<void> Packer::child(int parent, const std::string& name, unsigned char ty
     refuse(path, "not a regular file");
     return {};
   }
-  const Fd fd(open_child(parent, name, is_named(path)));
+  const Fd fd = open_child(parent, name, is_named(path));
   if (!fd) {
     // What the listing said may be stale by now: the job may still be writing, or trying to fool us.
     if (errno == ELOOP && type == DT_UNKNOWN) return link(parent, name, path);

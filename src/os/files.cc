@@ -2,10 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 
 #include "base/ids.h"
 #include "base/scope_exit.h"
+#include "os/openat2.h"
 
 namespace slipway::os {
 
@@ -169,10 +168,7 @@ Result<void> remove_tree(const std::filesystem::path& path) {
 }
 
 Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
-  struct open_how how{};
-  how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  Fd fd(static_cast<int>(::syscall(SYS_openat2, directory_fd, path.c_str(), &how, sizeof how)));
+  Fd fd = open_held(directory_fd, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW, kBeneath);
   if (!fd) return fail_errno(errno, "opening " + path);
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "fstat");
@@ -181,10 +177,7 @@ Result<Fd> open_untrusted(int directory_fd, const std::string& path) {
 }
 
 int open_job_directory(const char* path, int more_flags) {
-  struct open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC | static_cast<unsigned>(more_flags);
-  how.resolve = RESOLVE_NO_MAGICLINKS;
-  return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+  return open_held(AT_FDCWD, path, O_PATH | O_DIRECTORY | more_flags, RESOLVE_NO_MAGICLINKS).release();
 }
 
 void close_all_but(std::span<int> kept) {

@@ -1,8 +1,6 @@
 #include "os/unpack.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 
 #include "base/text.h"
 #include "os/files.h"
+#include "os/openat2.h"
 #include "os/subprocess.h"
 
 // The program's report on stdout, a line each: `entries N`, `bytes N`, `left_out N`, `digest TEXT`, `opaque PATH`
@@ -77,11 +76,7 @@ Result<Unpacked> read_report(const CommandOutput& output) {
 Result<void> mark_opaque(const std::filesystem::path& directory, const std::vector<std::string>& names) {
   SW_TRY(const Fd top, open_file(directory, O_RDONLY | O_DIRECTORY));
   for (const std::string& name : names) {
-    open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-    const Fd fd(
-        static_cast<int>(::syscall(SYS_openat2, top.get(), name.empty() ? "." : name.c_str(), &how, sizeof how)));
+    const Fd fd = open_held(top.get(), name.c_str(), O_RDONLY | O_DIRECTORY, kBeneath);
     if (!fd || ::fsetxattr(fd.get(), "trusted.overlay.opaque", "y", 1, 0) != 0) {
       return fail_errno(errno, "marking " + name + " opaque");
     }

@@ -1,9 +1,7 @@
 #include "unpack/tree_writer.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "os/openat2.h"
 
 namespace slipway::unpack {
 
@@ -37,11 +36,8 @@ std::unexpected<Error> refuse(std::string_view name, std::string_view why) {
   return fail(ErrorKind::invalid, fmt::format("{}: {}", shown(name), why));
 }
 
-Result<os::Fd> open_beneath(int root, const std::string& path, std::uint64_t flags) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  os::Fd fd(static_cast<int>(::syscall(SYS_openat2, root, path.empty() ? "." : path.c_str(), &how, sizeof how)));
+Result<os::Fd> open_beneath(int root, const std::string& path, int flags) {
+  os::Fd fd = os::open_held(root, path.c_str(), flags, os::kBeneath);
   if (fd) return fd;
   if (errno == ELOOP || errno == EXDEV) return refuse(path, "leads through a link");
   return fail_errno(errno, shown(path));

@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path
 
 from harness import wait_until
+from servers import free_port
 
 APPLETS = "sh ls cat id mkdir stat touch env pwd sleep echo tr test true false head seq rm dd wc chmod mount ln".split()
 
@@ -68,12 +69,6 @@ def layout(path: Path, layers: list[bytes], config: dict | None = None, tag: str
 
 def copy(source: str, target: str, *options: str) -> None:
     subprocess.run(["skopeo", "--insecure-policy", "copy", "-q", *options, source, target], check=True, capture_output=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Registry:

@@ -1,10 +1,8 @@
 #include "sandbox/native/beside.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +10,7 @@
 #include "base/scope_exit.h"
 #include "os/files.h"
 #include "os/mount.h"
+#include "os/openat2.h"
 
 namespace slipway::sandbox::native {
 
@@ -20,10 +19,8 @@ namespace {
 constexpr unsigned kPlain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 Result<os::Fd> open_directory(int below, const std::string& path, std::uint64_t resolve) {
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve;
-  os::Fd fd(static_cast<int>(::syscall(SYS_openat2, below, path.c_str(), &how, sizeof how)));
+  os::Fd fd =
+      os::open_held(below, path.c_str(), O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve);
   if (fd) return fd;
   const int error = errno;
   if (error == ENOENT) return fail(ErrorKind::not_found, path + " does not exist in the job");
