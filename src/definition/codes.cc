@@ -161,8 +161,6 @@ constexpr Code kCodes[] = {
      "make, depends_on: [a], uses_artifacts: [dits]}",
      "workflow:\n  jobs:\n    - {name: a, run: make, artifacts: [{name: dist, paths: [x]}]}\n    - {name: b, run: "
      "make, depends_on: [a], uses_artifacts: [dist]}"},
-    {"E101", "services cannot be run here", "This backend runs no services.", "",
-     "Start the program in a step, in the background: it ends with the job."},
     {"E102", "this image cannot be run here",
      "`--backend docker` runs images by name, and no others: not `host`, and no directories.", "image: debian:12",
      "image: host"},

@@ -188,7 +188,7 @@ TEST(Support, WhatCannotBeHonouredIsAnErrorAndWhatHasNoEffectANote) {
       "  hooks: [{phase: pre_container, run: x}]\n  steps: [{run: x, run_as: source}]\n");
   std::vector<std::string> codes;
   for (const Problem& problem : unsupported(workflow, {})) codes.push_back(problem.code);
-  EXPECT_EQ(codes, (std::vector<std::string>{"E102", "E110", "E101", "E102", "E106", "E103", "E104", "E105"}));
+  EXPECT_EQ(codes, (std::vector<std::string>{"E102", "E110", "E102", "E106", "E103", "E104", "E105"}));
   EXPECT_TRUE(unsupported(must("job: {image: /srv/root, run: x}\n"), {}).empty());
 }
 

@@ -31,10 +31,6 @@ class SupportCheck {
   }
 
   void check(const model::JobDefinition& job) {
-    if (!support_.services && !job.services.empty()) {
-      refuse(place_of(job, "services"), "E101",
-             fmt::format("job `{}` wants services, which cannot be run yet", job.name), "start them in a step");
-    }
     for (const model::Service& service : job.services) {
       if (!service.image.is_literal()) continue;
       if (auto problem = image_problem(service.image.literal(), service.image.place, support_))

@@ -11,7 +11,6 @@ namespace slipway::definition {
 
 /// What the program that will run a workflow is able to honour.
 struct BuildSupport {
-  bool services = false;
   bool named_images = false;  ///< other than `host` or an absolute directory
   bool host_files = true;     ///< `host` and absolute directories
   bool job_code = false;      ///< ci_code and source_code
@@ -22,7 +21,7 @@ struct BuildSupport {
   bool kubernetes = false;     ///< else noted as without effect
 };
 
-/// Pure. An error (E101-E106) for each thing used that cannot be honoured: running without it would be another job.
+/// Pure. An error (E102-E106) for each thing used that cannot be honoured: running without it would be another job.
 /// A note (E110) for each that has no effect here. Sorted by place.
 /// Images that hold `{{ }}` are known only once planned: ask `image_problem` again then.
 std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSupport& support);

@@ -53,10 +53,7 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 }  // namespace
 
 definition::BuildSupport build_support(const cli::Settings& settings) {
-  return {.services = settings.backend != "docker",
-          .named_images = true,
-          .host_files = settings.backend != "docker",
-          .devices = true};
+  return {.named_images = true, .host_files = settings.backend != "docker", .devices = true};
 }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {

@@ -14,6 +14,9 @@ namespace slipway::os {
 class RouteSocket {
  public:
   static Result<RouteSocket> open();
+  /// One that was opened elsewhere, by a process that let go of it (`into_fd`).
+  explicit RouteSocket(Fd socket) : socket_(std::move(socket)) {}
+  Fd into_fd() && { return std::move(socket_); }
 
   /// A pair of virtual links: `name` here, `peer_name` in the network namespace behind `peer_namespace`.
   Result<void> make_pair(const std::string& name, const std::string& peer_name, int peer_namespace);
@@ -25,7 +28,6 @@ class RouteSocket {
   Result<void> close_route(std::uint32_t first_address, std::uint8_t prefix_bits);
 
  private:
-  explicit RouteSocket(Fd socket) : socket_(std::move(socket)) {}
   Result<void> transact(std::string& request);
   Result<std::uint32_t> index_of(const std::string& link);
 

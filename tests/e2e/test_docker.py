@@ -21,24 +21,10 @@ def rootfs():
     return docker.busybox_rootfs()
 
 
-@pytest.fixture(scope="module")
-def daemon(rootfs):
-    daemon = docker.Daemon()
-    try:
-        daemon.start()
-        daemon.import_image(docker.IMAGE, rootfs)
-        yield daemon
-    finally:
-        daemon.stop()
-
-
 @pytest.fixture
 def slipway(daemon, tmp_path):
-    with daemon.command(tmp_path, tmp_path / "state", Project(tmp_path / "project")) as command:
+    with daemon.command(tmp_path, tmp_path / "state", Project(tmp_path / "project", image=docker.IMAGE)) as command:
         yield command
-        for running in command._running:
-            if running.process.poll() is None:
-                running.process.kill()
 
 
 def job(project, run=None, steps=None, **keys):

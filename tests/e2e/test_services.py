@@ -5,23 +5,25 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import SIGINT, SIGKILL, descendants, is_alive, sandbox_directories, wait_until
+from harness import BACKENDS, SIGINT, SIGKILL, everything, is_alive, sandbox_directories, wait_until
 
 ROOT = Path(__file__).parents[2]
+BOTH = pytest.mark.parametrize("backend", BACKENDS)
 SERVER = "import http.server as h; h.ThreadingHTTPServer(('0.0.0.0', {}), h.SimpleHTTPRequestHandler).serve_forever()"
 ASK = "import urllib.request as u, sys; print(u.urlopen(sys.argv[1], timeout=5).status)"
 
 
 def web(port: int = 8000, **keys) -> dict:
-    return {"name": "web", "image": "host", "command": ["python3", "-c", SERVER.format(port)], "ready": {"tcp": port, "within": "20s"}, **keys}
+    return {"name": "web", "command": ["python3", "-c", SERVER.format(port)], "ready": {"tcp": port, "within": "20s"}, **keys}
 
 
 def shell(script: str, name: str = "db", **keys) -> dict:
-    return {"name": name, "image": "host", "command": ["sh", "-c", script], **keys}
+    return {"name": name, "command": ["sh", "-c", script], **keys}
 
 
 def job(project, services: list[dict], run: str, **keys) -> str:
-    one = {"name": "job", "image": "host", "network": "none", "services": services, "run": run, **keys}
+    services = [{"image": project.image, **service} for service in services]
+    one = {"name": "job", "image": project.image, "network": "none", "services": services, "run": run, **keys}
     return project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [one]}}, indent=1))
 
 
@@ -33,6 +35,7 @@ def reason(ran) -> str:
     return ran.of("job_finished")[0]["reason"]
 
 
+@BOTH
 def test_a_job_reaches_its_services_by_name_once_they_are_ready(slipway):
     services = [web(), web(8000, name="other", ready={"http": "http://localhost:8000/", "within": "20s"})]
     ran = slipway.run(job(slipway.project, services, f"for at in web other; do python3 -c '{ASK}' http://$at:8000/; done")).expect(0)
@@ -40,6 +43,7 @@ def test_a_job_reaches_its_services_by_name_once_they_are_ready(slipway):
     assert {"service web: starting", "service web: ready", "service other: starting", "service other: ready"} <= set(told(ran))
 
 
+@BOTH
 def test_services_reach_each_other_and_nothing_else(slipway):
     outside = "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>&1 | grep -q unreachable"
     script = f"{outside} && echo checked; sleep 60"
@@ -47,6 +51,17 @@ def test_services_reach_each_other_and_nothing_else(slipway):
     slipway.run(job(slipway.project, services, "true")).expect(0)
 
 
+@BOTH
+@pytest.mark.parametrize("network", ["none", pytest.param("nat", marks=pytest.mark.nat)])
+def test_services_add_no_way_out_to_a_jobs_network(slipway, network):
+    """Its own is what it asked for; beside that it has one link for each service, and no power over them."""
+    ways = "ip -o link | cut -d: -f2 | cut -d@ -f1; ip route | grep -c ^default || true; ip link set svc0 down 2>/dev/null && echo CHANGED"
+    ran = slipway.run(job(slipway.project, [shell("sleep 60"), shell("sleep 60", name="other")], ways + "; true", network=network)).expect(0)
+    expected = ["lo", "svc0", "svc1", "0"] if network == "none" else ["eth0", "lo", "svc0", "svc1", "1"]
+    assert sorted(ran.output().split()) == sorted(expected), ran
+
+
+@BOTH
 @pytest.mark.parametrize("ready", [{"log": "made up"}, {"command": ["test", "-e", "/tmp/up"]}])
 def test_a_job_waits_until_its_service_says_so(slipway, ready):
     service = shell("sleep 0.3; touch /tmp/up; echo made up; sleep 60", ready={**ready, "within": "20s"})
@@ -54,6 +69,7 @@ def test_a_job_waits_until_its_service_says_so(slipway, ready):
     assert told(ran) == ["service db: starting", "service db: ready"]
 
 
+@BOTH
 def test_a_services_log_is_its_own(slipway):
     ran = slipway.run(job(slipway.project, [shell("echo of the service; sleep 60", ready={"log": "service"})], "echo of the job")).expect(0)
     run = ran.finished["run"]
@@ -66,6 +82,7 @@ def test_a_services_log_is_its_own(slipway):
     assert refused.code == 2 and "did you mean `db`?" in refused.err, refused
 
 
+@BOTH
 def test_a_service_that_dies_fails_the_job_with_its_log_shown(slipway):
     ran = slipway.run(job(slipway.project, [shell("echo up; sleep 0.3; echo out of luck >&2; exit 3", ready={"log": "up"})], "sleep 50")).expect(1)
     assert ran.job("job")["outcome"] == "failed"
@@ -73,12 +90,14 @@ def test_a_service_that_dies_fails_the_job_with_its_log_shown(slipway):
     assert "service db | out of luck" in told(ran)
 
 
+@BOTH
 def test_a_service_that_does_not_start_fails_the_job_before_its_steps(slipway):
     ran = slipway.run(job(slipway.project, [shell("echo no disk; exit 4", ready={"tcp": 1})], "echo begun")).expect(1)
     assert reason(ran) == "service `db` ended before the job began: exit code 4"
     assert "service db | no disk" in told(ran) and ran.output() == ""
 
 
+@BOTH
 def test_a_service_that_never_becomes_ready_says_what_was_missing(slipway):
     ran = slipway.run(job(slipway.project, [shell("echo thinking; sleep 60", ready={"tcp": 5432, "within": "300ms"})], "echo begun")).expect(1)
     assert reason(ran) == "service `db`: not ready within 300 ms: nothing accepts the job's connections on port 5432"
@@ -87,11 +106,13 @@ def test_a_service_that_never_becomes_ready_says_what_was_missing(slipway):
     assert "thinking" in text and "--service db" in text, text
 
 
+@BOTH
 def test_a_service_that_listens_on_localhost_alone_is_not_ready(slipway):
     service = {**web(), "command": ["python3", "-c", SERVER.format(8000).replace("0.0.0.0", "127.0.0.1")], "ready": {"tcp": 8000, "within": "2s"}}
     assert "on port 8000" in reason(slipway.run(job(slipway.project, [service], "true")).expect(1))
 
 
+@BOTH
 def test_a_service_is_asked_to_end_with_its_job_and_killed_if_it_does_not(slipway):
     polite = shell("trap 'echo goodbye; exit 0' TERM; echo up; while :; do sleep 0.02; done", name="polite", ready={"log": "up"})
     deaf = shell("trap '' TERM; echo up; while :; do sleep 0.02; done", name="deaf", ready={"log": "up"})
@@ -101,15 +122,17 @@ def test_a_service_is_asked_to_end_with_its_job_and_killed_if_it_does_not(slipwa
     assert "goodbye" in slipway("logs", ran.finished["run"], "job", "--service", "polite").out
 
 
+@BOTH
 def test_a_cancelled_job_takes_its_services_along(slipway):
     running = slipway.start("run", "--json", job(slipway.project, [shell("echo up; sleep 71", ready={"log": "up"})], "echo begun; sleep 71"))
     running.wait_for('"text":"begun"')
-    below = descendants(running.pid)
+    below = everything(slipway, running)
     running.signal(SIGINT)
     assert running.ended(20).expect(130).outcomes() == {"job": "cancelled"}
     wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
 
 
+@BOTH
 def test_a_run_is_cancelled_while_its_services_start(slipway):
     running = slipway.start("run", "--json", job(slipway.project, [shell("sleep 72", ready={"tcp": 1, "within": "60s"})], "true"))
     running.wait_for("service db: starting")
@@ -117,10 +140,11 @@ def test_a_run_is_cancelled_while_its_services_start(slipway):
     assert running.ended(20).expect(130).outcomes() == {"job": "cancelled"}
 
 
+@BOTH
 def test_kill_9_of_slipway_leaves_nothing_of_a_service(alone):
     running = alone.start("run", "--json", job(alone.project, [shell("echo up; sleep 73", ready={"log": "up"})], "echo begun; sleep 73"))
     running.wait_for('"text":"begun"')
-    below = descendants(running.pid)
+    below = everything(alone, running)
     running.signal(SIGKILL)
     running.process.wait()
     wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")

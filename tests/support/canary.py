@@ -27,7 +27,7 @@ class Canary:
         shutil.rmtree(self.place)
 
     def run(self, slipway: Slipway, jobs: list[dict], *options: str, **more):
-        ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"image": "host", "network": "none"} | job for job in jobs]}})), *options, **more)
+        ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"image": slipway.project.image, "network": "none"} | job for job in jobs]}})), *options, **more)
         assert self.token not in ran.out, ran
         for file in slipway.state.rglob("*"):
             assert file.is_symlink() or not file.is_file() or self.token.encode() not in file.read_bytes(), file

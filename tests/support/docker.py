@@ -14,9 +14,12 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-from harness import BUILD, Project, Slipway, is_alive, mounts_below, processes, wait_until
+from harness import BUILD, Project, Slipway, descendants, is_alive, mounts_below, processes, wait_until
 
 IMAGE = "slipway-busybox"
+TOOLS = "slipway-tools"  # what tests of both backends find in `image: host`
+PROGRAMS = """bash cat chmod chown cp cut date dd df du env false find fold grep head id ip kill ln ls mkdir mkfifo mknod mv nc od ps python3
+    renice rm sed seq setpriv sleep sort stat sync tail tee timeout touch tr true uname unshare wc awk""".split()
 
 
 def missing() -> str | None:
@@ -52,6 +55,7 @@ class Daemon:
         assert self.holder.stdout.read(1), "no network namespace"
         self.inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
         self.process: subprocess.Popen | None = None
+        self.has_tools = False
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -119,11 +123,28 @@ class Daemon:
     def containers(self) -> list[dict]:
         return self.json("/containers/json?all=1")
 
+    def first_processes(self) -> list[int]:
+        """Of the containers that run now."""
+        answers = [self.api("GET", f"/containers/{one['Id']}/json") for one in self.containers()]
+        return [pid for status, text in answers if status == 200 and (pid := json.loads(text)["State"]["Pid"]) > 0]
+
+    def processes(self) -> list[int]:
+        """Of the containers that run now: all."""
+        return [pid for first in self.first_processes() for pid in (first, *descendants(first))]
+
     def command(self, home: Path, state: Path, project: Project) -> Slipway:
         """slipway in this daemon's network namespace, with Docker as what it runs jobs on."""
         slipway = Slipway(home, state, project, [*self.inside, str(BUILD / "slipway")])
-        slipway.environment |= {"DOCKER_HOST": f"unix://{self.socket}", "SLIPWAY_CONFIG_BACKEND": "docker", "SLIPWAY_CONFIG_IMAGE": IMAGE}
+        slipway.environment |= {"DOCKER_HOST": f"unix://{self.socket}", "SLIPWAY_CONFIG_BACKEND": "docker", "SLIPWAY_CONFIG_IMAGE": project.image}
+        slipway.daemon = self
         return slipway
+
+    def tools(self) -> str:
+        """The name of an image that runs what scripts of `image: host` use."""
+        if not self.has_tools:
+            self.import_image(TOOLS, tools_rootfs(), "ENV PATH=/usr/bin:/bin")
+            self.has_tools = True
+        return TOOLS
 
 
 def busybox_rootfs(links: dict[str, str] | None = None) -> bytes:
@@ -150,4 +171,26 @@ def busybox_rootfs(links: dict[str, str] | None = None) -> bytes:
             entry = tarfile.TarInfo(f"bin/{name}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(entry)
+    return out.getvalue()
+
+
+def libraries(program: str) -> set[str]:
+    """What the dynamic linker would load for it, by the paths that it is looked for at."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    return {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
+
+
+def tools_rootfs() -> bytes:
+    """`busybox_rootfs` with this machine's own programs in /usr/bin, python3 with its library among them."""
+    path = "/usr/bin:/bin:/usr/sbin:/sbin"
+    programs = {f"usr/bin/{name}": found for name in PROGRAMS if (found := shutil.which(name, path=path))} | {"usr/bin/sh": shutil.which("dash", path=path)}
+    library = next(Path("/usr/lib").glob("python3.*"))
+    files = set().union(*(libraries(program) for program in [*programs.values(), *map(str, library.glob("lib-dynload/*.so"))]))
+    out = io.BytesIO(busybox_rootfs())
+    with tarfile.open(fileobj=out, mode="a") as tar:
+        for name, program in programs.items():
+            tar.add(os.path.realpath(program), name)
+        for file in sorted(files):
+            tar.add(os.path.realpath(file), file.lstrip("/"))
+        tar.add(library, str(library).lstrip("/"), filter=lambda entry: None if "/test" in entry.name or "/dist-packages" in entry.name else entry)
     return out.getvalue()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build")).resolve()
+BACKENDS = ["native", "docker"]  # for tests that hold on both
 TIMEOUT = 60  # seconds: no single command of a test needs more
 
 
@@ -33,8 +34,8 @@ def wait_until(holds, seconds: float = 10, every: float = 0.01, what: str = "it"
 class Project:
     """A git repository with a workflow or two."""
 
-    def __init__(self, path: Path, git: bool = True):
-        self.path = path
+    def __init__(self, path: Path, git: bool = True, image: str = "host"):
+        self.path, self.image = path, image
         path.mkdir(parents=True)
         if git:
             self.git("init", "-q", "-b", "main")
@@ -59,8 +60,8 @@ class Project:
         return file
 
     def job(self, *, run: str | None = None, steps: list[tuple[str, str]] | None = None, name: str = "job", keys: dict | None = None) -> str:
-        """A workflow of one job in image host without a network, written as JSON (which is YAML)."""
-        job: dict = {"name": name, "image": "host", "network": "none", "timeout": "50s", **(keys or {})}
+        """A workflow of one job in the project's image without a network, written as JSON (which is YAML)."""
+        job: dict = {"name": name, "image": self.image, "network": "none", "timeout": "50s", **(keys or {})}
         if run is not None:
             job["run"] = textwrap.dedent(run)
         if steps is not None:
@@ -179,6 +180,7 @@ class Slipway:
     def __init__(self, home: Path, state: Path, project: Project, command: list[str] | None = None):
         """`command`: what starts slipway; else the built program."""
         self.home, self.state, self.project = home, state, project
+        self.daemon = None  # docker.Daemon, where that runs the jobs
         self.command = command or [str(BUILD / "slipway")]
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb",
@@ -243,6 +245,11 @@ def processes(marker: str) -> list[int]:
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             continue
     return found
+
+
+def everything(slipway: Slipway, running: Running) -> list[int]:
+    """Every live process of it and of its sandboxes."""
+    return [running.pid, *descendants(running.pid), *(slipway.daemon.processes() if slipway.daemon else [])]
 
 
 def descendants(pid: int) -> list[int]:

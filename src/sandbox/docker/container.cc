@@ -9,6 +9,7 @@
 #include "sandbox/docker/guest.h"
 #include "sandbox/docker/seccomp_profile.h"
 #include "sandbox/ids.h"
+#include "sandbox/private_network.h"
 
 namespace slipway::sandbox::docker {
 
@@ -38,6 +39,15 @@ void add_limits(const Limits& limits, const ContainerPlan& plan, const DaemonFac
   if (limits.pids && facts.pids_limit) host["PidsLimit"] = *limits.pids + 1;  // and init
   if (limits.disk_bytes && plan.limit_disk)
     host["StorageOpt"] = json::object{{"size", std::to_string(*limits.disk_bytes)}};
+}
+
+// Set up by init, and not by the daemon: a network of Docker's takes longer to make than a job to run.
+void add_private_network(const PrivateNetwork& network, json::object& host) {
+  host["CapAdd"].as_array().emplace_back("NET_ADMIN");
+  if (!network.self) host["Sysctls"].as_object()["net.ipv4.ip_forward"] = "1";
+  json::array names;
+  for (const NamedAddress& one : addresses_of(network)) names.emplace_back(one.name + ":" + one.address);
+  host["ExtraHosts"] = std::move(names);
 }
 
 json::object tmpfs_mounts(const SandboxSpec& spec) {
@@ -115,6 +125,7 @@ std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, c
       {"Sysctls", json::object{}},
   };
   if (plan.network != "host") host["Sysctls"].get_object()["net.ipv4.ip_unprivileged_port_start"] = "0";
+  if (spec.private_network) add_private_network(*spec.private_network, host);
   add_limits(spec.limits, plan, facts, host);
   json::array devices;
   for (const std::string& name : spec.devices) {

@@ -64,6 +64,7 @@ struct DockerBackend::Record {
   SandboxDirectory directory;                // until there is a container
   std::unique_ptr<LiveContainer> container;  // none: it never came to be
   std::vector<MadeMount> mounts;             // to be attached
+  std::vector<os::Fd> links;                 // of a job with services: how each joins its network
   os::Fd listener;
   std::int64_t began = 0;  // seconds, as Docker's events count
 };
@@ -128,8 +129,11 @@ Result<void> DockerBackend::check(const SandboxSpec& spec) const {
                 "`nested: true` needs `--backend native`: Docker gives no container mounts of its own");
   }
   if (spec.beside) return fail(ErrorKind::denied, "`run_as: source` and `slipway sandbox` need `--backend native`");
-  if (spec.private_network) return fail(ErrorKind::denied, "`services` need `--backend native`");
-  if (spec.private_network) return fail(ErrorKind::denied, "services need `--backend native`");
+  if (spec.private_network && facts_.remaps_users) {
+    return fail(ErrorKind::denied,
+                "`services` need `--backend native`: this Docker daemon remaps users, each container's for itself, and "
+                "none may link itself with another's network");
+  }
   for (const std::string& name : spec.devices) {
     if (!is_plain_name(name)) return fail(ErrorKind::invalid, "the device `" + name + "` is not a name in /dev");
   }
@@ -215,6 +219,21 @@ Result<os::Fd> DockerBackend::launch(const SandboxSpec& spec, Record& record, co
   return std::move(peer.socket);
 }
 
+// A service's way to the network of its job.
+Result<os::Fd> DockerBackend::place_network(const SandboxSpec& spec, Setup& setup) {
+  if (!spec.private_network) return os::Fd();
+  const PrivateNetwork& network = *spec.private_network;
+  setup.service = network.self;
+  if (!network.self) {
+    setup.services = network.services.size();
+    return os::Fd();
+  }
+  const auto job = find(network.job);
+  if (!job) return fail(ErrorKind::unavailable, "the job of this service has ended");
+  if (*network.self >= job->links.size()) return fail(ErrorKind::invalid, "its job has no such service");
+  return os::Fd(::fcntl(job->links[*network.self].get(), F_DUPFD_CLOEXEC, 3));
+}
+
 Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const os::Fd& leash,
                                  const os::CallLimit& limit) {
   os::MessageSocket guest(os::Fd(::fcntl(leash.get(), F_DUPFD_CLOEXEC, 3)));
@@ -222,7 +241,8 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
   for (const Mount& mount : spec.mounts) setup.mount_points.push_back(mount.inside);
   const auto memory = record.container->memory_group();
   if (memory) setup.memory_group_version = memory->version;
-  SW_CHECK(guest.send(encode(setup), {}, limit));
+  SW_TRY(const os::Fd link, place_network(spec, setup));
+  SW_CHECK(guest.send(encode(setup), link ? std::vector<int>{link.get()} : std::vector<int>(), limit));
   SW_TRY(os::Message prepared, guest.receive(limit));
   SW_CHECK(decode_ready(prepared.text));
 
@@ -245,6 +265,8 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
   SW_CHECK(guest.send(encode(contents), fds, limit));
   SW_TRY(os::Message done, guest.receive(limit));
   SW_TRY(const Ready ready, decode_ready(done.text));
+  if (done.fds.size() != setup.services) return fail(ErrorKind::invalid, "its network has not as many links as asked");
+  record.links = std::move(done.fds);
   if (!ready.no_root_steps.empty() && job_id(spec.run_as) == 0) {
     return fail(
         ErrorKind::denied,

@@ -56,6 +56,7 @@ class DockerBackend final : public SandboxBackend {
   Result<std::string> network_of(const SandboxSpec& spec, const os::CallLimit& limit);
   Result<void> create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
   Result<os::Fd> launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
+  Result<os::Fd> place_network(const SandboxSpec& spec, Setup& setup);
   Result<void> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   Result<void> remove_container(const std::string& container, const os::CallLimit& limit);

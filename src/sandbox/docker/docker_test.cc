@@ -104,14 +104,27 @@ TEST_F(Body, ReadOnlyRootKeepsTheWorkspaceAndTmpWritable) {
   EXPECT_TRUE(host(all).at("Tmpfs").as_object().contains("/data"));
 }
 
+TEST_F(Body, OnlyAJobWithServicesAndTheyMayChangeTheirNetwork) {
+  EXPECT_EQ(json::serialize(host(body()).at("CapAdd")).find("NET_ADMIN"), std::string::npos);
+  spec_.private_network = PrivateNetwork{SandboxId("job"), {"db", "web"}, {}};
+  const json::object job = body();
+  EXPECT_NE(json::serialize(host(job).at("CapAdd")).find("NET_ADMIN"), std::string::npos);
+  EXPECT_EQ(host(job).at("ExtraHosts"), (json::array{"db:198.51.100.2", "web:198.51.100.6"}));
+  EXPECT_EQ(host(job).at("Sysctls").at("net.ipv4.ip_forward"), "1");
+  spec_.private_network->self = 1;
+  EXPECT_FALSE(host(body()).at("Sysctls").as_object().contains("net.ipv4.ip_forward")) << "a service passes nothing on";
+}
+
 TEST(DockerSetup, MessagesComeThroughUnchanged) {
-  const auto setup = decode_setup(encode(docker::Setup{"/work", 7, true, {"/work/src"}, 2}));
+  const auto setup = decode_setup(encode(docker::Setup{"/w", 7, true, {"/w/src"}, 2, 3, 1}));
   ASSERT_TRUE(setup);
-  EXPECT_EQ(setup->workspace, "/work");
+  EXPECT_EQ(setup->workspace, "/w");
   EXPECT_EQ(setup->job_id, 7U);
   EXPECT_TRUE(setup->read_only_root);
-  EXPECT_EQ(setup->mount_points, std::vector<std::string>{"/work/src"});
-  const auto contents = decode_contents(encode(Contents{{{"/work/src", {{".git/config", "x"}}, true}}}));
+  EXPECT_EQ(setup->services, 3U);
+  EXPECT_EQ(setup->service, 1U);
+  EXPECT_EQ(setup->mount_points, std::vector<std::string>{"/w/src"});
+  const auto contents = decode_contents(encode(Contents{{{"/w/src", {{".git/config", "x"}}, true}}}));
   ASSERT_TRUE(contents);
   EXPECT_EQ(contents->trees.at(0).replaced.at(0).second, "x");
   const auto told = decode_ready(encode(Error{ErrorKind::exhausted, "full"}));

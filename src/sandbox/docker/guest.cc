@@ -20,6 +20,7 @@
 #include "sandbox/become_init.h"
 #include "sandbox/docker/setup.h"
 #include "sandbox/ids.h"
+#include "sandbox/private_network.h"
 
 namespace slipway::sandbox::docker {
 
@@ -164,15 +165,37 @@ Result<Namespaces> make_namespaces() {
   return made;
 }
 
+// --- the network of a job and its services ---
+
+// For services of the job: only who may change its network can open one, and only who may change its own can use it.
+Result<std::vector<os::Fd>> open_links(std::size_t services) {
+  std::vector<os::Fd> links;
+  for (std::size_t i = 0; i < services; ++i) {
+    SW_TRY(os::RouteSocket link, os::RouteSocket::open());
+    links.push_back(std::move(link).into_fd());
+  }
+  return links;
+}
+
+Result<void> join_job(std::size_t service, std::vector<os::Fd> given) {
+  if (given.size() != 1) return fail(ErrorKind::invalid, "the way to the job's network is missing");
+  os::RouteSocket job(std::move(given.front()));
+  if (auto joined = link_with_job(service, job); !joined) return wrap(joined.error(), "network");
+  return {};
+}
+
 struct Guest {
   os::MessageSocket leash;
   init::Entry entry;
   Setup setup;
+  std::vector<os::Fd> links;
 
   Result<void> set_up() {
     const os::CallLimit limit = os::within(kSetUpWithin);
     SW_TRY(os::Message first, leash.receive(limit));
     SW_TRY(setup, decode_setup(first.text));
+    if (setup.service) SW_CHECK(join_job(*setup.service, std::move(first.fds)));
+    SW_TRY(links, open_links(setup.services));
     SW_CHECK(make_directories(setup));
     SW_CHECK(leash.send("{}", {}, limit));
     SW_TRY(os::Message second, leash.receive(limit));
@@ -209,7 +232,11 @@ struct Guest {
     // Root of a container is the id that owns the files in /proc of a process that hides itself. Those of one that does
     // not are its own user's, which no step can be, and every look into it is refused by that.
     entry.self_files = init::Entry::SelfFiles::of_own_id;
-    return leash.send(encode(ready), {}, os::within(kSetUpWithin));
+    std::vector<int> fds;
+    for (const os::Fd& link : links) fds.push_back(link.get());
+    SW_CHECK(leash.send(encode(ready), fds, os::within(kSetUpWithin)));
+    links.clear();
+    return {};
   }
 };
 
@@ -230,7 +257,7 @@ int run_guest(init::EntryPoint entry) {
   auto socket = net::connect_unix(kLeashInside);
   if (!socket) return 1;  // the owner is gone
   detach_from_daemon();
-  Guest guest{os::MessageSocket(std::move(*socket)), {}, {}};
+  Guest guest{os::MessageSocket(std::move(*socket)), {}, {}, {}};
   auto done = guest.set_up();
   if (done) done = guest.become();
   if (!done) {

@@ -27,11 +27,14 @@ std::string text_of(const json::value& value) { return std::string(value.as_stri
 std::string encode(const Setup& setup) {
   json::array points;
   for (const std::string& point : setup.mount_points) points.emplace_back(point);
-  return json::serialize(json::object{{"workspace", setup.workspace},
-                                      {"job_id", setup.job_id},
-                                      {"read_only_root", setup.read_only_root},
-                                      {"mount_points", std::move(points)},
-                                      {"memory_group_version", setup.memory_group_version}});
+  json::object object{{"workspace", setup.workspace},
+                      {"job_id", setup.job_id},
+                      {"read_only_root", setup.read_only_root},
+                      {"mount_points", std::move(points)},
+                      {"memory_group_version", setup.memory_group_version},
+                      {"services", setup.services}};
+  if (setup.service) object["service"] = *setup.service;
+  return json::serialize(object);
 }
 
 Result<Setup> decode_setup(std::string_view text) {
@@ -41,6 +44,8 @@ Result<Setup> decode_setup(std::string_view text) {
     setup.read_only_root = object.at("read_only_root").as_bool();
     for (const json::value& point : object.at("mount_points").as_array()) setup.mount_points.push_back(text_of(point));
     setup.memory_group_version = object.at("memory_group_version").to_number<int>();
+    setup.services = object.at("services").to_number<std::size_t>();
+    if (const json::value* service = object.if_contains("service")) setup.service = service->to_number<std::size_t>();
   });
 }
 

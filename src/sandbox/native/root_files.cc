@@ -11,7 +11,7 @@
 
 #include "os/files.h"
 #include "os/mount.h"
-#include "sandbox/native/private_network.h"
+#include "sandbox/private_network.h"
 
 namespace slipway::sandbox::native {
 
@@ -64,7 +64,9 @@ Result<void> write_network_files(const std::string& directory, const SetupSpec& 
   SW_CHECK(write_file(directory + "/hostname", name + "\n", identity));
   std::string hosts =
       fmt::format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n", name);
-  if (spec.sandbox.private_network) hosts += hosts_lines(*spec.sandbox.private_network);
+  if (const auto& network = spec.sandbox.private_network) {
+    for (const NamedAddress& one : addresses_of(*network)) hosts += fmt::format("{}\t{}\n", one.address, one.name);
+  }
   SW_CHECK(write_file(directory + "/hosts", hosts, identity));
   return write_file(directory + "/resolv.conf", resolvers, identity);
 }
