@@ -384,6 +384,37 @@ def test_an_image_that_is_not_here_is_pulled_and_pinned(slipway, daemon, rootfs,
         server.wait()
 
 
+def with_user(daemon, user: str, passwd: str | None = "root:x:0:0::/:/bin/sh\napp:x:1234:55::/:/bin/sh\n", link: str = "") -> str:
+    """The name of an image whose entrypoint tells who it is."""
+    out = io.BytesIO(docker.busybox_rootfs())
+    with tarfile.open(fileobj=out, mode="a") as tar:
+        entry = tarfile.TarInfo("etc/passwd")
+        if link:
+            entry.type, entry.linkname = tarfile.SYMTYPE, link
+        elif passwd is not None:
+            entry.size = len(passwd)
+        tar.addfile(entry, io.BytesIO((passwd or "").encode()))
+    daemon.import_image("slipway-user", out.getvalue(), f"USER {user}", 'ENTRYPOINT ["/bin/busybox", "id", "-u"]')
+    return "slipway-user"
+
+
+@pytest.mark.parametrize("user, uid", [("app", "1234"), ("app:app", "1234"), ("4321", "4321"), ("root", "0")])
+def test_an_images_entrypoint_runs_as_its_own_user(slipway, daemon, user, uid):
+    image = with_user(daemon, user)
+    assert slipway.run(slipway.project.job(keys={"image": image})).expect(0).output() == f"{uid}\n"
+    service = {"name": "who", "image": image}
+    ran = slipway.run(job(slipway.project, "sleep 5", services=[service])).expect(1)
+    assert uid in slipway("logs", ran.finished["run"], "job", "--service", "who").out.split()
+    assert no_containers(daemon) and sandbox_directories(slipway.state) == []
+
+
+@pytest.mark.parametrize("link", ["", "/etc/shadow", "/proc/self/environ"])
+def test_an_image_whose_user_is_not_in_it_is_refused(slipway, daemon, link):
+    ran = slipway.run(slipway.project.job(keys={"image": with_user(daemon, "gone", link=link)})).expect(2)
+    assert "runs as the user `gone`, which its /etc/passwd does not have" in ran.of("job_finished")[-1]["reason"]
+    assert no_containers(daemon) and sandbox_directories(slipway.state) == []
+
+
 # --- errors ---
 
 def test_errors_say_what_to_do(slipway, daemon, tmp_path):

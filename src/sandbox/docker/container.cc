@@ -24,6 +24,10 @@ constexpr const char* kSecretsTmpfs = "rw,nosuid,nodev,noexec,size=67108864,mode
 constexpr const char* kOpenTmpfs = "rw,nosuid,nodev,exec,mode=1777";
 constexpr const char* kHomeTmpfs = "rw,nosuid,nodev,exec,mode=0755";
 
+json::object labels(const SandboxId& id, const std::filesystem::path& state_dir) {
+  return {{kSandboxLabel, id.value}, {kStateLabel, state_dir.string()}};
+}
+
 json::object bind_mount(const std::string& outside, const char* inside, bool read_only) {
   return {{"Type", "bind"}, {"Source", outside}, {"Target", inside}, {"ReadOnly", read_only}};
 }
@@ -143,9 +147,16 @@ std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, c
       {"Healthcheck", {{"Test", {"NONE"}}}},  // an image's own would run its commands beside the steps
       {"AttachStdout", false},
       {"AttachStderr", false},
-      {"Labels", {{kSandboxLabel, spec.id.value}, {kStateLabel, plan.state_dir.string()}}},
+      {"Labels", labels(spec.id, plan.state_dir)},
       {"HostConfig", std::move(host)},
   });
+}
+
+std::string body_to_look_into(const std::string& image, const SandboxId& id, const std::filesystem::path& state_dir) {
+  return json::serialize(json::object{{"Image", image},
+                                      {"Entrypoint", {kProgramInside}},  // the daemon wants to know one
+                                      {"Labels", labels(id, state_dir)},
+                                      {"HostConfig", {{"NetworkMode", "none"}, {"LogConfig", {{"Type", "none"}}}}}});
 }
 
 }  // namespace slipway::sandbox::docker

@@ -32,5 +32,7 @@ struct ContainerPlan {
 
 /// The body of POST /containers/create.
 std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, const DaemonFacts& facts);
+/// The same, of one that is never started: files of `image` are read from it.
+std::string body_to_look_into(const std::string& image, const SandboxId& id, const std::filesystem::path& state_dir);
 
 }  // namespace slipway::sandbox::docker

@@ -18,8 +18,10 @@
 #include "os/files.h"
 #include "os/message_socket.h"
 #include "os/wait.h"
+#include "sandbox/docker/image_files.h"
 #include "sandbox/docker/images.h"
 #include "sandbox/ids.h"
+#include "sandbox/rootfs/user.h"
 #include "sandbox/spec_check.h"
 
 namespace slipway::sandbox::docker {
@@ -119,7 +121,38 @@ Capabilities DockerBackend::capabilities() {
 
 Result<ImageFacts> DockerBackend::prepare_image(const std::string& image, const ImageProgress& progress,
                                                 const os::CallLimit& limit) {
-  return docker::prepare_image(engine_, image, progress, limit);
+  SW_TRY(ImageFacts facts, docker::prepare_image(engine_, image, progress, limit));
+  auto user = user_of(facts, limit);
+  if (!user) return std::unexpected(user.error());
+  facts.user = std::move(*user);
+  return facts;
+}
+
+// The daemon gives an image's files out through a container only.
+Result<std::string> DockerBackend::user_of(const ImageFacts& image, const os::CallLimit& limit) {
+  auto known = users_.with([&](const auto& users) {
+    const auto found = users.find(image.image);
+    return found == users.end() ? std::optional<std::string>() : std::optional(found->second);
+  });
+  if (known) return *std::move(known);
+  const SandboxId id("image-" + new_id());
+  std::optional<SandboxDirectory> directory;  // for a sweep, as every container's
+  const ScopeExit remove([&] {
+    if (!directory) return;
+    auto removed = remove_container(container_name(id), os::within(kCleanUpWithin));
+    if (removed) removed = directory->destroy();
+    if (!removed) log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", id.value}});
+  });
+  SW_TRY(std::string user, rootfs::numeric_user(image.user, [&](const std::string& name) -> Result<std::string> {
+           if (!directory) {
+             SW_TRY(directory, SandboxDirectory::create(sandboxes(), id, {}));
+             SW_CHECK(engine_.post("/containers/create?name=" + container_name(id),
+                                   body_to_look_into(image.image, id, options_.state_dir), limit));
+           }
+           return read_file_of(engine_, container_name(id), "/" + name, limit);
+         }));
+  users_.with([&](auto& users) { users.emplace(image.image, user); });
+  return user;
 }
 
 Result<void> DockerBackend::check(const SandboxSpec& spec) const {

@@ -53,6 +53,7 @@ class DockerBackend final : public SandboxBackend {
   DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log);
   std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> check(const SandboxSpec& spec) const;
+  Result<std::string> user_of(const ImageFacts& image, const os::CallLimit& limit);
   Result<std::string> network_of(const SandboxSpec& spec, const os::CallLimit& limit);
   Result<void> create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
   Result<os::Fd> launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
@@ -70,6 +71,7 @@ class DockerBackend final : public SandboxBackend {
   MountMaker mounts_;
   const bool can_attach_;  // mounts from outside
   os::Guarded<Records> records_;
+  os::Guarded<std::map<std::string, std::string>> users_;  // by image, `UID` or `UID:GID`; only grows
 };
 
 }  // namespace slipway::sandbox::docker

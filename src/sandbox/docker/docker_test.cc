@@ -1,10 +1,13 @@
 // What is asked of a Docker daemon, and what its answers mean: no daemon is needed.
 #include <boost/json.hpp>
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include "sandbox/docker/container.h"
 #include "sandbox/docker/engine.h"
+#include "sandbox/docker/image_files.h"
 #include "sandbox/docker/images.h"
 #include "sandbox/docker/setup.h"
 
@@ -59,6 +62,28 @@ TEST(DockerFacts, AreReadFromInfo) {
   EXPECT_FALSE(facts->cpu_quota || facts->rootless);
   EXPECT_EQ(facts->cpus, 4);
   EXPECT_FALSE(read_facts("no"));
+}
+
+std::string tar_entry(char type, std::string text) {
+  std::string header(512, '\0');
+  header.replace(0, 6, "passwd");
+  header.replace(124, 11, fmt::format("{:011o}", text.size()));
+  header[156] = type;
+  text.resize((text.size() + 511) / 512 * 512);
+  return header + text;
+}
+
+TEST(DockerTar, AFileIsReadAndALinkIsNot) {
+  const std::string end(1024, '\0');
+  EXPECT_EQ(file_in_tar(tar_entry('0', "app:x:7:7\n") + end).value(), "app:x:7:7\n");
+  EXPECT_EQ(file_in_tar(tar_entry('x', "30 mtime=1\n") + tar_entry('0', "text") + end).value(), "text");
+  EXPECT_EQ(file_in_tar(tar_entry('2', "") + end).value(), "") << "a link";
+  for (const std::string& broken : {std::string(), std::string("x"), end, tar_entry('0', "text").substr(0, 514),
+                                    tar_entry('x', "30 mtime=1\n").substr(0, 520), std::string(512, 'x')})
+    EXPECT_FALSE(file_in_tar(broken));
+  std::string huge = tar_entry('0', "");
+  huge.replace(124, 11, "77777777777");
+  EXPECT_EQ(file_in_tar(huge).error().kind, ErrorKind::exhausted);
 }
 
 class Body : public testing::Test {

@@ -100,13 +100,6 @@ Result<void> pull(Engine& engine, const std::string& image, const ImageProgress&
   return done;
 }
 
-// `UID` or `UID:GID` as the contract wants it. A name would have to be looked up in the image: init does, in its steps.
-std::string user_of(const std::string& user) {
-  const bool is_number =
-      !user.empty() && std::all_of(user.begin(), user.end(), [](char c) { return (c >= '0' && c <= '9') || c == ':'; });
-  return is_number ? user : std::string();
-}
-
 Result<ImageFacts> facts_of(std::string_view text) {
   boost::system::error_code bad;
   const json::value document = json::parse(std::string(text), bad);
@@ -128,7 +121,7 @@ Result<ImageFacts> facts_of(std::string_view text) {
       if (equals != std::string::npos) facts.env.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
     }
     facts.working_dir = text_at(of, "WorkingDir");
-    facts.user = user_of(text_at(of, "User"));
+    facts.user = text_at(of, "User");
   }
   return facts;
 }

@@ -137,7 +137,7 @@ Result<ReadyImage> ImageStore::use(const ImageReference& reference, const KnownN
   facts.entrypoint.insert(facts.entrypoint.end(), kept.config.command.begin(), kept.config.command.end());
   facts.env = kept.config.env;
   facts.working_dir = kept.config.working_dir;
-  SW_TRY(facts.user, numeric_user(kept.config.user, ready.layers));
+  SW_TRY(facts.user, numeric_user(kept.config.user, files_in(ready.layers)));
   return ready;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -7,8 +8,14 @@
 
 namespace slipway::sandbox::rootfs {
 
-/// `UID` or `UID:GID` for what an image calls its user, names looked up in its own /etc/passwd and /etc/group, which
-/// are read as untrusted. Empty stays empty. `layers`: directories, the topmost first. `invalid`: no such user.
-Result<std::string> numeric_user(const std::string& user, const std::vector<std::string>& layers);
+/// The text of an image's own `etc/passwd` or `etc/group`, read as untrusted; empty: it has none.
+using FileOfImage = std::function<Result<std::string>(const std::string& name)>;
+
+/// `UID` or `UID:GID` for what an image calls its user, names looked up in its files. Empty stays empty.
+/// `invalid`: no such user.
+Result<std::string> numeric_user(const std::string& user, const FileOfImage& file);
+
+/// Of an image that is unpacked. `layers`: directories, the topmost first.
+FileOfImage files_in(const std::vector<std::string>& layers);
 
 }  // namespace slipway::sandbox::rootfs
