@@ -1,11 +1,14 @@
 // The contract of sandbox.h, held by every backend that this machine offers.
 #include <poll.h>
 
+#include <csignal>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "os/subprocess.h"
 #include "sandbox/docker/docker_backend.h"
 #include "sandbox/fake/fake_backend.h"
 #include "sandbox/native/test_support.h"
@@ -15,12 +18,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kDockerImage = "slipway-contract-test";
+constexpr const char* kDockerImage = "slipway-contract-test:shell";
 
 struct Kind {
   std::string name;
   std::function<Result<std::unique_ptr<SandboxBackend>>(const TestPlace&, Log&)> make;
   std::string image = "host";
+  bool runs_commands = true;  ///< else it only plays
 };
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
@@ -28,9 +32,8 @@ void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 class Contract : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    auto made = GetParam().make(place_, log_);
-    if (!made) GTEST_SKIP() << made.error().what;
-    backend_ = std::move(*made);
+    make_backend();
+    if (!backend_) return;
     const auto facts = backend_->prepare_image(GetParam().image, {}, soon());
     ASSERT_TRUE(facts) << facts.error().what;
     image_ = facts->image;
@@ -42,7 +45,16 @@ class Contract : public testing::TestWithParam<Kind> {
     made.network = model::Network::none;
     return made;
   }
+  void make_backend() {
+    auto made = GetParam().make(place_, log_);
+    if (!made) GTEST_SKIP() << made.error().what;
+    backend_ = std::move(*made);
+  }
   static os::CallLimit soon() { return os::within(10s); }
+  bool is_swept() const {
+    const auto sandboxes = place_.path() / "state" / "sandboxes";
+    return !std::filesystem::exists(sandboxes) || std::filesystem::is_empty(sandboxes);
+  }
 
   TestPlace place_;
   SilentLog log_;
@@ -132,16 +144,112 @@ TEST_P(Contract, StoppedCallerGetsItsCallBack) {
   EXPECT_TRUE(backend_->destroy(started->id, soon()));
 }
 
-// A daemon that runs already, with an image in it that holds nothing: slipway-init needs nothing of one.
+TEST_P(Contract, WhatADeadOwnerLeftIsListedAndSwept) {
+  if (!GetParam().runs_commands) GTEST_SKIP() << "it leaves nothing";
+  std::vector<Started> left;
+  std::set<SandboxId> expected;
+  for (int i = 0; i < 3; ++i) {
+    auto started = backend_->start(spec(), soon());
+    ASSERT_TRUE(started) << started.error().what;
+    expected.insert(started->id);
+    left.push_back(std::move(*started));
+  }
+  backend_.reset();  // its locks go with it, and its leashes, as with a dead process
+  left.clear();
+  make_backend();
+  auto listed = backend_->list_abandoned();
+  ASSERT_TRUE(listed) << listed.error().what;
+  EXPECT_EQ(std::set(listed->begin(), listed->end()), expected);
+  // One is destroyed by name, the others swept.
+  EXPECT_TRUE(backend_->destroy(*expected.begin(), soon()));
+  EXPECT_TRUE(backend_->sweep(soon()));
+  listed = backend_->list_abandoned();
+  EXPECT_TRUE(listed && listed->empty());
+  EXPECT_TRUE(is_swept());
+}
+
+// A sandbox with limits in which a shell obeys.
+class Limits : public Contract {
+ protected:
+  void start(const sandbox::Limits& limits) {
+    if (!GetParam().runs_commands) GTEST_SKIP() << "it only plays";
+    SandboxSpec wanted = spec();
+    wanted.limits = limits;
+    auto started = backend_->start(wanted, soon());
+    ASSERT_TRUE(started) << started.error().what;
+    id_ = started->id;
+    leash_ = std::make_unique<os::MessageSocket>(std::move(started->leash));
+  }
+  void TearDown() override {
+    if (!leash_) return;
+    EXPECT_TRUE(backend_->destroy(id_, soon()));
+    EXPECT_TRUE(is_swept());
+  }
+  Answer run(const std::string& command) { return leash_ ? ask(*leash_, "runner " + command) : Answer{}; }
+  Usage usage() { return backend_->usage(id_).value_or(Usage{}); }
+
+  SandboxId id_;
+  std::unique_ptr<os::MessageSocket> leash_;
+};
+
+TEST_P(Limits, OfMemoryEndsTheStepAndIsTold) {
+  if (!backend_->capabilities().limits.memory) GTEST_SKIP() << "no memory limit can be held here";
+  start({.memory_bytes = 64U << 20U});
+  if (!leash_) return;
+  EXPECT_EQ(usage().out_of_memory_kills, 0U);
+  const Answer hog = run("exec tail /dev/zero");
+  EXPECT_EQ(hog.code, 128 + SIGKILL) << hog.output;
+  EXPECT_EQ(run("echo next").output, "next\n") << "init is not what the kernel takes";
+  EXPECT_GE(usage().out_of_memory_kills, 1U);
+  EXPECT_GT(usage().memory_peak_bytes, 32U << 20U);
+}
+
+TEST_P(Limits, OfProcessesHolds) {
+  if (!backend_->capabilities().limits.pids) GTEST_SKIP() << "no limit of processes can be held here";
+  start({.pids = 16});
+  if (!leash_) return;
+  const Answer bomb = run("i=0; while [ $i -lt 40 ]; do sleep 5 >/dev/null 2>&1 & i=$((i+1)); done; echo all");
+  EXPECT_EQ(bomb.output.find("all"), std::string::npos) << bomb.output;
+}
+
+TEST_P(Limits, OfProcessorTimeHolds) {
+  if (!backend_->capabilities().limits.cpus) GTEST_SKIP() << "no limit of processor time can be held here";
+  start({.cpus = 0.2});
+  if (!leash_) return;
+  const auto before = usage().cpu_micros;
+  const auto began = std::chrono::steady_clock::now();
+  run("(while :; do :; done) & one=$!; (while :; do :; done) & sleep 1; kill $one $!");
+  const auto wall = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  const auto used = usage().cpu_micros - before;
+  EXPECT_GT(used, 10'000U);
+  EXPECT_LT(static_cast<double>(used), 0.2 * static_cast<double>(wall.count()) + 150'000) << "one period more or less";
+}
+
+// With a shell, which is all that slipway-init for tests needs of it.
+Result<void> import_image(docker::Engine& engine, const TestPlace& place) {
+  const std::string target = std::string("/images/") + kDockerImage + "/json";
+  if (engine.get(target, os::within(10s))) return {};
+  const std::filesystem::path root = place.path() / "image";
+  if (!std::filesystem::exists("/bin/busybox")) return fail(ErrorKind::not_found, "no static busybox here");
+  std::filesystem::create_directories(root / "bin");
+  std::filesystem::copy("/bin/busybox", root / "bin" / "busybox");
+  for (const char* name : {"sh", "sleep", "tail"}) std::filesystem::create_symlink("busybox", root / "bin" / name);
+  constexpr std::size_t kMostTar = 16U << 20U;
+  SW_TRY(const os::CommandOutput tar,
+         os::run_command({.argv = {"tar", "-C", root.string(), "-c", "."}}, kMostTar, os::within(10s)));
+  SW_CHECK(engine.post(std::string("/images/create?fromSrc=-&repo=") + "slipway-contract-test&tag=shell", tar.out,
+                       os::within(10s)));
+  return {};
+}
+
+// A daemon that runs already.
 Result<std::unique_ptr<SandboxBackend>> make_docker(const TestPlace& place, Log& log) {
   const char* host = std::getenv("DOCKER_HOST");
   const std::string docker_host = host != nullptr ? host : "";
   SW_TRY(const std::filesystem::path socket, docker::daemon_socket(docker_host));
   docker::Engine engine(socket);
   SW_CHECK(engine.negotiate(os::within(10s)));
-  constexpr std::size_t kEndOfTar = 1024;
-  SW_CHECK(engine.post(std::string("/images/create?fromSrc=-&repo=") + kDockerImage, std::string(kEndOfTar, '\0'),
-                       os::within(10s)));
+  SW_CHECK(import_image(engine, place));
   return docker::DockerBackend::open({place.path() / "state", SLIPWAY_SHELL_INIT, docker_host}, log);
 }
 
@@ -161,18 +269,19 @@ TEST(FakeBackend, TakesNoMoreThanItsThreadCanWaitFor) {
   EXPECT_TRUE((*backend)->start(spec, {}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Contract,
-                         testing::Values(Kind{"fake",
-                                              [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> {
-                                                return FakeBackend::create();
-                                              }},
-                                         Kind{"native",
-                                              [](const TestPlace& place,
-                                                 Log& log) -> Result<std::unique_ptr<SandboxBackend>> {
-                                                return native::NativeBackend::open(place.options(), log);
-                                              }},
-                                         Kind{"docker", make_docker, kDockerImage}),
-                         [](const auto& backend) { return backend.param.name; });
+const auto kBackends = testing::Values(
+    Kind{"fake",
+         [](const TestPlace&, Log&) -> Result<std::unique_ptr<SandboxBackend>> { return FakeBackend::create(); },
+         "host", false},
+    Kind{"native",
+         [](const TestPlace& place, Log& log) -> Result<std::unique_ptr<SandboxBackend>> {
+           return native::NativeBackend::open(place.options(), log);
+         }},
+    Kind{"docker", make_docker, kDockerImage});
+const auto kName = [](const auto& backend) { return backend.param.name; };
+
+INSTANTIATE_TEST_SUITE_P(Backends, Contract, kBackends, kName);
+INSTANTIATE_TEST_SUITE_P(Backends, Limits, kBackends, kName);
 
 }  // namespace
 }  // namespace slipway::sandbox

@@ -277,7 +277,7 @@ TEST_F(Native, ImageDirectoryIsTheRootAndItsFilesBelongToTheSandbox) {
   std::filesystem::create_symlink("/etc", image / "job");  // a link where the workspace belongs stays inside
   std::ofstream(image / "etc" / "passwd") << "root:x:0:0:root:/root:/bin/sh\n";
   spec_.image = image;
-  spec_.workspace = "/work";
+  spec_.workspace = "/w";
   start();
   EXPECT_EQ(run("busybox stat -c %u /bin/busybox; busybox cat /etc/passwd", "root"),
             "0\nrunner:x:1001:1001:Slipway runner:/home/runner:/bin/sh\n"
