@@ -134,7 +134,7 @@ Result<std::uint64_t> LocalHistory::sweep() { return sweep_content(artifacts_); 
 
 Result<void> LocalHistory::get_artifact(const RunId& run, const std::string& name,
                                         const std::filesystem::path& directory) {
-  SW_TRY(const worker::Artifact artifact, artifacts_.find(run, {name, {}}, {}));
+  SW_TRY(const worker::Artifact artifact, artifacts_.find(run, {name, {}}));
   SW_TRY(const os::BundleReport report, artifacts_.extract(artifact, directory));
   if (!report.refused.empty()) return fail(ErrorKind::denied, "not unpacked: " + join(report.refused, ", "));
   return {};

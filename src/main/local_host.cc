@@ -16,7 +16,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr auto kGitLimit = std::chrono::seconds(60);
 // Where a local job finds the repository without its forge.
 constexpr std::string_view kRepositoryInside = "/source.git";
 
@@ -160,10 +159,11 @@ void LocalHost::progress(const model::JobSpec& job, std::uint64_t journal_bytes)
   reports_.advanced({job.attempt, journal_bytes});
 }
 
-Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& kind, const std::string& json) {
+Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& kind, const std::string& json,
+                                      const os::CallLimit& limit) {
   if (kind == "state") return answer_state(json);
-  if (kind == "changed_files") return answer_changed_files(json);
-  if (kind == "git_info") return answer_git_info();
+  if (kind == "changed_files") return answer_changed_files(json, limit);
+  if (kind == "git_info") return answer_git_info(limit);
   return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
 }
 
@@ -199,8 +199,7 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
   });
 }
 
-Result<std::string> LocalHost::answer_git_info() {
-  const os::CallLimit limit = os::within(kGitLimit);
+Result<std::string> LocalHost::answer_git_info(const os::CallLimit& limit) {
   const source::SourceSpec& spec = context_.source_spec;
   source::WorkingTree tree = context_.tree;
   const bool own = !context_.is_foreign;
@@ -215,14 +214,14 @@ Result<std::string> LocalHost::answer_git_info() {
   return source::git_info(tree, limit);
 }
 
-Result<std::string> LocalHost::answer_changed_files(const std::string& text) {
+Result<std::string> LocalHost::answer_changed_files(const std::string& text, const os::CallLimit& limit) {
   SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   if (context_.source.git_dir.empty()) return fail(ErrorKind::not_found, "the source has no history");
   const std::string from = text_at(asked, "from");
   const std::string to = text_at(asked, "to");
-  SW_TRY(const std::vector<std::string> files,
-         source::changed_between(context_.source.git_dir, from.empty() ? "HEAD^" : from, to.empty() ? "HEAD" : to,
-                                 os::within(kGitLimit)));
+  SW_TRY(
+      const std::vector<std::string> files,
+      source::changed_between(context_.source.git_dir, from.empty() ? "HEAD^" : from, to.empty() ? "HEAD" : to, limit));
   json::array names;
   for (const std::string& file : files) names.emplace_back(file);
   return json::serialize(json::object{{"files", std::move(names)}});

@@ -45,13 +45,14 @@ class LocalHost final : public worker::AttemptHost {
   void started(const model::JobSpec& job, const std::filesystem::path& journal) override;
   void tell_of_service(const model::JobSpec& job, const std::string& text) override;
   void progress(const model::JobSpec& job, std::uint64_t journal_bytes) override;
-  Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json) override;
+  Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
+                             const os::CallLimit& limit) override;
 
  private:
   std::string project_of_source() const;
   Result<std::string> answer_state(const std::string& json);
-  Result<std::string> answer_git_info();
-  Result<std::string> answer_changed_files(const std::string& json);
+  Result<std::string> answer_git_info(const os::CallLimit& limit);
+  Result<std::string> answer_changed_files(const std::string& json, const os::CallLimit& limit);
 
   LocalContext& context_;
   engine::Reports& reports_;

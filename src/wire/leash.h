@@ -74,8 +74,8 @@ struct Ready {};
 struct Progress {
   std::uint64_t journal_bytes = 0;
 };
-/// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..,"key":..} → one descriptor
-/// to write a bundle to; `close_bundle` {"kind","name","complete":bool} → {"url":..};
+/// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..} (a cache's name is its key)
+/// → {"bundle":id} and one descriptor to write it to; `close_bundle` {"bundle":id,"complete":bool} → {"url":..};
 /// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {}.
 struct Request {
   std::uint64_t id = 0;

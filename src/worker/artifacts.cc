@@ -133,14 +133,11 @@ Result<std::vector<Artifact>> Artifacts::list(const RunId& run) const {
   return artifacts;
 }
 
-Result<Artifact> Artifacts::find(const RunId& run, const model::ArtifactUse& use,
-                                 const std::vector<std::string>& producers) const {
+Result<Artifact> Artifacts::find(const RunId& run, const model::ArtifactUse& use) const {
   SW_TRY(const std::vector<Artifact> all, list(run));
   const Artifact* found = nullptr;
   for (const Artifact& artifact : all) {
-    const bool wanted = use.job.empty() ? producers.empty() || std::ranges::count(producers, artifact.job) > 0
-                                        : artifact.job == use.job;
-    if (!wanted || artifact.name != use.name) continue;
+    if (artifact.name != use.name || (!use.job.empty() && artifact.job != use.job)) continue;
     if (found != nullptr) {
       return fail(ErrorKind::invalid,
                   fmt::format("the artifact `{}` was made by `{}` and by `{}`: give each its own name", use.name,

@@ -56,10 +56,9 @@ class Artifacts {
   /// By job, then name. A run without any: empty.
   Result<std::vector<Artifact>> list(const RunId& run) const;
 
-  /// The one that `use` means, for a job that depends on `producers` (instances; empty: any of the run).
-  /// `not_found` says which there are; `invalid` when several producers made one of that name.
-  Result<Artifact> find(const RunId& run, const model::ArtifactUse& use,
-                        const std::vector<std::string>& producers) const;
+  /// The one that `use` means; without a job, that of any job of the run. `not_found` says which there are; `invalid`
+  /// when several jobs made one of that name.
+  Result<Artifact> find(const RunId& run, const model::ArtifactUse& use) const;
 
   /// Its bundle, for `wire::Orders`.
   Result<os::Fd> open(const Artifact& artifact) const;

@@ -38,7 +38,7 @@ TEST_F(ArtifactsTest, WhatOneJobStoresAnotherFinds) {
   ASSERT_TRUE(stored) << stored.error().what;
   EXPECT_EQ(stored->files, 1U);
   EXPECT_EQ(stored->bytes, 5U);
-  const auto found = artifacts_.find(kRun, {.name = "dist", .job = ""}, {"build"});
+  const auto found = artifacts_.find(kRun, {.name = "dist", .job = ""});
   ASSERT_TRUE(found) << found.error().what;
   EXPECT_EQ(found->digest, stored->digest);
   EXPECT_EQ(found->attempt, AttemptId{"a1"});
@@ -49,21 +49,21 @@ TEST_F(ArtifactsTest, WhatOneJobStoresAnotherFinds) {
   EXPECT_EQ(artifacts_.content(*found)->front().path, "dist/app");
 }
 
-TEST_F(ArtifactsTest, OnlyProducersCount) {
+TEST_F(ArtifactsTest, OnlyTheJobThatIsNamedCounts) {
   ASSERT_TRUE(store("build", "dist"));
-  const auto other = artifacts_.find(kRun, {.name = "dist", .job = ""}, {"lint"});
+  const auto other = artifacts_.find(kRun, {.name = "dist", .job = "lint"});
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().kind, ErrorKind::not_found);
   EXPECT_NE(other.error().what.find("`dist` of build"), std::string::npos);
-  EXPECT_TRUE(artifacts_.find(kRun, {.name = "dist", .job = "build"}, {"lint"}));
-  EXPECT_FALSE(artifacts_.find(RunId{"run2"}, {.name = "dist", .job = ""}, {}));
+  EXPECT_TRUE(artifacts_.find(kRun, {.name = "dist", .job = "build"}));
+  EXPECT_FALSE(artifacts_.find(RunId{"run2"}, {.name = "dist", .job = ""}));
 }
 
 TEST_F(ArtifactsTest, TwoProducersOfOneNameAreAnError) {
   ASSERT_TRUE(store("test (gcc)", "report"));
   ASSERT_TRUE(store("test (clang)", "report"));
-  EXPECT_EQ(artifacts_.find(kRun, {.name = "report", .job = ""}, {}).error().kind, ErrorKind::invalid);
-  EXPECT_TRUE(artifacts_.find(kRun, {.name = "report", .job = "test (gcc)"}, {}));
+  EXPECT_EQ(artifacts_.find(kRun, {.name = "report", .job = ""}).error().kind, ErrorKind::invalid);
+  EXPECT_TRUE(artifacts_.find(kRun, {.name = "report", .job = "test (gcc)"}));
 }
 
 TEST_F(ArtifactsTest, ALaterAttemptReplacesItsOwn) {

@@ -46,7 +46,8 @@ class AttemptHost {
   virtual void started(const model::JobSpec& job, const std::filesystem::path& journal) = 0;
   virtual void progress(const model::JobSpec& job, std::uint64_t journal_bytes) = 0;
   /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
-  virtual Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json) = 0;
+  virtual Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
+                                     const os::CallLimit& limit) = 0;
 };
 
 struct DriverParts {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -55,7 +56,8 @@ class TestHost final : public AttemptHost {
   }
   void tell_of_service(const model::JobSpec& job, const std::string& text) override { tell(job, text); }
   void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
-  Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&) override {
+  Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&,
+                             const os::CallLimit&) override {
     return std::string("{}");
   }
 
@@ -225,6 +227,26 @@ TEST_F(AttemptDriverTest, TriggersAreFoundWhereverTheyStandInTheJournal) {
   ASSERT_EQ(report->triggers.size(), 2U);
   EXPECT_EQ(report->triggers[0].json, R"({"job_name":"first"})");
   EXPECT_EQ(report->triggers[1].json, R"({"job_name":"second"})");
+}
+
+TEST_F(AttemptDriverTest, WhoStillWritesAJournalHasTheLastWord) {
+  const model::JobSpec job = job_of({"true"});
+  JournalFiles files = create_journal_files(dir / "runs", job).value();
+  auto dying = journal::Writer::create(std::move(files.journal_fd)).value();
+  model::AttemptReport lost;
+  lost.outcome = model::Outcome::infra_failed;
+  auto closing =
+      std::async(std::launch::async, [&] { close_journal(dir / "runs", job, lost, JournalEnd::unknown, log); });
+  EXPECT_EQ(closing.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  model::AttemptReport last;
+  last.outcome = model::Outcome::timed_out;
+  ASSERT_TRUE(dying.append(journal::RecordType::attempt_finished, journal::kNoStep, 0, Time{},
+                           wire::payload::encode(wire::payload::AttemptFinished{last})));
+  ASSERT_TRUE(dying.close());
+  closing.get();
+  const auto report = report_from_journal(files.journal, job);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->outcome, model::Outcome::timed_out);
 }
 
 TEST_F(AttemptDriverTest, BrokenMachineIsInfrastructureAndBlamesNobody) {

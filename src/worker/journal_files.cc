@@ -1,12 +1,16 @@
 #include "worker/journal_files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/wall_clock.h"
 #include "journal/reader.h"
 #include "journal/recovery.h"
 #include "journal/seal.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "wire/journal_json.h"
 
@@ -17,6 +21,7 @@ namespace {
 // Below this a sealed journal saves nothing worth the extra file operations; every reader takes both kinds.
 constexpr std::uint64_t kSealFrom = 256U << 10U;
 constexpr auto kSealLimit = std::chrono::minutes(10);
+constexpr auto kWriterLimit = std::chrono::seconds(5);  // an init without an owner ends within one
 
 std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
   return runs_dir / job.run.value / (job.attempt.value + ".journal");
@@ -47,6 +52,8 @@ Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir,
   files.journal = journal_path(runs_dir, job);
   SW_TRY(files.journal_fd, os::open_file(files.journal, O_RDWR | O_CREAT | O_EXCL, 0600));
   SW_TRY(files.tail_fd, os::open_file(tail_path(runs_dir, job), O_RDWR | O_CREAT | O_EXCL, 0600));
+  // Held by the open file, so by whoever has the descriptor: also by an init whose owner is dead.
+  if (::flock(files.journal_fd.get(), LOCK_EX | LOCK_NB) != 0) return fail_errno(errno, "locking a new journal");
   return files;
 }
 
@@ -76,6 +83,8 @@ void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& 
   const std::filesystem::path path = journal_path(runs_dir, job);
   const auto closed = [&]() -> Result<void> {
     if (end == JournalEnd::unknown && !report_from_journal(path, job)) {
+      // Its writer may be dying still.
+      SW_TRY(const auto alone, os::FileLock::acquire(path, os::LockMode::exclusive, os::within(kWriterLimit)));
       SW_TRY(os::Fd journal, os::open_file(path, O_RDWR | O_CREAT, 0600));
       SW_TRY(os::Fd ring, os::open_file(tail_path(runs_dir, job), O_RDWR | O_CREAT, 0600));
       SW_CHECK(journal::finish_after_loss(std::move(journal), std::move(ring), report.finished,

@@ -9,7 +9,8 @@
 
 namespace slipway::worker {
 
-/// The two files that `slipway-init` writes for an attempt. The owner opens them and passes the descriptors.
+/// The two files that `slipway-init` writes for an attempt. The owner opens them and passes the descriptors. The
+/// journal is locked (flock) as long as anyone may write it.
 struct JournalFiles {
   std::filesystem::path journal;
   os::Fd journal_fd;
@@ -24,8 +25,9 @@ Result<model::AttemptReport> report_from_journal(const std::filesystem::path& jo
 
 enum class JournalEnd { is_there, unknown };
 
-/// Gives a journal without an end the one in `report` (only once the sandbox is gone), removes the ring, and seals
-/// what is large enough to be worth it. May be repeated. Failures are logged: the attempt has ended all the same.
+/// Gives a journal without an end the one in `report` (once nobody writes it any more, for which it waits), removes the
+/// ring, and seals what is large enough to be worth it. May be repeated. Failures are logged: the attempt has ended all
+/// the same.
 void close_journal(const std::filesystem::path& runs_dir, const model::JobSpec& job, const model::AttemptReport& report,
                    JournalEnd end, Log& log);
 

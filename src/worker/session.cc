@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kSendLimit = 10s;     // init reads its leash all the time
+constexpr auto kAnswerLimit = 60s;   // of a question to git or the store
 constexpr auto kStoreLimit = 10min;  // of copying one bundle into the store
 constexpr auto kGather = wire::kGatherLimit + 30s;
 constexpr std::size_t kMaxBundlesOpen = 32;
@@ -31,10 +32,8 @@ struct BundleName {
 
 Result<BundleName> bundle_name(const json::object& asked) {
   const std::string kind = text_at(asked, "kind");
-  if (kind == "artifact") return BundleName{false, text_at(asked, "name")};
-  if (kind != "cache") return fail(ErrorKind::invalid, "unknown kind of bundle: " + kind);
-  const std::string key = text_at(asked, "key");
-  return BundleName{true, key.empty() ? text_at(asked, "name") : key};
+  if (kind != "artifact" && kind != "cache") return fail(ErrorKind::invalid, "unknown kind of bundle: " + kind);
+  return BundleName{kind == "cache", text_at(asked, "name")};
 }
 
 }  // namespace
@@ -76,8 +75,7 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
   }
   std::vector<Input> inputs;
   for (const model::ArtifactUse& use : job_.uses_artifacts) {
-    const std::vector<std::string> producers = use.job.empty() ? std::vector<std::string>{} : std::vector{use.job};
-    SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use, producers));
+    SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use));
     SW_TRY(os::Fd bundle, parts_.artifacts.open(artifact));
     inputs.push_back({{job_.workspace + "/inputs/" + use.name, false}, std::move(bundle)});
   }
@@ -153,7 +151,7 @@ Result<void> AttemptSession::answer(const wire::Request& request) {
   const Result<std::string> result = [&]() -> Result<std::string> {
     if (request.kind == "open_bundle") return open_bundle(request, fd);
     if (request.kind == "close_bundle") return close_bundle(request);
-    return parts_.host.answer(job_, request.kind, request.json);
+    return parts_.host.answer(job_, request.kind, request.json, within(kAnswerLimit));
   }();
   wire::Reply reply{request.id, result.has_value(), {}};
   if (result) {
