@@ -76,7 +76,8 @@ DockerBackend::DockerBackend(DockerOptions options, std::filesystem::path socket
       log_(log),
       engine_(std::move(socket)),
       nat_(engine_, log),
-      can_attach_(::geteuid() == 0) {}
+      can_attach_(::geteuid() == 0),
+      sandboxes_(options_.state_dir / "sandboxes") {}
 
 DockerBackend::~DockerBackend() = default;
 
@@ -145,7 +146,7 @@ Result<std::string> DockerBackend::user_of(const ImageFacts& image, const os::Ca
   });
   SW_TRY(std::string user, rootfs::numeric_user(image.user, [&](const std::string& name) -> Result<std::string> {
            if (!directory) {
-             SW_TRY(directory, SandboxDirectory::create(sandboxes(), id, {}));
+             SW_TRY(directory, SandboxDirectory::create(sandboxes_.parent(), id, {}));
              SW_CHECK(engine_.post("/containers/create?name=" + container_name(id),
                                    body_to_look_into(image.image, id, options_.state_dir), limit));
            }
@@ -187,7 +188,7 @@ Result<Started> DockerBackend::start(const SandboxSpec& spec, const os::CallLimi
   auto record = std::make_shared<Record>();
   record->id = spec.id;
   const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
-  auto directory = SandboxDirectory::create(sandboxes(), spec.id, {});
+  auto directory = SandboxDirectory::create(sandboxes_.parent(), spec.id, {});
   if (!directory) return starting(directory.error());
   record->directory = std::move(*directory);
   // From here on there is something to undo. The caller's limit may be spent by then: undoing has its own.
@@ -200,7 +201,7 @@ Result<Started> DockerBackend::start(const SandboxSpec& spec, const os::CallLimi
   auto leash = launch(spec, *record, limit);
   if (!leash) return starting(leash.error());
   if (auto filled = fill(spec, *record, *leash, limit); !filled) return starting(filled.error());
-  records_.with([&](Records& records) { records[spec.id] = record; });
+  sandboxes_.add(record);
   undo.release();
   os::Fd lost(::fcntl(record->container->lost(), F_DUPFD_CLOEXEC, 3));
   return Started{spec.id, std::move(*leash), std::move(lost)};
@@ -261,7 +262,7 @@ Result<os::Fd> DockerBackend::place_network(const SandboxSpec& spec, Setup& setu
     setup.services = network.services.size();
     return os::Fd();
   }
-  const auto job = find(network.job);
+  const auto job = sandboxes_.find(network.job);
   if (!job) return fail(ErrorKind::unavailable, "the job of this service has ended");
   if (*network.self >= job->links.size()) return fail(ErrorKind::invalid, "its job has no such service");
   return os::Fd(::fcntl(job->links[*network.self].get(), F_DUPFD_CLOEXEC, 3));
@@ -310,21 +311,14 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
   return {};
 }
 
-std::shared_ptr<DockerBackend::Record> DockerBackend::find(const SandboxId& id) {
-  return records_.with([&](Records& records) -> std::shared_ptr<Record> {
-    const auto found = records.find(id);
-    return found == records.end() ? nullptr : found->second;
-  });
-}
-
 Result<void> DockerBackend::wait(const SandboxId& id, const os::CallLimit& limit) {
-  const auto record = find(id);
+  const auto record = sandboxes_.find(id);
   if (!record) return {};  // destroyed: it has ended
   return record->container->wait_for_processes(limit);
 }
 
 Result<Usage> DockerBackend::usage(const SandboxId& id) {
-  const auto record = find(id);
+  const auto record = sandboxes_.find(id);
   if (!record) return fail(ErrorKind::not_found, "no sandbox " + id.value);
   const os::CgroupFigures figures = record->container->figures();
   Usage usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
@@ -375,26 +369,15 @@ Result<void> DockerBackend::tear_down(Record& record, const os::CallLimit& limit
 }
 
 Result<void> DockerBackend::destroy(const SandboxId& id, const os::CallLimit& limit) {
-  // Out of the table first: of two calls at once one does the work.
-  const auto record = records_.with([&](Records& records) -> std::shared_ptr<Record> {
-    auto node = records.extract(id);
-    return node.empty() ? nullptr : node.mapped();
-  });
-  if (!record) {
-    auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
-    if (!abandoned) return {};  // never was, or is another process's
-    SW_CHECK(remove_container(container_name(id), limit));
-    return abandoned->destroy();
-  }
-  auto outcome = tear_down(*record, limit);
-  if (!outcome) {
-    records_.with([&](Records& records) { records[id] = record; });  // so that it can be tried again
-    return wrap(outcome.error(), "destroying sandbox " + id.value);
-  }
-  return {};
+  return sandboxes_.destroy(
+      id, [&](Record& record) { return tear_down(record, limit); },
+      [&](SandboxDirectory& directory) -> Result<void> {
+        SW_CHECK(remove_container(container_name(id), limit));
+        return directory.destroy();
+      });
 }
 
-Result<std::vector<SandboxId>> DockerBackend::list_abandoned() { return abandoned_in(sandboxes()); }
+Result<std::vector<SandboxId>> DockerBackend::list_abandoned() { return abandoned_in(sandboxes_.parent()); }
 
 Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
   // Containers first: a directory says whose they are. One of a live slipway is locked by it.
@@ -412,7 +395,7 @@ Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
     if (name == nullptr || !name->is_string()) continue;
     const SandboxId id{std::string(name->get_string())};
     if (!is_plain_name(id.value)) continue;
-    auto taken = SandboxDirectory::take_over(sandboxes(), id);
+    auto taken = SandboxDirectory::take_over(sandboxes_.parent(), id);
     if (!taken && taken.error().kind != ErrorKind::not_found) continue;  // it lives
     const std::string container(id_in(json::serialize(one)));
     if (auto removed = remove_container(container, limit); !removed) {
@@ -422,7 +405,7 @@ Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
     if (taken) (void)taken->destroy();  // else below, or at the next start
     log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
   }
-  return sweep_directories(sandboxes(), log_, limit);
+  return sweep_directories(sandboxes_.parent(), log_, limit);
 }
 
 }  // namespace slipway::sandbox::docker

@@ -12,6 +12,7 @@
 #include "sandbox/docker/live_container.h"
 #include "sandbox/docker/network.h"
 #include "sandbox/docker/setup.h"
+#include "sandbox/live_sandboxes.h"
 #include "sandbox/sandbox.h"
 
 namespace slipway::sandbox::docker {
@@ -48,10 +49,8 @@ class DockerBackend final : public SandboxBackend {
 
  private:
   struct Record;
-  using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 
   DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log);
-  std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> check(const SandboxSpec& spec) const;
   Result<std::string> user_of(const ImageFacts& image, const os::CallLimit& limit);
   Result<std::string> network_of(const SandboxSpec& spec, const os::CallLimit& limit);
@@ -61,7 +60,6 @@ class DockerBackend final : public SandboxBackend {
   Result<void> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   Result<void> remove_container(const std::string& container, const os::CallLimit& limit);
-  std::shared_ptr<Record> find(const SandboxId& id);
 
   const DockerOptions options_;
   Log& log_;
@@ -70,7 +68,7 @@ class DockerBackend final : public SandboxBackend {
   NatNetwork nat_;
   MountMaker mounts_;
   const bool can_attach_;  // mounts from outside
-  os::Guarded<Records> records_;
+  LiveSandboxes<Record> sandboxes_;
   os::Guarded<std::map<std::string, std::string>> users_;  // by image, `UID` or `UID:GID`; only grows
 };
 

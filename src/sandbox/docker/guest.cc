@@ -19,6 +19,7 @@
 #include "os/user_namespace.h"
 #include "sandbox/become_init.h"
 #include "sandbox/docker/setup.h"
+#include "sandbox/identity_files.h"
 #include "sandbox/ids.h"
 #include "sandbox/private_network.h"
 
@@ -27,7 +28,6 @@ namespace slipway::sandbox::docker {
 namespace {
 
 constexpr auto kSetUpWithin = std::chrono::minutes(10);  // a large tree is unpacked in it
-constexpr std::size_t kMaxIdentityFile = 4U << 20U;
 
 Result<void> give(const std::string& path, std::uint32_t owner) {
   if (::lchown(path.c_str(), owner, owner) != 0) return fail_errno(errno, "giving " + path + " to its owner");
@@ -45,22 +45,17 @@ Result<void> make_directory(const std::string& path, mode_t mode, std::uint32_t 
   return give(path, owner);
 }
 
-// An image's users stay; the runner has its name.
-Result<void> name_the_runner() {
-  SW_TRY(const os::Fd root, os::open_file("/", O_RDONLY | O_DIRECTORY));
-  for (const auto& [name, entry, fallback] :
-       {std::tuple{"etc/passwd", kRunnerPasswd, "root:x:0:0:root:/root:/bin/sh\n"},
-        std::tuple{"etc/group", kRunnerGroup, "root:x:0:\n"}}) {
-    std::string text = fallback;
-    if (const auto file = os::open_untrusted(root.get(), name)) {
-      SW_TRY(text, os::read_all(file->get(), kMaxIdentityFile));
-    }
-    const std::string path = std::string("/") + name;
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "replacing " + path);
-    SW_TRY(const os::Fd file, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-    SW_CHECK(os::write_all(file.get(), with_runner(text, entry)));
-  }
-  return {};
+// A new file: what was there, a link included, is not followed but replaced.
+Result<void> write_file(const std::string& path, std::string_view text) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "replacing " + path);
+  SW_TRY(const os::Fd file, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+  return os::write_all(file.get(), text);
+}
+
+Result<void> name_the_users() {
+  SW_TRY(const IdentityFiles files, identity_files_of_image());
+  SW_CHECK(write_file("/etc/passwd", files.passwd));
+  return write_file("/etc/group", files.group);
 }
 
 Result<void> make_directories(const Setup& setup) {
@@ -71,7 +66,7 @@ Result<void> make_directories(const Setup& setup) {
   };
   if (!setup.read_only_root) {
     SW_CHECK(make_directory("/etc", 0755, 0));
-    SW_CHECK(name_the_runner());
+    SW_CHECK(name_the_users());
   }
   if (!setup.read_only_root) SW_CHECK(make_directory("/root", 0700, 0));
   for (const Directory& one : {Directory{"/tmp", 01777, 0},

@@ -71,9 +71,7 @@ HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
        {"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}) {
     if (others_may_read(path, S_IFDIR)) layout.masked_directories.emplace_back(path);
   }
-  layout.passwd =
-      with_runner(os::read_file("/etc/passwd", kMaxFile).value_or("root:x:0:0:root:/root:/bin/sh\n"), kRunnerPasswd);
-  layout.group = with_runner(os::read_file("/etc/group", kMaxFile).value_or("root:x:0:\n"), kRunnerGroup);
+  layout.identity = identity_files_of_host();
   std::error_code unreadable;
   layout.self = std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
   return layout;

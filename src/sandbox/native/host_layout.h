@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/identity_files.h"
+
 /// What the launcher learns about the host once, for `image: host` and for masking.
 namespace slipway::sandbox::native {
 
@@ -14,8 +16,8 @@ struct HostLayout {
   std::vector<std::pair<std::string, std::string>> links;
   /// Below /proc and /sys: what Docker hides and any user could read here.
   std::vector<std::string> masked_files, masked_directories;
-  std::string passwd, group;  ///< with an entry for the runner
-  std::string self;           ///< path of this program, for the `slipway` command inside
+  IdentityFiles identity;
+  std::string self;  ///< path of this program, for the `slipway` command inside
 };
 
 /// `host_paths`: the allow-list of directories, absolute; what is not there is left out.

@@ -121,7 +121,8 @@ NativeBackend::NativeBackend(NativeOptions options, Log& log)
       nat_(options_.runtime_dir),
       launcher_(options_.init_program, options_.runtime_dir / "stage", options_.host_paths),
       pool_(options_.state_dir / "pool", options_.runtime_dir / "pool", options_.pool_bytes, launcher_),
-      has_pool_(Pool::is_possible()) {}
+      has_pool_(Pool::is_possible()),
+      sandboxes_(options_.state_dir / "sandboxes") {}
 
 NativeBackend::~NativeBackend() {
   // The records close their pidfds; whoever holds a leash still decides when its sandbox ends.
@@ -251,14 +252,13 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   record->id = spec.id;
   record->has_source = of_source;
   const auto starting = [&](Error error) { return wrap(std::move(error), "starting sandbox " + spec.id.value); };
-  auto directory = SandboxDirectory::create(sandboxes(), spec.id, groups_.paths_for(spec.id.value));
+  auto directory = SandboxDirectory::create(sandboxes_.parent(), spec.id, groups_.paths_for(spec.id.value));
   if (!directory) return starting(directory.error());
   record->directory = std::move(*directory);
   // From here on there is something to undo. The caller's limit may be spent by then: undoing has its own.
   ScopeExit undo([&] {
     if (auto undone = tear_down(*record, os::within(kCleanUpWithin)); !undone) {
-      records_.with(
-          [&](Records& records) { records[spec.id] = record; });  // its slot stays taken; `destroy` tries again
+      sandboxes_.add(record);  // its slot stays taken; `destroy` tries again
       log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", spec.id.value}, {"error", undone.error().what}});
     }
   });
@@ -271,7 +271,7 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   auto leash = os::make_socket_pair();
   if (!leash) return starting(leash.error());
   if (auto launched = launch(spec, *record, leash->second.get(), limit); !launched) return starting(launched.error());
-  records_.with([&](Records& records) { records[spec.id] = record; });
+  sandboxes_.add(record);
   undo.release();
   return Started{spec.id, std::move(leash->first)};
 }
@@ -339,7 +339,7 @@ Result<void> NativeBackend::launch(const SandboxSpec& spec, Record& record, int 
     setup.runner_outside = job->source_id;
     setup.shared_owner = job->job_id;
   } else if (needs_job(spec)) {
-    job = find(spec.private_network->job);
+    job = sandboxes_.find(spec.private_network->job);
     if (!job || !job->network) return fail(ErrorKind::unavailable, "the job of this service has ended");
   }
   SW_TRY(os::SocketPair status, os::make_socket_pair());
@@ -395,34 +395,27 @@ Result<void> NativeBackend::learn_process(Record& record, const os::CallLimit& l
 }
 
 Result<std::shared_ptr<NativeBackend::Record>> NativeBackend::find_job(const Beside& beside) {
-  auto job = find(beside.job);
+  auto job = sandboxes_.find(beside.job);
   if (!job || !job->process) return fail(ErrorKind::unavailable, "the job beside which it is to run has ended");
   if (beside.source && !job->has_source) return fail(ErrorKind::invalid, "the job shares no source");
   return job;
 }
 
-std::shared_ptr<NativeBackend::Record> NativeBackend::find(const SandboxId& id) {
-  return records_.with([&](Records& records) -> std::shared_ptr<Record> {
-    const auto found = records.find(id);
-    return found == records.end() ? nullptr : found->second;
-  });
-}
-
 Result<void> NativeBackend::wait(const SandboxId& id, const os::CallLimit& limit) {
-  const auto record = find(id);
+  const auto record = sandboxes_.find(id);
   if (!record) return {};  // destroyed: it has ended
   return os::wait_readable(record->process.get(), limit);
 }
 
 Result<Usage> NativeBackend::usage(const SandboxId& id) {
-  const auto record = find(id);
+  const auto record = sandboxes_.find(id);
   if (!record) return fail(ErrorKind::not_found, "no sandbox " + id.value);
   const os::CgroupFigures figures = record->group.figures();
   return Usage{figures.cpu_micros, figures.memory_peak_bytes, figures.out_of_memory_kills};
 }
 
 Result<os::Fd> NativeBackend::open_source_file(const SandboxId& id, const std::string& path) {
-  const auto record = find(id);
+  const auto record = sandboxes_.find(id);
   if (!record || !record->source) return fail(ErrorKind::not_found, "no sibling sandbox " + id.value);
   return os::open_untrusted(record->source.get(), path);
 }
@@ -450,29 +443,16 @@ Result<void> NativeBackend::tear_down(Record& record, const os::CallLimit& limit
 }
 
 Result<void> NativeBackend::destroy(const SandboxId& id, const os::CallLimit& limit) {
-  // Out of the table first: of two calls at once one does the work.
-  const auto record = records_.with([&](Records& records) -> std::shared_ptr<Record> {
-    auto node = records.extract(id);
-    return node.empty() ? nullptr : node.mapped();
-  });
-  if (!record) {
-    auto abandoned = SandboxDirectory::take_over(sandboxes(), id);
-    if (!abandoned) return {};  // never was, or is another process's
-    return abandoned->destroy();
-  }
-  auto outcome = tear_down(*record, limit);
-  if (!outcome) {
-    records_.with([&](Records& records) { records[id] = record; });  // so that it can be tried again
-    return wrap(outcome.error(), "destroying sandbox " + id.value);
-  }
-  return {};
+  return sandboxes_.destroy(
+      id, [&](Record& record) { return tear_down(record, limit); },
+      [](SandboxDirectory& directory) { return directory.destroy(); });
 }
 
-Result<std::vector<SandboxId>> NativeBackend::list_abandoned() { return abandoned_in(sandboxes()); }
+Result<std::vector<SandboxId>> NativeBackend::list_abandoned() { return abandoned_in(sandboxes_.parent()); }
 
 Result<void> NativeBackend::sweep(const os::CallLimit& limit) {
   pool_.sweep();
-  return sweep_directories(sandboxes(), log_, limit);
+  return sweep_directories(sandboxes_.parent(), log_, limit);
 }
 
 }  // namespace slipway::sandbox::native

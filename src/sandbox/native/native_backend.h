@@ -9,6 +9,7 @@
 #include "os/cgroup.h"
 #include "os/guarded.h"
 #include "os/message_socket.h"
+#include "sandbox/live_sandboxes.h"
 #include "sandbox/native/identity.h"
 #include "sandbox/native/launcher_link.h"
 #include "sandbox/native/nat.h"
@@ -16,7 +17,6 @@
 #include "sandbox/native/slots.h"
 #include "sandbox/rootfs/image_store.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/sandbox_directory.h"
 
 namespace slipway::sandbox::native {
 
@@ -69,12 +69,10 @@ class NativeBackend final : public SandboxBackend {
     os::Fd network;                           ///< of a job with services: what they join
     os::Fd guard;                             ///< pidfd of what keeps its network (pasta.h), and ends with it
   };
-  using Records = std::map<SandboxId, std::shared_ptr<Record>>;
 
   using Images = std::map<std::string, std::shared_ptr<const rootfs::ReadyImage>>;  // by ImageFacts::image; only grows
 
   NativeBackend(NativeOptions options, Log& log);
-  std::filesystem::path sandboxes() const { return options_.state_dir / "sandboxes"; }
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
   Result<void> place_network(const Slot& slot, SetupSpec& setup, const os::CallLimit& limit);
@@ -82,7 +80,6 @@ class NativeBackend final : public SandboxBackend {
   static Result<void> learn_process(Record& record, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   Result<std::vector<std::string>> layers_of(const SandboxSpec& spec);
-  std::shared_ptr<Record> find(const SandboxId& id);
   Result<std::shared_ptr<Record>> find_job(const Beside& beside);
 
   const NativeOptions options_;
@@ -95,7 +92,7 @@ class NativeBackend final : public SandboxBackend {
   LauncherLink launcher_;
   Pool pool_;
   const bool has_pool_;
-  os::Guarded<Records> records_;
+  LiveSandboxes<Record> sandboxes_;
   os::Guarded<Images> images_;
 };
 

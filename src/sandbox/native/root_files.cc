@@ -132,22 +132,15 @@ Result<void> make_device(const std::string& directory, const std::string& name, 
 
 Result<void> write_identity_files(const std::string& directory, const SetupSpec& spec, const HostLayout& host,
                                   const Identity& identity) {
-  SW_CHECK(write_file(directory + "/passwd", host.passwd, identity));
-  SW_CHECK(write_file(directory + "/group", host.group, identity));
+  SW_CHECK(write_file(directory + "/passwd", host.identity.passwd, identity));
+  SW_CHECK(write_file(directory + "/group", host.identity.group, identity));
   return write_network_files(directory, spec, identity);
 }
 
 Result<void> write_identity_files_of_image(const SetupSpec& spec, const Identity& identity) {
-  SW_TRY(const os::Fd root, os::open_file("/", O_RDONLY | O_DIRECTORY));
-  for (const auto& [name, entry, fallback] :
-       {std::tuple{"etc/passwd", kRunnerPasswd, "root:x:0:0:root:/root:/bin/sh\n"},
-        std::tuple{"etc/group", kRunnerGroup, "root:x:0:\n"}}) {
-    std::string text = fallback;
-    if (const auto file = os::open_untrusted(root.get(), name)) {
-      SW_TRY(text, os::read_all(file->get(), kMaxFile));
-    }
-    SW_CHECK(write_file(std::string("/") + name, with_runner(text, entry), identity));
-  }
+  SW_TRY(const IdentityFiles files, identity_files_of_image());
+  SW_CHECK(write_file("/etc/passwd", files.passwd, identity));
+  SW_CHECK(write_file("/etc/group", files.group, identity));
   return write_network_files("/etc", spec, identity);
 }
 
