@@ -10,6 +10,18 @@ namespace {
 constexpr std::size_t kMostNotes = 1'000;
 constexpr std::uint64_t kMostBytes = 256ULL << 20U;
 
+void follow_step(const journal::Record& record, AttemptNotes& notes) {
+  if (record.type == journal::RecordType::step_started) {
+    const auto begun = wire::payload::decode<wire::payload::StepStarted>(record.payload);
+    if (begun) notes.steps_running[record.step] = {begun->name, record.time};
+  } else if (record.type == journal::RecordType::step_finished) {
+    auto ended = wire::payload::decode<wire::payload::StepFinished>(record.payload);
+    if (!ended) return;
+    notes.steps_running.erase(record.step);
+    if (!ended->will_retry) notes.steps_done.push_back(std::move(ended->result));
+  }
+}
+
 // False: the record is none of ours, or of another version.
 template <class T>
 bool keep(const journal::Record& record, std::vector<T>& to) {
@@ -49,7 +61,9 @@ AttemptNotes read_notes(const std::filesystem::path& journal) {
   for (std::size_t taken = 0; !notes.is_cut;) {
     const auto next = reader->next();
     if (!next || next->what == journal::Next::What::end || next->what == journal::Next::What::torn) break;
-    if (next->what == journal::Next::What::record && take(next->record, notes)) ++taken;
+    if (next->what != journal::Next::What::record) continue;
+    follow_step(next->record, notes);
+    if (take(next->record, notes)) ++taken;
     notes.is_cut = taken >= kMostNotes || reader->position() > kMostBytes;
   }
   return notes;

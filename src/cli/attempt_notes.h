@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,8 +10,16 @@
 
 namespace slipway::cli {
 
-/// What an attempt's journal says besides its steps and their output.
+/// A step that has begun and not ended.
+struct StepRunning {
+  std::string name;
+  Time started{};
+};
+
+/// What an attempt's journal says besides its output.
 struct AttemptNotes {
+  std::vector<model::StepResult> steps_done;           ///< in the order of their ends
+  std::map<std::uint16_t, StepRunning> steps_running;  ///< by index
   std::vector<wire::payload::Annotation> annotations;
   std::vector<wire::payload::Notice> notices;  ///< with the code `cache`: what was restored
   std::vector<wire::payload::Artifact> caches_saved;
@@ -17,7 +27,8 @@ struct AttemptNotes {
   bool is_cut = false;                ///< there is more
 };
 
-/// At most 1,000 of all kinds, from the first 256 MiB of the journal; nothing of one that cannot be read.
+/// At most 1,000 of all kinds besides the steps, from the first 256 MiB of the journal; nothing of one that cannot be
+/// read.
 AttemptNotes read_notes(const std::filesystem::path& journal);
 
 }  // namespace slipway::cli

@@ -320,7 +320,7 @@ std::string help_words() {
 
 Result<std::string> run_words(RunHistory& history) {
   constexpr std::size_t kMostRuns = 50;
-  SW_TRY(const std::vector<RunEntry> runs, history.list(kMostRuns, Projects::this_one));
+  SW_TRY(const std::vector<RunEntry> runs, history.list(kMostRuns, {}));
   std::vector<std::string> words = {"latest"};
   for (const RunEntry& run : runs) words.push_back(run.id.value);
   return one_a_line(words);

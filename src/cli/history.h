@@ -65,12 +65,19 @@ struct RunEntry {
 
 enum class Projects { this_one, all };
 
+/// Which runs to list; what is empty does not filter.
+struct WantedRuns {
+  Projects projects = Projects::this_one;
+  std::string workflow;
+  std::optional<model::Outcome> outcome;
+};
+
 /// The local history of runs. One thread at a time.
 class RunHistory {
  public:
   virtual ~RunHistory() = default;
   /// Newest first, at most `most`, without jobs.
-  virtual Result<std::vector<RunEntry>> list(std::size_t most, Projects which) = 0;
+  virtual Result<std::vector<RunEntry>> list(std::size_t most, const WantedRuns& which) = 0;
   /// With jobs, attempts and artifacts. `text`: an id or its beginning, a number, or `latest`. Errors: `not_found`;
   /// `conflict` when it fits several runs.
   virtual Result<RunEntry> find(const std::string& text) = 0;

@@ -212,6 +212,31 @@ TEST_F(HistoryTest, StepsOfAnAttemptThatRunsAreNamedByItsJournal) {
   EXPECT_EQ(logs({.run = "run1", .follow = true}), "keep | wait | hello\n");
 }
 
+TEST_F(HistoryTest, AJobThatRunsIsShownWithTheStepItIsAt) {
+  JournalOfTest journal(directory_.path() / "live.journal");
+  journal.start(0, "fetch", "./fetch", at_ms(0));
+  journal.finish(0, step_result("fetch", model::Outcome::succeeded, 0, at_ms(0), at_ms(700)));
+  journal.start(1, "wait", "sleep 60", at_ms(700));
+  (void)journal.bytes();
+  RunEntry& run = history_.runs[0];
+  run.outcome.reset();
+  run.is_alive = true;
+  AttemptEntry attempt;
+  attempt.journal = directory_.path() / "live.journal";
+  JobEntry job;
+  job.name = "keep";
+  job.attempts = {attempt};
+  run.jobs = {job};
+  const std::string text = view_run({"run1"}, history_, style()).value();
+  EXPECT_NE(text.find("✓ fetch                      700 ms\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("● wait "), std::string::npos) << text;
+  const auto json = boost::json::parse(view_run({"run1"}, history_, style(true)).value()).as_object();
+  const auto& steps = json.at("jobs").at(0).at("attempts").at(0).at("steps").as_array();
+  ASSERT_EQ(steps.size(), 2U);
+  EXPECT_EQ(steps[0].at("outcome").as_string(), "succeeded");
+  EXPECT_TRUE(steps[1].at("outcome").is_null());
+}
+
 TEST(LineFilter, LiteralsAndExpressions) {
   const auto literal = LineFilter::make("a b", LineFilter::Case::exact);
   ASSERT_TRUE(literal);

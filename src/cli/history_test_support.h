@@ -16,9 +16,13 @@ class HistoryOfTest final : public RunHistory {
   std::vector<std::string> unpacked;
   std::function<void(HistoryOfTest&)> on_find;
 
-  Result<std::vector<RunEntry>> list(std::size_t most, Projects which) override {
+  Result<std::vector<RunEntry>> list(std::size_t most, const WantedRuns& which) override {
     auto listed = runs;
-    if (which == Projects::this_one) std::erase_if(listed, [](const RunEntry& run) { return !run.project.empty(); });
+    std::erase_if(listed, [&](const RunEntry& run) {
+      return (which.projects == Projects::this_one && !run.project.empty()) ||
+             (!which.workflow.empty() && run.workflow != which.workflow) ||
+             (which.outcome && run.outcome != which.outcome);
+    });
     if (listed.size() > most) listed.resize(most);
     return listed;
   }

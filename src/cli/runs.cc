@@ -99,7 +99,8 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
       .field("image", attempt.image)
       .field("journal", attempt.journal.string())
       .begin_array("steps");
-  for (const model::StepResult& step : attempt.steps) {
+  const AttemptNotes notes = read_notes(attempt.journal);
+  for (const model::StepResult& step : attempt.outcome ? attempt.steps : notes.steps_done) {
     json.begin_object()
         .field("name", step.name)
         .field("outcome", model::to_string(step.outcome))
@@ -108,8 +109,15 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
     json.field("memory_peak_bytes", step.memory_peak_bytes).field("io_read_bytes", step.io_read_bytes);
     json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries).end_object();
   }
+  if (!attempt.outcome) {
+    for (const auto& [index, step] : notes.steps_running) {
+      json.begin_object().field("name", step.name);
+      outcome_field(json, {});
+      json.field("started_at", step.started).end_object();
+    }
+  }
   json.end_array();
-  notes_fields(json, read_notes(attempt.journal));
+  notes_fields(json, notes);
   json.end_object();
 }
 
@@ -188,7 +196,8 @@ void append_notes(std::string& text, const AttemptNotes& notes, bool colour) {
   if (notes.is_cut) line("!", "and more: slipway runs view --json names the journal");
 }
 
-void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, bool colour) {
+void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, const RunsStyle& style) {
+  const bool colour = style.colour;
   if (one_of_several) {
     text += fmt::format("    try {}: {}{}{}\n", attempt.number,
                         attempt.outcome ? outcome_text(*attempt.outcome) : "running",
@@ -197,14 +206,21 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
   if (attempt.image.find(':') != std::string::npos) {  // not `host`, not a directory
     text += fmt::format("    {}image {}{}\n", dim(colour), shown(attempt.image), reset(colour));
   }
-  for (const model::StepResult& step : attempt.steps) {
+  const AttemptNotes notes = read_notes(attempt.journal);
+  for (const model::StepResult& step : attempt.outcome ? attempt.steps : notes.steps_done) {
     const std::string exit = exit_text(step.outcome, step.exit_code);
     text += fmt::format("    {} {:<24} {:>8}{}{}", symbol(mark_of(step.outcome), colour), shown(step.name),
                         to_short_text(step.finished - step.started), exit.empty() ? "" : "  ", exit);
     const std::string figures = figures_of(step);
     text += figures.empty() ? "\n" : fmt::format("  {}{}{}\n", dim(colour), figures, reset(colour));
   }
-  append_notes(text, read_notes(attempt.journal), colour);
+  if (!attempt.outcome) {
+    for (const auto& [index, step] : notes.steps_running) {
+      text += fmt::format("    {} {:<24} {:>8}  running\n", symbol(Mark::running, colour), shown(step.name),
+                          to_short_text(std::max(style.now - step.started, Duration(0))));
+    }
+  }
+  append_notes(text, notes, colour);
 }
 
 std::string run_text(const RunEntry& run, const RunsStyle& style) {
@@ -230,7 +246,7 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
     if (!job.reason.empty()) text += fmt::format(": {}", shown(job.reason));
     text += '\n';
     append_decisions(text, job.decisions, "    ");
-    for (const AttemptEntry& attempt : job.attempts) append_attempt(text, attempt, job.attempts.size() > 1, colour);
+    for (const AttemptEntry& attempt : job.attempts) append_attempt(text, attempt, job.attempts.size() > 1, style);
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
   for (const ArtifactEntry& artifact : run.artifacts) {
@@ -243,15 +259,10 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
 }  // namespace
 
 Result<std::string> list_runs(const RunsListOptions& options, RunHistory& history, const RunsStyle& style) {
-  const bool filtered = options.outcome || !options.workflow.empty();
-  SW_TRY(const auto runs, history.list(filtered ? kMostRuns : std::min(options.limit, kMostRuns),
-                                       options.all_projects ? Projects::all : Projects::this_one));
+  const WantedRuns wanted{options.all_projects ? Projects::all : Projects::this_one, options.workflow, options.outcome};
+  SW_TRY(const auto runs, history.list(std::min(options.limit, kMostRuns), wanted));
   std::string text;
-  std::size_t count = 0;
   for (const RunEntry& run : runs) {
-    if (options.outcome && run.outcome != options.outcome) continue;
-    if (!options.workflow.empty() && run.workflow != options.workflow) continue;
-    if (++count > options.limit) break;
     if (style.json) {
       JsonWriter json(text);
       json.begin_object();
@@ -271,7 +282,8 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
                         age_text(style.now, run.started), jobs);
   }
   if (text.empty() && !style.json)
-    text = runs.empty() ? "No runs yet. `slipway run` starts one.\n" : "No run is like that.\n";
+    text = options.outcome || !options.workflow.empty() ? "No run is like that.\n"
+                                                        : "No runs yet. `slipway run` starts one.\n";
   return text;
 }
 
@@ -295,7 +307,7 @@ Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& hi
     take(std::move(run));
   }
   if (options.all || options.older_than) {
-    SW_TRY(auto listed, history.list(kMostRuns, options.all_projects ? Projects::all : Projects::this_one));
+    SW_TRY(auto listed, history.list(kMostRuns, {options.all_projects ? Projects::all : Projects::this_one, {}, {}}));
     for (RunEntry& run : listed) {
       if (options.older_than && std::max(run.finished, run.started) > style.now - *options.older_than) continue;
       take(std::move(run));

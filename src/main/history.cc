@@ -52,9 +52,11 @@ cli::AttemptEntry entry_of(const store::AttemptRow& row, const std::filesystem::
 
 }  // namespace
 
-Result<std::vector<cli::RunEntry>> LocalHistory::list(std::size_t most, cli::Projects which) {
+Result<std::vector<cli::RunEntry>> LocalHistory::list(std::size_t most, const cli::WantedRuns& which) {
   store::RunFilter filter;
-  if (which == cli::Projects::this_one) filter.project = places_.project;
+  if (which.projects == cli::Projects::this_one) filter.project = places_.project;
+  filter.workflow = which.workflow;
+  filter.outcome = which.outcome;
   std::vector<cli::RunEntry> entries;
   std::string cursor;
   while (entries.size() < most) {

@@ -19,7 +19,7 @@ class LocalHistory final : public cli::RunHistory {
   LocalHistory(store::Store& store, worker::Artifacts& artifacts, Places places)
       : store_(store), artifacts_(artifacts), places_(std::move(places)) {}
 
-  Result<std::vector<cli::RunEntry>> list(std::size_t most, cli::Projects which) override;
+  Result<std::vector<cli::RunEntry>> list(std::size_t most, const cli::WantedRuns& which) override;
   Result<cli::RunEntry> find(const std::string& text) override;
   Result<std::uint64_t> remove(const RunId& run) override;
   Result<std::uint64_t> sweep() override;
