@@ -158,6 +158,24 @@ void check_steps(Source& source, const JobDefinition& job) {
   }
 }
 
+// What the sandbox of a source step is not given: asked for, it would not be there.
+void check_source_steps(Source& source, const JobDefinition& job) {
+  for (const model::StepDefinition& step : job.steps) {
+    if (!step.run_as || step.run_as->kind != model::RunAs::Kind::source) continue;
+    for (const model::SecretUse& use : step.secrets) {
+      source.report_at(use.place, "E060",
+                       fmt::format("step `{}` runs as `source`, which never gets a secret", step.name),
+                       "give it to a step of job code");
+    }
+    if (!step.uses_artifacts.empty()) {
+      source.report_at(
+          step.place, "E019",
+          fmt::format("step `{}` runs as `source`, which sees the source only, and no artifacts", step.name),
+          "a step of job code may share them: `slipway sandbox --share /job/inputs/NAME -- COMMAND`");
+    }
+  }
+}
+
 void check_presets(Source& source, const model::Workflow& workflow, const JobDefinition& job) {
   for (const std::string& preset : job.presets) {
     if (workflow.presets.contains(preset)) continue;
@@ -248,6 +266,7 @@ void check_workflow(Source& source, const model::Workflow& workflow) {
   const auto check_job = [&](const JobDefinition& job) {
     check_steps(source, job);
     check_presets(source, workflow, job);
+    check_source_steps(source, job);
     check_repetitions(source, job);
   };
   for (const JobDefinition& job : workflow.jobs) check_job(job);

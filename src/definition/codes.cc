@@ -146,7 +146,8 @@ constexpr Code kCodes[] = {
      "job:\n  run: make\n  on: {schedule: [{cron: \"0 2 * * *\", timezone: CET}]}",
      "job:\n  run: make\n  on: {schedule: [{cron: \"0 2 * * *\", timezone: Europe/Berlin}]}"},
     {"E060", "a secret is asked for wrongly",
-     "A secret goes into one variable or into one file directly in /job/secrets, which is in memory only.",
+     "A secret goes into one variable or into one file directly in /job/secrets, which is in memory only. A step of "
+     "`run_as: source` gets none.",
      "job:\n  run: make\n  secrets: [{name: KEY, file: /tmp/key}]",
      "job:\n  run: make\n  secrets: [{name: KEY, file: /job/secrets/KEY}]"},
     {"E061", "not a possible path",
@@ -168,8 +169,9 @@ constexpr Code kCodes[] = {
      "This version runs the definition and the source of one checkout.", "", "Leave `ci_code` and `source_code` out."},
     {"E104", "hooks cannot be run here", "This version runs no hooks.", "", "Make them steps."},
     {"E105", "run_as: source is not possible here",
-     "This version makes no sibling sandboxes. The step is refused, not run beside secrets.", "",
-     "Put untrusted work into a job that has no secrets."},
+     "The step needs a sandbox of its own with another user id, which `--backend native` makes where slipway runs as "
+     "root. It is refused, not run beside job code.",
+     "", "Run slipway as root, or put untrusted work into a job that has no secrets."},
     {"E106", "devices cannot be given here", "What runs the sandboxes here gives no devices of the machine to a job.",
      "", ""},
     {"E110", "a key without effect here",

@@ -50,9 +50,12 @@ class SupportCheck {
              "make them steps");
     for (const model::StepDefinition& step : job.steps) {
       if (support_.source_steps || !step.run_as || step.run_as->kind != model::RunAs::Kind::source) continue;
-      refuse(step.place, "E105",
-             fmt::format("step `{}` wants to run as `source`, in a sandbox of its own, which cannot be made yet",
-                         step.name));
+      refuse(
+          step.place, "E105",
+          fmt::format("step `{}` wants to run as `source`, in a sandbox of its own with another user id, which cannot "
+                      "be made here",
+                      step.name),
+          "`--backend native` makes it, where slipway runs as root");
     }
     if (!support_.devices && !job.devices.empty())
       refuse(place_of(job, "devices"), "E106",

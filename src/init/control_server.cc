@@ -119,6 +119,8 @@ void ControlServer::on_ready(std::uint64_t id) {
     if (!write_some(connection)) return drop(id);
   } else if (!connection.answering) {
     if (!read_some(connection)) return drop(id);
+  } else {
+    return drop(id);  // all that is waited for then is its end
   }
   take_requests(id);
 }
@@ -186,9 +188,14 @@ void ControlServer::take_requests(std::uint64_t id) {
   settle(id);
   Result<control::Request> request = control::decode_request(*text);
   if (!request) return answer(id, refusal(request.error().kind, request.error().what));
-  handler_(connection.step, std::move(*request), [this, id, alive = alive_](const control::Answer& given) {
-    if (*alive) answer(id, given);
-  });
+  OnGone on_gone =
+      handler_(connection.step, std::move(*request), [this, id, alive = alive_](const control::Answer& given) {
+        if (*alive) answer(id, given);
+      });
+  const auto found = connections_.find(id);
+  if (!on_gone || found == connections_.end() || !found->second.answering) return;
+  found->second.on_gone = std::move(on_gone);
+  settle(id);
 }
 
 void ControlServer::answer(std::uint64_t id, const control::Answer& given) {
@@ -196,6 +203,7 @@ void ControlServer::answer(std::uint64_t id, const control::Answer& given) {
   if (found == connections_.end() || !found->second.answering) return;
   Connection& connection = found->second;
   connection.answering = false;
+  connection.on_gone = nullptr;
   connection.waits_since = os::Clock::now();
   connection.outgoing = control::frame(control::encode(given));
   if (!write_some(connection)) return drop(id);
@@ -208,7 +216,7 @@ void ControlServer::settle(std::uint64_t id) {
   poller_.cancel(connection.timeout);
   connection.timeout = Poller::kNone;
   if (connection.answering) {
-    poller_.set_events(connection.watch, 0);
+    poller_.set_events(connection.watch, connection.on_gone ? POLLRDHUP : 0);
     return;
   }
   poller_.set_events(connection.watch, connection.outgoing.empty() ? POLLIN : POLLOUT);
@@ -227,7 +235,9 @@ void ControlServer::drop(std::uint64_t id) {
     --listener->second.connections;
     poller_.set_events(listener->second.watch, POLLIN);
   }
+  const OnGone on_gone = std::move(found->second.on_gone);
   connections_.erase(found);
+  if (on_gone) on_gone();
 }
 
 }  // namespace slipway::init

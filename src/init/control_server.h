@@ -31,8 +31,10 @@ struct ControlLimits {
 class ControlServer {
  public:
   using Respond = std::function<void(const wire::control::Answer&)>;
-  /// May answer at once or later; once. Answering when the client has gone is harmless.
-  using Handler = std::function<void(std::uint16_t step, wire::control::Request request, Respond respond)>;
+  /// May answer at once or later; once. Answering when the client has gone is harmless. What it returns, if anything,
+  /// is called when the client goes before it was answered.
+  using OnGone = std::function<void()>;
+  using Handler = std::function<OnGone(std::uint16_t step, wire::control::Request request, Respond respond)>;
 
   ControlServer(Poller& poller, Handler handler, ControlLimits limits = {});
   ~ControlServer();
@@ -61,6 +63,7 @@ class ControlServer {
     wire::control::Unframer unframer{wire::control::kMaxRequest};
     std::string outgoing;
     bool answering = false;      // a request is being worked on: nothing more is read
+    OnGone on_gone;              // of that request
     bool closing = false;        // once `outgoing` is gone
     os::Deadline waits_since{};  // for its client: since it connected, began a request, was answered
     Poller::Token watch = Poller::kNone, timeout = Poller::kNone;

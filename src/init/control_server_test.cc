@@ -26,13 +26,15 @@ class ControlServerTest : public testing::Test {
   void listen(ControlLimits limits = {}) {
     server_.emplace(
         poller_,
-        [this](std::uint16_t, control::Request request, const ControlServer::Respond& respond) {
+        [this](std::uint16_t, control::Request request,
+               const ControlServer::Respond& respond) -> ControlServer::OnGone {
           if (const auto* set = std::get_if<control::Set>(&request)) values_.push_back(set->variable.value);
           if (std::holds_alternative<control::AskOwner>(request)) {
             held_.push_back(respond);
           } else {
             respond({true, "{}", {}, {}});
           }
+          return nullptr;
         },
         limits);
     const Identity self{::getuid(), ::getgid(), "me", "/", -1, false};

@@ -24,21 +24,35 @@ void put_secrets(Map& map, const std::vector<model::SecretUse>& uses, const Map&
   }
 }
 
+std::vector<std::string> lines_of(const Map& map) {
+  std::vector<std::string> environment;
+  environment.reserve(map.size());
+  for (const auto& [name, value] : map) {
+    // A name or value that execve cannot carry would change the meaning of its neighbours.
+    if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos) continue;
+    environment.push_back(fmt::format("{}={}", name, std::string_view(value).substr(0, value.find('\0'))));
+  }
+  return environment;
+}
+
+/// What every program expects.
+Map base_of(const Identity& identity) {
+  return {{"CI", "true"},
+          {"HOME", identity.home},
+          {"USER", identity.name},
+          {"LOGNAME", identity.name},
+          {"PATH", std::string(kDefaultPath)},
+          {"TMPDIR", "/tmp"},
+          {"LANG", "C.UTF-8"}};
+}
+
 }  // namespace
 
 std::vector<std::string> step_environment(const model::JobSpec& job, const model::StepSpec& step,
                                           const Identity& identity, const StepPlaces& places, const Map& secrets) {
-  Map map = {
-      {"CI", "true"},
-      {"HOME", identity.home},
-      {"USER", identity.name},
-      {"LOGNAME", identity.name},
-      {"PATH", std::string(kDefaultPath)},
-      {"TMPDIR", "/tmp"},
-      {"LANG", "C.UTF-8"},
-      {"RUN_ID", job.run.value},
-      {"JOB_ID", job.run.value + "/" + job.job},
-  };
+  Map map = base_of(identity);
+  map["RUN_ID"] = job.run.value;
+  map["JOB_ID"] = job.run.value + "/" + job.job;
   put_all(map, job.env);
   put_secrets(map, job.secrets, secrets);
   put_all(map, step.env);
@@ -52,15 +66,16 @@ std::vector<std::string> step_environment(const model::JobSpec& job, const model
   map["SLIPWAY_SOCKET"] = places.socket;
   if (!places.event_file.empty()) map["SLIPWAY_EVENT"] = places.event_file;
   map["PATH"] = fmt::format("{}/bin:{}", places.runtime_dir, map["PATH"]);
+  return lines_of(map);
+}
 
-  std::vector<std::string> environment;
-  environment.reserve(map.size());
-  for (const auto& [name, value] : map) {
-    // A name or value that execve cannot carry would change the meaning of its neighbours.
-    if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos) continue;
-    environment.push_back(fmt::format("{}={}", name, std::string_view(value).substr(0, value.find('\0'))));
-  }
-  return environment;
+std::vector<std::string> sibling_environment(const model::JobSpec& job, const model::StepSpec& step,
+                                             const Identity& identity) {
+  Map map = base_of(identity);
+  put_all(map, job.env);
+  put_all(map, step.env);
+  map["SLIPWAY_SANDBOX"] = "source";
+  return lines_of(map);
 }
 
 std::string_view value_in(const std::vector<std::string>& environment, std::string_view name) {

@@ -23,6 +23,11 @@ std::vector<std::string> step_environment(const model::JobSpec& job, const model
                                           const Identity& identity, const StepPlaces& places,
                                           const std::map<std::string, std::string>& secrets);
 
+/// The whole environment of the one step of a sibling: little, what was declared for it, and nothing of where the job
+/// is. Pure.
+std::vector<std::string> sibling_environment(const model::JobSpec& job, const model::StepSpec& step,
+                                             const Identity& identity);
+
 /// The value of `name` in such a list; empty when absent.
 std::string_view value_in(const std::vector<std::string>& environment, std::string_view name);
 

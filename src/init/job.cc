@@ -87,12 +87,14 @@ Result<void> Job::make_parts() {
   record_secrets(weaknesses);
   for (const std::string& text : orders_.cache_news) records_->notice(journal::kNoStep, "cache", text);
   SW_TRY(children_, Children::make(poller_));
-  requests_ = std::make_unique<StepRequests>(*records_, owner_);
+  output_ = std::make_unique<OutputPump>(poller_, *records_);
+  siblings_ = std::make_unique<Siblings>(
+      Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job});
+  requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_);
   control_ = std::make_unique<ControlServer>(
       poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
-        requests_->handle(step, std::move(request), respond);
+        return requests_->handle(step, std::move(request), respond);
       });
-  output_ = std::make_unique<OutputPump>(poller_, *records_);
   bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_,
                                        orders_.job.resources.disk_bytes.value_or(os::BundleLimits().bytes));
   return {};
@@ -137,7 +139,7 @@ Result<void> Job::set_up() {
     event_file_ = runtime_->path_of("event.json");
   }
   steps_ = std::make_unique<StepRunner>(
-      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, entry_, *runtime_,
+      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
                         secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_},
       StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   return {};

@@ -15,6 +15,7 @@
 #include "init/owner_link.h"
 #include "init/readiness.h"
 #include "init/record_keeper.h"
+#include "init/siblings.h"
 #include "init/step_requests.h"
 #include "init/step_runner.h"
 
@@ -83,9 +84,10 @@ class Job {
 
   std::unique_ptr<RecordKeeper> records_;
   std::unique_ptr<Children> children_;
+  std::unique_ptr<OutputPump> output_;
+  std::unique_ptr<Siblings> siblings_;
   std::unique_ptr<StepRequests> requests_;
   std::unique_ptr<ControlServer> control_;
-  std::unique_ptr<OutputPump> output_;
   std::unique_ptr<Bundles> bundles_;
   std::unique_ptr<StepRunner> steps_;
   os::StepCgroup probe_group_;

@@ -34,12 +34,22 @@ OutputPump::~OutputPump() {
   while (!pipes_.empty()) close(pipes_.begin()->first);
 }
 
-void OutputPump::add(std::uint16_t step, journal::Stream stream, os::Fd pipe) {
+std::uint64_t OutputPump::add(std::uint16_t step, journal::Stream stream, os::Fd pipe, Origin origin) {
   const std::uint64_t id = ++last_id_;
   const int fd = pipe.get();
-  pipes_.emplace(id, Pipe{step, stream, std::move(pipe), secrets::MaskingStream(records_.secrets())});
+  pipes_.emplace(id, Pipe{step, stream, origin, std::move(pipe), secrets::MaskingStream(records_.secrets())});
   pipes_.at(id).watch = poller_.watch(fd, POLLIN, [this, id] { on_ready(id); });
   last_outputs_[step] = last_output_ = os::Clock::now();
+  return id;
+}
+
+void OutputPump::finish_stream(std::uint64_t id) {
+  const auto found = pipes_.find(id);
+  if (found == pipes_.end()) return;
+  std::size_t got = 0;
+  while (read_once(found->second, kReadBytes, got) == More::maybe) {
+  }
+  close(id);
 }
 
 OutputPump::More OutputPump::read_once(Pipe& pipe, std::size_t most, std::size_t& got) {
@@ -58,7 +68,7 @@ OutputPump::More OutputPump::read_once(Pipe& pipe, std::size_t most, std::size_t
 
 void OutputPump::record(const Pipe& pipe) {
   if (masked_.empty()) return;
-  records_.output(pipe.step, pipe.stream, masked_);
+  records_.output(pipe.step, pipe.stream, masked_, pipe.origin == Origin::source ? journal::kFromSource : 0);
   if (pipe.drained) late_[pipe.step] = true;
   if (on_text_) on_text_(masked_);
 }
@@ -117,13 +127,7 @@ void OutputPump::drain(std::uint16_t step) {
 }
 
 void OutputPump::finish() {
-  while (!pipes_.empty()) {
-    const std::uint64_t id = pipes_.begin()->first;
-    std::size_t got = 0;
-    while (read_once(pipes_.at(id), kReadBytes, got) == More::maybe) {
-    }
-    close(id);
-  }
+  while (!pipes_.empty()) finish_stream(pipes_.begin()->first);
 }
 
 os::Deadline OutputPump::last_output(std::uint16_t step) const {

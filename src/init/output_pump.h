@@ -23,7 +23,12 @@ class OutputPump {
   OutputPump(Poller& poller, RecordKeeper& records);
   ~OutputPump();
 
-  void add(std::uint16_t step, journal::Stream stream, os::Fd pipe);
+  enum class Origin { job, source };
+  /// Returns what `finish_stream` takes.
+  std::uint64_t add(std::uint16_t step, journal::Stream stream, os::Fd pipe, Origin origin = Origin::job);
+
+  /// Nobody can write to it any more: takes what is in it and ends it.
+  void finish_stream(std::uint64_t id);
 
   /// The main process of `step` has ended: takes what is in its pipes now and no more, since a child of it may write
   /// on for as long as it likes. What a mask holds back stays held until such a child closes the pipe.
@@ -43,6 +48,7 @@ class OutputPump {
   struct Pipe {
     std::uint16_t step = 0;
     journal::Stream stream = journal::Stream::out;
+    Origin origin = Origin::job;
     os::Fd fd;
     secrets::MaskingStream masking;
     Poller::Token watch = Poller::kNone, rest = Poller::kNone;

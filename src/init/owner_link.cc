@@ -90,6 +90,15 @@ void OwnerLink::ask(std::string kind, std::string json, OnReply on_reply) {
   if (lost_) reply({id, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
 }
 
+std::uint64_t OwnerLink::ask_with(std::string kind, std::string json, const std::vector<int>& fds, OnReply on_reply) {
+  const std::uint64_t id = ++last_id_;
+  pending_.emplace(id, Pending{std::move(on_reply), Poller::kNone});
+  const std::string text = wire::encode(wire::ToOwner(wire::Request{id, std::move(kind), std::move(json)}));
+  if (!lost_ && !socket_.send(text, fds, os::within(kSendLimit))) lose();
+  if (lost_) reply({id, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+  return id;
+}
+
 void OwnerLink::reply(const wire::Reply& given, std::vector<os::Fd> fds) {
   const auto found = pending_.find(given.id);
   if (found == pending_.end()) return;

@@ -38,6 +38,9 @@ class OwnerLink {
   bool try_send(const wire::ToOwner& message);
   /// `on_reply` is called once; with `ok` false when the owner is gone or does not answer in time.
   void ask(std::string kind, std::string json, OnReply on_reply);
+  /// The same with descriptors, for what takes as long as it takes: the owner may be waited for without end. Returns
+  /// the number of the request.
+  std::uint64_t ask_with(std::string kind, std::string json, const std::vector<int>& fds, OnReply on_reply);
   bool is_lost() const { return lost_; }
 
  private:

@@ -35,8 +35,8 @@ void RecordKeeper::notice(std::uint16_t step, std::string code, std::string_view
   append(journal::RecordType::notice, step, wire::payload::Notice{std::move(code), masked(message)});
 }
 
-void RecordKeeper::output(std::uint16_t step, journal::Stream stream, std::string_view bytes) {
-  if (!bytes.empty()) log_->output(step, stream, 0, bytes, wall_now());
+void RecordKeeper::output(std::uint16_t step, journal::Stream stream, std::string_view bytes, std::uint8_t flags) {
+  if (!bytes.empty()) log_->output(step, stream, flags, bytes, wall_now());
 }
 
 void RecordKeeper::end_step_output(std::uint16_t step) {

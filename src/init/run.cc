@@ -5,6 +5,7 @@
 
 #include "init/entry.h"
 #include "init/job.h"
+#include "init/sibling.h"
 
 namespace slipway::init {
 
@@ -27,6 +28,7 @@ int run(Entry entry) {
   OwnerLink owner(poller, std::move(entry.leash));
   auto received = owner.receive_orders();
   if (!received) return 1;  // the owner changed its mind, or broke the protocol: there is no journal to say so in
+  if (received->orders.sibling) return run_sibling(std::move(entry), poller, owner, std::move(*received));
   return Job(std::move(entry), poller, owner, std::move(*received)).run();
 }
 

@@ -106,16 +106,22 @@ bool enter_working_directory(const char* path) {
 
 }  // namespace
 
+Result<os::Pipe> make_output_pipe() {
+  SW_TRY(os::Pipe pipe, os::make_pipe());
+  (void)::fcntl(pipe.read.get(), F_SETPIPE_SZ, kPipeBytes);  // refused past the user's pipe quota: slower, not wrong
+  ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+  return pipe;
+}
+
 Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup) {
   if (command.argv.empty()) return fail(ErrorKind::invalid, "a step without a command");
-  SW_TRY(os::Pipe out, os::make_pipe());
-  SW_TRY(os::Pipe err, os::make_pipe());
+  os::Pipe out, err;
+  if (command.stdout_fd < 0) {
+    SW_TRY(out, make_output_pipe());
+    SW_TRY(err, make_output_pipe());
+  }
   SW_TRY(os::Pipe error, os::make_pipe());
   SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY));
-  for (const int fd : {out.read.get(), err.read.get()}) {
-    (void)::fcntl(fd, F_SETPIPE_SZ, kPipeBytes);  // refused past the user's pipe quota: slower, not wrong
-    ::fcntl(fd, F_SETFL, O_NONBLOCK);
-  }
   ::fcntl(error.read.get(), F_SETFL, O_NONBLOCK);
 
   Prepared prepared;
@@ -123,8 +129,8 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
   prepared.program_pointers = os::pointers_to(prepared.programs);
   prepared.argv = os::pointers_to(command.argv);
   prepared.environment = os::pointers_to(command.environment);
-  prepared.stdout_fd = out.write.get();
-  prepared.stderr_fd = err.write.get();
+  prepared.stdout_fd = command.stdout_fd < 0 ? out.write.get() : command.stdout_fd;
+  prepared.stderr_fd = command.stdout_fd < 0 ? err.write.get() : command.stderr_fd;
   prepared.error_fd = error.write.get();
   prepared.null_fd = null.get();
 

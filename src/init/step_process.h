@@ -9,6 +9,7 @@
 #include "init/identity.h"
 #include "os/cgroup.h"
 #include "os/fd.h"
+#include "os/files.h"
 #include "os/seccomp.h"
 
 namespace slipway::init {
@@ -20,13 +21,14 @@ struct StepCommand {
   std::string working_dir;
   Identity identity;
   os::Nesting nesting = os::Nesting::refused;
-  bool filter = true;  ///< the system call filter
+  bool filter = true;                  ///< the system call filter
+  int stdout_fd = -1, stderr_fd = -1;  ///< where its output goes; -1: into pipes of its own
 };
 
 /// A step's main process: leader of its own session and process group, input from /dev/null.
 struct StepProcess {
   pid_t pid = -1;
-  os::Fd stdout_pipe;  ///< read ends, non-blocking
+  os::Fd stdout_pipe;  ///< read ends, non-blocking; none where the command said where its output goes
   os::Fd stderr_pipe;
   os::Fd start_error;  ///< see start_failure
 };
@@ -36,6 +38,9 @@ struct StartFailure {
   enum class Stage { cgroup, identity, working_dir, filter, program } stage = Stage::program;
   int error_number = 0;
 };
+
+/// A pipe for output: large, its read end non-blocking.
+Result<os::Pipe> make_output_pipe();
 
 /// Forks and returns at once. What goes wrong in the child shows when it has ended (exit status 127).
 Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup);

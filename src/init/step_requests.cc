@@ -42,7 +42,11 @@ std::string_view explain(secrets::Weakness weakness) {
   return {};
 }
 
-void StepRequests::handle(std::uint16_t step, control::Request request, const ControlServer::Respond& respond) {
+ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request request,
+                                           const ControlServer::Respond& respond) {
+  if (auto* sandbox = std::get_if<control::Sandbox>(&request)) {
+    return run_beside(step, std::move(sandbox->request), respond);
+  }
   std::visit(Overloaded{
                  [&](control::Set& set) { respond(answer_of(this->set(step, std::move(set.variable)))); },
                  [&](control::Mask& mask) { respond(this->mask(step, mask.value)); },
@@ -54,9 +58,10 @@ void StepRequests::handle(std::uint16_t step, control::Request request, const Co
                                    wire::payload::Group{group.group.start, records_.masked(group.group.name)});
                    respond({true, "{}", {}, {}});
                  },
-                 [&](control::AskOwner& ask) { ask_owner(ask, respond); },
+                 [&](control::AskOwner& ask) { ask_owner(ask, respond); }, [](control::Sandbox&) {},  // above
              },
              request);
+  return nullptr;
 }
 
 Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable variable) {
@@ -201,6 +206,16 @@ void StepRequests::give_up_scans() {
     records_.notice(scan.by_step, "not_scanned", "earlier output was not searched to its end: the job ended");
   }
   scans_.clear();
+}
+
+ControlServer::OnGone StepRequests::run_beside(std::uint16_t step, wire::SandboxRequest request,
+                                               const ControlServer::Respond& respond) {
+  request.step = step;
+  const auto started = siblings_.start(
+      std::move(request), [respond](const wire::Ended& end) { respond({true, wire::ended_json(end), {}, {}}); });
+  if (started) return [this, id = *started] { siblings_.stop(id, false); };
+  respond({false, "{}", started.error().kind, started.error().what});
+  return nullptr;
 }
 
 void StepRequests::ask_owner(const control::AskOwner& ask, const ControlServer::Respond& respond) {

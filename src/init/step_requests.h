@@ -9,6 +9,7 @@
 #include "init/exposure_scan.h"
 #include "init/owner_link.h"
 #include "init/record_keeper.h"
+#include "init/siblings.h"
 
 namespace slipway::init {
 
@@ -22,10 +23,13 @@ struct AskedArtifact {
 /// Does what steps ask for over their control sockets, and keeps what they said until the job ends. One thread.
 class StepRequests {
  public:
-  /// Both outlive this object.
-  StepRequests(RecordKeeper& records, OwnerLink& owner) : records_(records), owner_(owner) {}
+  /// All outlive this object.
+  StepRequests(RecordKeeper& records, OwnerLink& owner, Siblings& siblings)
+      : records_(records), owner_(owner), siblings_(siblings) {}
 
-  void handle(std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond);
+  /// Returns what is to be done when the client goes before it is answered.
+  ControlServer::OnGone handle(std::uint16_t step, wire::control::Request request,
+                               const ControlServer::Respond& respond);
 
   /// As `handle`, for what stands in the workspace's files. The error is for the job's author.
   Result<void> set(std::uint16_t step, wire::payload::OutputVariable variable);
@@ -46,6 +50,8 @@ class StepRequests {
   wire::control::Answer mask(std::uint16_t step, const std::string& value);
   Result<void> annotate(std::uint16_t step, const wire::payload::Annotation& annotation);
   Result<void> keep_artifact(std::uint16_t step, const wire::control::Artifact& artifact);
+  ControlServer::OnGone run_beside(std::uint16_t step, wire::SandboxRequest request,
+                                   const ControlServer::Respond& respond);
   void ask_owner(const wire::control::AskOwner& ask, const ControlServer::Respond& respond);
   void mask_again(std::uint16_t step);
   void begin_scan(std::uint16_t step, std::string_view value);
@@ -56,6 +62,7 @@ class StepRequests {
   };
   RecordKeeper& records_;
   OwnerLink& owner_;
+  Siblings& siblings_;
   std::map<std::string, std::string> outputs_, vars_;
   std::uint64_t variable_bytes_ = 0;
   std::uint64_t trigger_bytes_ = 0, triggers_ = 0;

@@ -78,16 +78,14 @@ void StepRunner::start_one(std::size_t index) {
 
 Result<void> StepRunner::try_start(std::size_t index) {
   const auto number = static_cast<std::uint16_t>(index);
-  const model::StepSpec& spec = parts_.job.steps[index];
+  if (parts_.job.steps[index].run_as.kind == model::RunAs::Kind::source) return start_beside(index);
   SW_TRY(const StepCommand command, prepare(index));
   Running step;
   step.started = wall_now();
   SW_TRY(step.cgroup, parts_.entry.cgroups.create(fmt::format("step-{}-{}", index, plan_.tries(index))));
   SW_TRY(step.process, start_step(command, step.cgroup));
   const pid_t pid = step.process.pid;
-  parts_.records.append(RecordType::step_started, number,
-                        wire::payload::StepStarted{parts_.records.masked(spec.name),
-                                                   parts_.records.masked(title_of(spec)), plan_.tries(index)});
+  record_start(index);
   parts_.output.add(number, journal::Stream::out, std::move(step.process.stdout_pipe));
   parts_.output.add(number, journal::Stream::err, std::move(step.process.stderr_pipe));
   running_.emplace(index, std::move(step));
@@ -95,6 +93,30 @@ Result<void> StepRunner::try_start(std::size_t index) {
   watch_times(index);
   events_.border();
   return {};
+}
+
+/// Source is started by the owner, in a sandbox of its own.
+Result<void> StepRunner::start_beside(std::size_t index) {
+  wire::SandboxRequest request;
+  request.step = static_cast<std::uint16_t>(index);
+  Running step;
+  step.started = wall_now();
+  record_start(index);
+  SW_TRY(step.sibling, parts_.siblings.start(std::move(request), [this, index](const wire::Ended& end) {
+    running_.at(index).sibling_end = end;
+    on_main_end(index, ChildEnd{end.exit_code, {}});
+  }));
+  running_.emplace(index, std::move(step));
+  watch_times(index);
+  events_.border();
+  return {};
+}
+
+void StepRunner::record_start(std::size_t index) {
+  const model::StepSpec& spec = parts_.job.steps[index];
+  parts_.records.append(RecordType::step_started, static_cast<std::uint16_t>(index),
+                        wire::payload::StepStarted{parts_.records.masked(spec.name),
+                                                   parts_.records.masked(title_of(spec)), plan_.tries(index)});
 }
 
 std::string StepRunner::socket_of(std::size_t index) { return fmt::format("{}.sock", index); }
@@ -109,8 +131,7 @@ Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
   const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
                           parts_.event_file};
   command.environment = step_environment(parts_.job, spec, command.identity, places, parts_.secrets);
-  command.working_dir = spec.working_dir.empty() ? entry.workspace + "/src" : spec.working_dir;
-  if (!command.working_dir.starts_with('/')) command.working_dir = entry.workspace + "/src/" + command.working_dir;
+  command.working_dir = working_dir_of(spec, entry.workspace);
   return command;
 }
 
@@ -120,14 +141,7 @@ Result<StepCommand> StepRunner::prepare(std::size_t index) {
   SW_CHECK(
       parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket_of(index), command.identity));
   SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, command.identity, parts_.secret_files));
-  if (const auto* argv = std::get_if<model::Argv>(&spec.action)) {
-    command.argv = argv->words;
-    return command;
-  }
-  const std::string script = fmt::format("{}.script", index);
-  SW_CHECK(parts_.runtime.write(script, std::get<model::Script>(spec.action).text, 0444));
-  command.argv = spec.shell.empty() ? std::vector<std::string>{"sh", "-e"} : spec.shell;
-  command.argv.push_back(parts_.runtime.path_of(script));
+  SW_TRY(command.argv, argv_of(spec, parts_.runtime, fmt::format("{}.script", index)));
   return command;
 }
 
@@ -195,6 +209,11 @@ void StepRunner::stop_one(std::size_t index, model::Outcome outcome, const std::
 
 /// Everything that belongs to the step: its process group, and its control group for what left that. Is there any?
 bool StepRunner::signal_members(const Running& step, int signal) const {
+  if (step.sibling != 0) {
+    if (step.main_end) return false;
+    if (signal != 0) parts_.siblings.stop(step.sibling, signal == SIGKILL);
+    return true;
+  }
   bool any = ::kill(-step.process.pid, signal) == 0;
   // One that has only just been forked has no group of its own yet.
   if (!any && !step.main_end) any = ::kill(step.process.pid, signal) == 0;
@@ -223,7 +242,11 @@ void StepRunner::settle(std::size_t index) {
   Running& step = running_.at(index);
   const bool takes_all = step.forced || parts_.job.steps[index].end_children;
   parts_.children.reap();
-  if (!takes_all || !signal_members(step, 0) || os::Clock::now() > step.kill_at + kAfterKill) return finish(index);
+  const auto number = static_cast<std::uint16_t>(index);
+  const bool has_siblings = parts_.siblings.any(number);  // none outlives it; the owner ends each within its limits
+  if (has_siblings) parts_.siblings.stop_step(number);
+  const bool has_left = !takes_all || !signal_members(step, 0) || os::Clock::now() > step.kill_at + kAfterKill;
+  if (has_left && !has_siblings) return finish(index);
   parts_.poller.at(os::Clock::now() + kLookAgain, [this, index] {
     if (const auto found = running_.find(index); found != running_.end() && found->second.main_end) settle(index);
   });
@@ -232,6 +255,7 @@ void StepRunner::settle(std::size_t index) {
 StepRunner::End StepRunner::end_of(const Running& step, const os::CgroupFigures& figures) {
   const int exit_code = step.main_end->exit_code;
   if (step.forced) return {*step.forced, exit_code, step.forced_reason};
+  if (step.sibling_end) return {step.sibling_end->outcome, exit_code, step.sibling_end->reason};
   if (const auto failure = start_failure(step.process)) {
     const bool by_author =
         failure->stage == StartFailure::Stage::program || failure->stage == StartFailure::Stage::working_dir;
@@ -275,6 +299,10 @@ void StepRunner::finish(std::size_t index) {
   const bool has_io = figures.io_read_bytes != 0 || figures.io_written_bytes != 0;
   result.io_read_bytes = has_io ? figures.io_read_bytes : static_cast<std::uint64_t>(usage.ru_inblock) * kBlock;
   result.io_written_bytes = has_io ? figures.io_written_bytes : static_cast<std::uint64_t>(usage.ru_oublock) * kBlock;
+  if (step.sibling_end) {
+    result.cpu_micros = step.sibling_end->cpu_micros;
+    result.memory_peak_bytes = step.sibling_end->memory_peak_bytes;
+  }
   if (end.not_started) parts_.records.notice(number, "not_started", end.reason);
   record_end(index, std::move(result), end.reason);
   events_.border();

@@ -13,6 +13,7 @@
 #include "init/environment.h"
 #include "init/output_pump.h"
 #include "init/record_keeper.h"
+#include "init/siblings.h"
 #include "init/step_process.h"
 #include "model/step_plan.h"
 
@@ -28,6 +29,7 @@ class StepRunner {
     OutputPump& output;
     RecordKeeper& records;
     ControlServer& control;
+    Siblings& siblings;
     const Entry& entry;
     const OwnDirectory& runtime;       ///< entry.runtime_dir
     const OwnDirectory* secret_files;  ///< null: there are no secrets
@@ -60,6 +62,8 @@ class StepRunner {
     StepProcess process;
     os::StepCgroup cgroup;
     Time started{};
+    std::uint64_t sibling = 0;  // a step of source: what Siblings knows it by. 0: it runs here
+    std::optional<wire::Ended> sibling_end;
     std::optional<ChildEnd> main_end;      // its main process is gone; the rest of it is being waited for
     std::optional<model::Outcome> forced;  // it was ended from here, and that is why
     std::string forced_reason;
@@ -76,6 +80,8 @@ class StepRunner {
   void advance();
   void start_one(std::size_t index);
   Result<void> try_start(std::size_t index);
+  Result<void> start_beside(std::size_t index);
+  void record_start(std::size_t index);
   static std::string socket_of(std::size_t index);
   Result<StepCommand> prepare(std::size_t index);
   void watch_times(std::size_t index);

@@ -31,6 +31,21 @@ std::string title_of(const model::StepSpec& step) {
   return title;
 }
 
+Result<std::vector<std::string>> argv_of(const model::StepSpec& step, const OwnDirectory& runtime,
+                                         const std::string& name) {
+  if (const auto* argv = std::get_if<model::Argv>(&step.action)) return argv->words;
+  SW_CHECK(runtime.write(name, std::get<model::Script>(step.action).text, 0444));
+  std::vector<std::string> argv = step.shell.empty() ? std::vector<std::string>{"sh", "-e"} : step.shell;
+  argv.push_back(runtime.path_of(name));
+  return argv;
+}
+
+std::string working_dir_of(const model::StepSpec& step, const std::string& workspace) {
+  const std::string source = workspace + "/src";
+  if (step.working_dir.empty()) return source;
+  return step.working_dir.starts_with('/') ? step.working_dir : source + "/" + step.working_dir;
+}
+
 std::string explain(const StartFailure& failure) {
   const char* why = ::strerrordesc_np(failure.error_number);
   const std::string_view reason = why == nullptr ? "unknown error" : why;

@@ -1,5 +1,7 @@
 #include "main/checks.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -53,7 +55,10 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 }  // namespace
 
 definition::BuildSupport build_support(const cli::Settings& settings) {
-  return {.named_images = true, .host_files = settings.backend != "docker", .devices = true};
+  return {.named_images = true,
+          .host_files = settings.backend != "docker",
+          .source_steps = settings.backend == "fake" || (settings.backend == "native" && ::geteuid() == 0),
+          .devices = true};
 }
 
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings) {

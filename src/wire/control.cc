@@ -117,6 +117,9 @@ json::object to_object(const Request& request) {
             object["do"] = ask.kind;
             return object;
           },
+          [](const Sandbox& sandbox) {
+            return parse_object(control_json(sandbox.request), "request").value_or(json::object{});
+          },
       },
       request);
 }
@@ -179,6 +182,11 @@ Result<Request> decode_request(std::string_view text) {
   if (what == "state") return done(state_of(fields));
   if (what == "changed_files") return done(changed_files_of(fields));
   if (what == "git_info") return done(AskOwner{"git_info", "{}"});
+  if (what == "sandbox") {
+    SW_TRY(SandboxRequest sandbox, decode_sandbox_request(text));
+    if (sandbox.argv.empty()) return fail(ErrorKind::invalid, "sandbox: a command is needed");
+    return Sandbox{std::move(sandbox)};
+  }
   return fail(ErrorKind::invalid, "`do` names no known request");
 }
 

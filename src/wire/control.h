@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "wire/journal_json.h"
+#include "wire/sandbox_json.h"
 
 /// What a step and `slipway-init` say to each other over the step's control socket ($SLIPWAY_SOCKET, a unix stream).
 ///
@@ -22,6 +23,8 @@
 ///   {"do":"artifact","name":N,"paths":[...]}    collected when the job ends  → {}
 ///   {"do":"group","start":true|false,"name":N}                               → {}
 ///   {"do":"state","what":"is_job_running"|"job_result","job":J}              → the owner's answer
+///   {"do":"sandbox","argv":[...],"working_dir":D,"shares":[...],"outputs":[...]}
+///                                     runs it beside the job (sandbox_json.h) → how it ended
 ///   {"do":"changed_files","from":F,"to":T}  {"do":"git_info"}                → the owner's answer
 /// Answer: {"ok":true,"result":{...}} or {"ok":false,"error":TEXT,"kind":KIND}, KIND one of ErrorKind's words.
 namespace slipway::wire::control {
@@ -57,7 +60,12 @@ struct Group {
 struct AskOwner {
   std::string kind, json;
 };
-using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner>;
+/// Lives as long as its client: a connection that is closed before the answer ends the command. `step` is not set: the
+/// socket says it.
+struct Sandbox {
+  SandboxRequest request;
+};
+using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner, Sandbox>;
 
 struct Answer {
   bool ok = false;

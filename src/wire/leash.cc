@@ -5,6 +5,7 @@
 #include "base/scope_exit.h"
 #include "wire/job_spec_value.h"
 #include "wire/json_fields.h"
+#include "wire/sandbox_json.h"
 
 namespace slipway::wire {
 
@@ -49,6 +50,7 @@ json::object orders_to_json(const Orders& orders) {
                       {"orphan_grace", orders.orphan_grace.count()},
                       {"cache_news", to_json_array(orders.cache_news)}};
   if (orders.ready) object["ready"] = to_json_object(*orders.ready);
+  if (orders.sibling) object["sibling"] = true;
   return object;
 }
 
@@ -71,6 +73,7 @@ Orders orders_of(const Fields& fields) {
   if (const json::object* ready = fields.object("ready")) {
     orders.ready = read_readiness(Fields(*ready, fields.problem()));
   }
+  orders.sibling = fields.flag("sibling");
   return orders;
 }
 
@@ -131,6 +134,7 @@ std::string encode(const ToOwner& message) {
                      [](const Finished& finished) {
                        return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
                      },
+                     [](const Ended& end) { return json::object{{"type", "ended"}, {"json", ended_json(end)}}; },
                  },
                  message));
 }
@@ -158,6 +162,7 @@ Result<ToOwner> decode_to_owner(std::string_view text) {
   if (type == "ready") return ToOwner(Ready{});
   if (type == "progress") return checked(ToOwner(Progress{fields.count("journal_bytes")}), problem, "leash: progress");
   if (type == "finished") return checked(ToOwner(Finished{fields.count("journal_bytes")}), problem, "leash: finished");
+  if (type == "ended") return checked(ToOwner(ended_in(fields.required_text("json"))), problem, "leash: ended");
   if (type == "request") {
     return checked(ToOwner(Request{fields.count("id"), fields.text("kind"), fields.text("json")}), problem,
                    "leash: request");

@@ -17,7 +17,7 @@
 /// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`),
 /// after any number of `inputs` with the first bundles of a job that has more of them than one message carries; init
 /// answers `running`, then any number of `progress` and `request`, a service's init once `ready`; last `finished`, then
-/// it exits.
+/// it exits. The init of a sandbox beside a job's: `orders`, `running`, last `ended`.
 namespace slipway::wire {
 
 /// How long init packs what a job passes on, which is no part of the job's own timeout; and of a job that was stopped.
@@ -48,6 +48,9 @@ struct Orders {
   Duration orphan_grace{0};
   std::vector<std::string> cache_news;    ///< what was found of the job's caches, for the journal
   std::optional<model::Readiness> ready;  ///< of a service: init says `ready` once this holds for its first step
+  /// A sandbox beside a job's: `job` has one step and no secrets. There is no journal: the descriptors are [0] the
+  /// step's standard output and [1] its standard error, and the last word is `ended`.
+  bool sibling = false;
 };
 /// Before `orders`: bundles that are unpacked before those named there. Descriptors: one a bundle.
 struct Inputs {
@@ -76,7 +79,8 @@ struct Progress {
 };
 /// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..} (a cache's name is its key)
 /// → {"bundle":id} and one descriptor to write it to; `close_bundle` {"bundle":id,"complete":bool} → {"url":..};
-/// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {}.
+/// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {};
+/// `sandbox` and `stop_sandbox`: sandbox_json.h. `sandbox` brings two descriptors, and its reply some.
 struct Request {
   std::uint64_t id = 0;
   std::string kind;
@@ -85,7 +89,14 @@ struct Request {
 struct Finished {
   std::uint64_t journal_bytes = 0;
 };
-using ToOwner = std::variant<Running, Ready, Progress, Request, Finished>;
+/// How the one step of a sibling ended.
+struct Ended {
+  model::Outcome outcome = model::Outcome::infra_failed;
+  int exit_code = 0;
+  std::string reason;  ///< why it is not `succeeded`
+  std::uint64_t cpu_micros = 0, memory_peak_bytes = 0;
+};
+using ToOwner = std::variant<Running, Ready, Progress, Request, Finished, Ended>;
 
 std::string encode(const ToInit& message);
 std::string encode(const ToOwner& message);

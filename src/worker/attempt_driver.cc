@@ -1,5 +1,6 @@
 #include "worker/attempt_driver.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/scope_exit.h"
@@ -7,6 +8,7 @@
 #include "worker/journal_files.h"
 #include "worker/services.h"
 #include "worker/session.h"
+#include "worker/siblings.h"
 
 namespace slipway::worker {
 
@@ -76,6 +78,19 @@ sandbox::SandboxSpec sandbox_spec(const model::JobSpec& job, std::vector<sandbox
   return spec;
 }
 
+// Untrusted source beside the job: the same image and limits, and nothing that was granted to job code.
+sandbox::SandboxSpec sibling_spec(const sandbox::SandboxSpec& of_job, std::vector<sandbox::Mount> mounts) {
+  sandbox::SandboxSpec spec;
+  spec.image = of_job.image;
+  spec.mounts = std::move(mounts);
+  spec.network = of_job.network == model::Network::none ? model::Network::none : model::Network::nat;
+  spec.limits = of_job.limits;
+  spec.workspace = of_job.workspace;
+  spec.read_only_root = of_job.read_only_root;
+  spec.beside = sandbox::Beside{of_job.id, std::ranges::any_of(of_job.mounts, &sandbox::Mount::of_source), {}};
+  return spec;
+}
+
 // Of an attempt that did not come to say itself how it ended.
 model::AttemptReport without_steps(const model::JobSpec& job, model::Outcome outcome, std::string reason) {
   model::AttemptReport report;
@@ -142,11 +157,17 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   if (lost_service) {
     return End{without_steps(job, model::Outcome::failed, *std::move(lost_service)), JournalEnd::unknown};
   }
-  AttemptSession session(parts_, ordered, control, *std::move(started), role);
+  model::Variables sibling_env = image.env;
+  sibling_env.insert(sibling_env.end(), source.env.begin(), source.env.end());
+  SW_TRY(std::unique_ptr<Siblings> siblings,
+         Siblings::make(parts_.sandboxes,
+                        {sibling_spec(spec, std::move(source.sibling_mounts)), std::move(sibling_env), job}));
+  AttemptSession session(parts_, ordered, control, *std::move(started), *siblings, role);
   SW_CHECK(session.send_orders(secrets, files));
   const os::Deadline deadline =
       job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
   const auto served = session.serve(deadline);
+  siblings.reset();  // none outlives its job
   std::string lost;
   if (served) {
     // What the journal says stands, however slowly the last processes go.

@@ -99,11 +99,13 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
 
 Result<void> AttemptSession::serve(os::Deadline deadline) {
   while (!finished_) {
-    std::vector<int> fds = {leash_.fd(), control_.wake_fd()};
+    std::vector<int> fds = {leash_.fd(), control_.wake_fd(), siblings_.wake_fd()};
     if (lost_) fds.push_back(lost_.get());
     SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
     for (const std::size_t index : ready) {
       if (index == 2) {
+        SW_CHECK(answer_for_siblings());
+      } else if (index == 3) {
         if (!finished_) return fail(ErrorKind::unavailable, "whoever keeps the sandbox is gone");
       } else if (index == 0) {
         const os::Deadline began = os::Clock::now();
@@ -124,7 +126,7 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
 }
 
 Result<void> AttemptSession::serve_one() {
-  SW_TRY(const os::Message message, leash_.receive(os::within(kSendLimit)));
+  SW_TRY(os::Message message, leash_.receive(os::within(kSendLimit)));
   SW_TRY(const wire::ToOwner said, wire::decode_to_owner(message.text));
   return std::visit(Overloaded{
                         [](const wire::Running&) -> Result<void> { return {}; },
@@ -136,7 +138,10 @@ Result<void> AttemptSession::serve_one() {
                           parts_.host.progress(job_, progress.journal_bytes);
                           return {};
                         },
-                        [&](const wire::Request& request) { return answer(request); },
+                        [&](const wire::Request& request) { return answer(request, std::move(message.fds)); },
+                        [](const wire::Ended&) -> Result<void> {
+                          return fail(ErrorKind::invalid, "a job's slipway-init spoke like a sibling's");
+                        },
                         [&](const wire::Finished& last) -> Result<void> {
                           parts_.host.progress(job_, last.journal_bytes);
                           finished_ = true;
@@ -146,11 +151,32 @@ Result<void> AttemptSession::serve_one() {
                     said);
 }
 
-Result<void> AttemptSession::answer(const wire::Request& request) {
+Result<void> AttemptSession::answer_for_siblings() {
+  for (const Siblings::Answer& answer : siblings_.take_answers()) {
+    std::vector<int> fds;
+    for (const os::Fd& file : answer.files) fds.push_back(file.get());
+    SW_CHECK(send(wire::Reply{answer.id, true, wire::encode(answer.reply)}, fds));
+  }
+  return {};
+}
+
+Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os::Fd> fds) {
+  if (request.kind == "sandbox") {
+    auto asked = wire::decode_sandbox_request(request.json);
+    const auto begun = asked ? siblings_.start(request.id, *std::move(asked), std::move(fds))
+                             : Result<void>(std::unexpected(asked.error()));
+    if (begun) return {};  // answered when it has ended
+    return send(wire::Reply{request.id, false, json::serialize(json::object{{"error", begun.error().what}})}, {});
+  }
   int fd = -1;
   const Result<std::string> result = [&]() -> Result<std::string> {
     if (request.kind == "open_bundle") return open_bundle(request, fd);
     if (request.kind == "close_bundle") return close_bundle(request);
+    if (request.kind == "stop_sandbox") {
+      SW_TRY(const wire::StopSandbox stop, wire::decode_stop_sandbox(request.json));
+      siblings_.stop(stop);
+      return std::string("{}");
+    }
     return parts_.host.answer(job_, request.kind, request.json, within(kAnswerLimit));
   }();
   wire::Reply reply{request.id, result.has_value(), {}};

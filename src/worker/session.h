@@ -9,6 +9,7 @@
 #include "os/message_socket.h"
 #include "worker/attempt_driver.h"
 #include "worker/journal_files.h"
+#include "worker/siblings.h"
 
 namespace slipway::worker {
 
@@ -21,12 +22,13 @@ class AttemptSession {
  public:
   /// All references outlive the session. `job` is what init gets. `role`: of a service; null for a job.
   AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, sandbox::Started sandbox,
-                 const ServiceRole* role)
+                 Siblings& siblings, const ServiceRole* role)
       : parts_(parts),
         job_(job),
         control_(control),
         leash_(std::move(sandbox.leash)),
         lost_(std::move(sandbox.lost)),
+        siblings_(siblings),
         role_(role) {}
 
   /// Artifacts and caches that the job begins with go along.
@@ -54,7 +56,8 @@ class AttemptSession {
   Result<std::vector<Input>> find_inputs(std::vector<std::string>& cache_news);
   Result<void> send(const wire::ToInit& message, const std::vector<int>& fds);
   Result<void> serve_one();
-  Result<void> answer(const wire::Request& request);
+  Result<void> answer(const wire::Request& request, std::vector<os::Fd> fds);
+  Result<void> answer_for_siblings();
   /// For what a person who says "at once" does not wait for.
   os::CallLimit within(std::chrono::milliseconds time) const { return os::within(time, control_.stopping_at_once()); }
   Result<std::string> open_bundle(const wire::Request& request, int& fd);
@@ -67,6 +70,7 @@ class AttemptSession {
   AttemptControl& control_;
   os::MessageSocket leash_;
   os::Fd lost_;  // sandbox::Started::lost
+  Siblings& siblings_;
   const ServiceRole* role_;
   bool finished_ = false;
   bool stopping_ = false;

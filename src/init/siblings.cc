@@ -1,0 +1,187 @@
+#include "init/siblings.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "init/helper_child.h"
+#include "init/step_process.h"
+#include "os/files.h"
+#include "wire/owner_json.h"
+
+namespace slipway::init {
+
+namespace {
+
+using journal::RecordType;
+
+constexpr std::size_t kMostAtOnce = 256;  // the owner runs few of them at a time
+constexpr std::size_t kTitleBytes = 200;
+constexpr std::size_t kCopyBytes = 1U << 20U;
+
+/// What stays inside whichever directory it is put behind.
+bool is_clean_relative(std::string_view path) {
+  if (path.empty() || path.starts_with('/') || path.find('\0') != std::string_view::npos) return false;
+  return std::ranges::none_of(split(path, '/'),
+                              [](std::string_view part) { return part.empty() || part == "." || part == ".."; });
+}
+
+std::string title_of(const std::vector<std::string>& argv) {
+  std::string title = join(argv, " ");
+  if (title.size() > kTitleBytes) title.resize(kTitleBytes);
+  return printable(title, Colour::strip);
+}
+
+/// One file, with the rights of the step's user. It is data: no bit of its mode comes along.
+Result<std::uint64_t> copy_file(int from, const std::string& path, std::uint64_t most) {
+  SW_CHECK(os::make_directories(std::filesystem::path(path).parent_path(), 0755));
+  (void)::unlink(path.c_str());  // of an earlier command; whatever else is wrong with it shows right below
+  SW_TRY(const os::Fd to, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+  std::vector<char> buffer(kCopyBytes);
+  std::uint64_t copied = 0;
+  for (;;) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "reading " + path);
+    if (got == 0) return copied;
+    copied += static_cast<std::uint64_t>(got);
+    if (copied > most) {
+      return fail(ErrorKind::exhausted, fmt::format("a command may hand over {} bytes", wire::kMaxSourceOutputBytes));
+    }
+    SW_CHECK(os::write_all(to.get(), std::string_view(buffer.data(), static_cast<std::size_t>(got))));
+  }
+}
+
+Result<std::string> copy_files(const std::string& directory, const std::vector<std::string>& names,
+                               const std::vector<int>& fds) {
+  std::uint64_t left = wire::kMaxSourceOutputBytes;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    SW_TRY(const std::uint64_t copied, copy_file(fds[i], directory + "/" + names[i], left));
+    left -= copied;
+  }
+  return std::string();
+}
+
+wire::Ended infra_failed(std::string reason) { return {model::Outcome::infra_failed, 0, std::move(reason), 0, 0}; }
+
+}  // namespace
+
+Result<void> Siblings::check(const wire::SandboxRequest& request) const {
+  const std::string below = parts_.entry.workspace + "/";
+  for (const std::string& output : request.outputs) {
+    if (!is_clean_relative(output)) {
+      return fail(ErrorKind::invalid, fmt::format("`{}` is no file below {}src", output, below));
+    }
+  }
+  for (const std::string& share : request.shares) {
+    if (!share.starts_with(below) || !is_clean_relative(std::string_view(share).substr(below.size()))) {
+      return fail(ErrorKind::invalid, fmt::format("`{}` is no directory below {}", share, parts_.entry.workspace));
+    }
+  }
+  return {};
+}
+
+Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end) {
+  SW_CHECK(check(request));
+  if (running_.size() >= kMostAtOnce) return fail(ErrorKind::exhausted, "too many sandboxes beside this job at once");
+  SW_TRY(os::Pipe out, make_output_pipe());
+  SW_TRY(os::Pipe err, make_output_pipe());
+  const std::uint64_t id = ++last_id_;
+  Running running;
+  running.step = request.step;
+  running.on_end = std::move(on_end);
+  if (!request.argv.empty()) {
+    running.title = parts_.records.masked(title_of(request.argv));
+    parts_.records.append(RecordType::group, request.step, wire::payload::Group{true, "sandbox: " + running.title});
+  }
+  running.out = parts_.output.add(request.step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);
+  running.err = parts_.output.add(request.step, journal::Stream::err, std::move(err.read), OutputPump::Origin::source);
+  const auto touch = [this](std::string directory) {
+    if (std::ranges::find(touched_, directory) == touched_.end()) touched_.push_back(std::move(directory));
+  };
+  if (parts_.job.separated) touch(parts_.entry.workspace + "/src");
+  if (!request.outputs.empty()) touch(parts_.entry.workspace + kFromSource);
+  for (const std::string& share : request.shares) touch(share);
+  running_.emplace(id, std::move(running));
+  const auto on_reply = [this, id](const wire::Reply& reply, std::vector<os::Fd> fds) {
+    // Later: an owner that is lost answers within the question.
+    auto kept = std::make_shared<std::vector<os::Fd>>(std::move(fds));
+    parts_.poller.at(os::Clock::now(), [this, id, reply, kept] { take_reply(id, reply, std::move(*kept)); });
+  };
+  running_.at(id).request =
+      parts_.owner.ask_with("sandbox", wire::encode(request), {out.write.get(), err.write.get()}, on_reply);
+  return id;
+}
+
+void Siblings::stop(std::uint64_t id, bool at_once) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  parts_.owner.ask("stop_sandbox", wire::encode(wire::StopSandbox{found->second.request, at_once}),
+                   [](const wire::Reply&, const std::vector<os::Fd>&) {});
+}
+
+void Siblings::stop_step(std::uint16_t step) {
+  for (const auto& [id, running] : running_) {
+    if (running.step == step) stop(id, true);
+  }
+}
+
+bool Siblings::any(std::uint16_t step) const {
+  return std::ranges::any_of(running_, [&](const auto& one) { return one.second.step == step; });
+}
+
+std::vector<std::string> Siblings::touched() const { return touched_; }
+
+void Siblings::take_reply(std::uint64_t id, const wire::Reply& reply, std::vector<os::Fd> fds) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  // Its last process is gone: what it printed is all there.
+  parts_.output.finish_stream(found->second.out);
+  parts_.output.finish_stream(found->second.err);
+  if (!reply.ok) return end(id, infra_failed(wire::error_in(reply.json)));
+  const auto said = wire::decode_sandbox_reply(reply.json);
+  if (!said || said->outputs.size() != fds.size()) return end(id, infra_failed("the owner's answer is broken"));
+  for (const std::string& why : said->refused) {
+    parts_.records.notice(found->second.step, "source_output_missing", why);
+  }
+  if (said->outputs.empty()) return end(id, said->end);
+  if (const auto begun = take_files(id, *said, std::move(fds)); !begun) end(id, infra_failed(begun.error().what));
+}
+
+Result<void> Siblings::take_files(std::uint64_t id, const wire::SandboxReply& reply, std::vector<os::Fd> fds) {
+  const std::uint16_t step = running_.at(id).step;
+  SW_TRY(const Identity user, identity_of(parts_.job.steps.at(step).run_as, parts_.entry));
+  std::vector<int> files;
+  for (const os::Fd& file : fds) files.push_back(file.get());
+  const std::string directory = parts_.entry.workspace + kFromSource;
+  SW_TRY(HelperChild child, start_helper(user, files, [&] { return copy_files(directory, reply.outputs, files); }));
+  const auto answer = std::make_shared<os::Fd>(std::move(child.answer));
+  parts_.children.expect(child.pid, [this, id, step, answer, ended = reply.end](const ChildEnd&) {
+    const auto text = os::read_all(answer->get(), kMaxHelperAnswer);
+    const auto done = helper_answer(text.value_or(""));
+    if (!done) parts_.records.notice(step, "source_output_missing", done.error().what);
+    end(id, ended);
+  });
+  return {};
+}
+
+void Siblings::end(std::uint64_t id, const wire::Ended& how) {
+  auto node = running_.extract(id);
+  if (node.empty()) return;
+  const Running ended = std::move(node.mapped());
+  if (!ended.title.empty()) {
+    const std::string_view reason = how.outcome == model::Outcome::succeeded ? "exit code 0" : how.reason;
+    parts_.records.notice(ended.step, "sandbox_ended", fmt::format("sandbox: {}: {}", ended.title, reason));
+    parts_.records.append(RecordType::group, ended.step, wire::payload::Group{false, ""});
+  }
+  ended.on_end(how);
+}
+
+}  // namespace slipway::init
