@@ -290,11 +290,22 @@ def test_no_step_reaches_init(slipway, who):
     assert ran.output().count("walled\n") == 1
 
 
+@pytest.mark.parametrize("network", ["none", "nat"])
+def test_the_daemons_socket_is_out_of_reach(slipway, daemon, network):
+    """By no path, and by no name: whoever speaks to it is root of the machine."""
+    ran = slipway.run(job(slipway.project, f"""
+        find / -type s 2>/dev/null | grep -v ^/run/slipway/ || true
+        for at in {daemon.socket} /run/docker.sock /var/run/docker.sock /run/slipway/leash /run/slipway/bin/leash; do
+            nc -w 1 local:$at </dev/null 2>/dev/null && echo "REACHED $at"; done
+        grep -c docker /proc/net/unix || true""", run_as="root", network=network)).expect(0)
+    assert ran.output() == "0\n", ran
+
+
 def test_no_descriptor_of_init_leads_a_step_out(slipway, canary):
     canary.expect_unreached(slipway, image=docker.IMAGE)
 
 
-@pytest.mark.parametrize("directory", ["etc", "home", "var", "job"])
+@pytest.mark.parametrize("directory", ["etc", "home", "var", "run", "job"])
 def test_no_link_of_an_image_leads_its_set_up_out(slipway, daemon, canary, directory):
     """What makes the directories of a container is root there, and holds descriptors from outside."""
     for number in range(3, 12):

@@ -18,7 +18,7 @@ from harness import BUILD, Project, Slipway, descendants, is_alive, mounts_below
 
 IMAGE = "slipway-busybox"
 TOOLS = "slipway-tools"  # what tests of both backends find in `image: host`
-PROGRAMS = """bash cat chmod chown cp cut date dd df du env false find fold grep head id ip kill ln ls mkdir mkfifo mknod mv nc od ps python3
+PROGRAMS = """bash cat chmod chown cp cut date dd df du env false find fold git git-upload-pack grep head id ip kill ln ls mkdir mkfifo mknod mv nc od ps python3
     renice rm sed seq setpriv sleep sort stat sync tail tee timeout touch tr true uname unshare wc awk""".split()
 
 

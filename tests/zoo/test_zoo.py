@@ -17,9 +17,10 @@ from pathlib import Path
 import docker
 import pytest
 from canary import CLIMB
-from harness import cgroups, descendants, is_alive, mounts_below, not_held, sandbox_directories, wait_until
+from harness import BACKENDS, cgroups, descendants, is_alive, mounts_below, not_held, sandbox_directories, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
+BOTH = pytest.mark.parametrize("backend", BACKENDS)
 WHO = pytest.mark.parametrize("run_as", ["runner", "root"])
 
 
@@ -58,22 +59,25 @@ def journal_is_whole(ran) -> None:
 
 # --- limits ---
 
+@BOTH
 @pytest.mark.limit("pids")
 def test_a_fork_bomb_meets_the_pids_limit_and_leaves_nothing(animals):
     ran = animals.run("fork_bomb", keys={"resources": {"pids": 64}}).expect(0)
     assert int(ran.output().split()[0]) <= 64
 
 
+@BOTH
 @pytest.mark.limit("pids")
 def test_a_fork_bomb_does_not_starve_another_job(animals):
     animals.job("fork_bomb")
-    file = animals.slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "none"}, "jobs": [
+    file = animals.slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": animals.slipway.project.image, "network": "none"}, "jobs": [
         {"name": "bomb", "resources": {"pids": 64}, "timeout": "20s", "run": "./fork_bomb; sleep 1"},
         {"name": "victim", "run": "for i in $(seq 50); do sh -c true; done"}]}}))
     ran = animals.slipway.run(file, "--max-parallel", "2")
     assert ran.outcomes()["victim"] == "succeeded"
 
 
+@BOTH
 @pytest.mark.limit("memory")
 def test_a_memory_hog_is_out_of_memory_and_its_output_is_kept(animals):
     ran = animals.run("memory_hog", keys={"resources": {"memory": "64MiB"}}).expect(1)
@@ -81,6 +85,7 @@ def test_a_memory_hog_is_out_of_memory_and_its_output_is_kept(animals):
     assert "growing\n" in ran.output()
 
 
+@BOTH
 @pytest.mark.limit("disk")
 @pytest.mark.parametrize("where", ["/job/src/filler", "/tmp/filler", "/home/runner/filler"])
 def test_a_disk_hog_meets_the_disk_limit_wherever_it_writes(animals, where):
@@ -89,12 +94,14 @@ def test_a_disk_hog_meets_the_disk_limit_wherever_it_writes(animals, where):
     assert int(ran.output().split("stopped at ")[1].split()[0]) <= 110
 
 
+@BOTH
 @pytest.mark.limit("disk")
 def test_a_full_disk_does_not_cost_the_journal(animals):
     ran = animals.run("disk_hog", "/tmp/filler", keys={"resources": {"disk": "50MiB", "memory": "1GiB"}}, after="echo said afterwards; exit 3")
     assert "said afterwards" in ran.output() and ran.job("job")["exit_code"] == 3
 
 
+@BOTH
 def test_a_log_flood_leaves_memory_flat_and_keeps_head_and_tail(animals):
     running = animals.slipway.start("run", animals.job("log_flood", "512"), "--quiet", "--log-cap", "4MiB")
     peak = 0
@@ -113,22 +120,26 @@ def test_a_log_flood_leaves_memory_flat_and_keeps_head_and_tail(animals):
 
 # --- children ---
 
+@BOTH
 def test_a_daemon_that_holds_stdout_does_not_hang_the_job(animals):
     begin = time.monotonic()
     ran = animals.run("double_fork_daemon").expect(0)
     assert "parent is done" in ran.output() and time.monotonic() - begin < 8
 
 
+@BOTH
 def test_a_program_that_ignores_every_signal_ends_at_its_timeout(animals):
     begin = time.monotonic()
     ran = animals.run("ignores_signals", keys={"timeout": "1s"}).expect(124)
     assert "ignoring" in ran.output() and time.monotonic() - begin < 20
 
 
+@BOTH
 def test_a_thousand_orphans_are_reaped(animals):
     animals.run("orphans", keys={"resources": {"pids": 64}}).expect(0)
 
 
+@BOTH
 @pytest.mark.many_ids
 def test_kill_of_everyone_spares_init_and_the_journal(animals):
     ran = animals.run("kills_everyone", after="echo never || true")
@@ -138,6 +149,7 @@ def test_kill_of_everyone_spares_init_and_the_journal(animals):
 
 # --- a step against its own init ---
 
+@BOTH
 @WHO
 @pytest.mark.parametrize("program", ["trace_init", "limit_init", "keyring", "namespaces", "mounts", "kernel"])
 def test_all_of_it_is_refused_and_the_journal_goes_on(animals, program, run_as):
@@ -158,6 +170,7 @@ def test_no_descriptor_of_init_leads_out_of_the_sandbox(slipway, canary, run_as,
     canary.expect_unreached(slipway, run_as=run_as, nested=nested)
 
 
+@BOTH
 @WHO
 def test_no_descriptor_of_init_gets_files_of_the_host_packed(slipway, canary, run_as):
     canary.expect_not_packed(slipway, run_as=run_as)
@@ -175,6 +188,7 @@ def test_no_link_of_an_image_leads_its_set_up_out(slipway, canary, tmp_path, dir
                    "--secret", "KEY", env={"KEY": "a-secret-of-the-zoo"})
 
 
+@BOTH
 @WHO
 @pytest.mark.many_ids
 def test_limits_put_on_init_do_not_silence_later_steps(slipway, zoo, run_as):
@@ -184,6 +198,7 @@ def test_limits_put_on_init_do_not_silence_later_steps(slipway, zoo, run_as):
     assert ran.output(step="after").endswith("end\n") and len(ran.output(step="after")) > 3_000_000
 
 
+@BOTH
 @pytest.mark.many_ids
 def test_root_of_a_job_is_not_root_of_the_host(slipway):
     secret = slipway.home / "host-secret"
@@ -198,12 +213,14 @@ def test_root_of_a_job_is_not_root_of_the_host(slipway):
     assert "only root" not in ran.output() and not re.search(r"^root:.*:", ran.output(), re.M)
 
 
+@BOTH
 def test_setuid_programs_give_nothing(slipway):
     ran = slipway.run(slipway.project.job(run="grep NoNewPrivs /proc/self/status; cp /usr/bin/id ./id; chmod 4755 id; ./id -u; cat /proc/self/status | grep CapEff")).expect(0)
     assert "NoNewPrivs:\t1" in ran.output()
     assert "CapEff:\t0000000000000000" in ran.output()
 
 
+@BOTH
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a keyring of root's is what must not be seen")
 def test_a_key_of_the_starter_is_not_readable(slipway):
     # The starter's session keyring, through the file that lists keys: no call is needed for that.
@@ -225,11 +242,12 @@ LEAD_ASTRAY = """
     """
 
 
+@BOTH
 @WHO
 @pytest.mark.many_ids
 def test_no_step_leads_init_to_another_place(slipway, run_as):
     """Scripts, sockets and secret files of later steps lie where init put them."""
-    job = {"name": "job", "image": "host", "network": "none", "run_as": run_as, "steps": [
+    job = {"name": "job", "image": slipway.project.image, "network": "none", "run_as": run_as, "steps": [
         {"name": "attack", "run": LEAD_ASTRAY},
         {"name": "later", "run": "slipway output answer 42; test -e /moved/secrets/KEY && echo found /moved/secrets/KEY; ls -l /tmp/planted /tmp/caught/KEY 2>/dev/null || true; echo later",
          "secrets": [{"name": "KEY", "file": "/job/secrets/KEY"}]}], "outputs": ["answer"]}
@@ -240,6 +258,7 @@ def test_no_step_leads_init_to_another_place(slipway, run_as):
     assert found == (["found /moved/secrets/KEY"] if run_as == "root" else []), ran
 
 
+@BOTH
 def test_what_init_writes_lies_on_mounts_of_its_own(slipway):
     ran = slipway.run(slipway.project.job(run="stat -c '%d %U' /run/slipway /job/secrets / /job /run; grep -E ' (/run/slipway|/job/secrets) ' /proc/self/mountinfo | grep -o 'size=[0-9]*k'")).expect(0)
     *places, first, second = ran.output().splitlines()
@@ -248,6 +267,7 @@ def test_what_init_writes_lies_on_mounts_of_its_own(slipway):
     assert {first, second} == {"size=65536k"}
 
 
+@BOTH
 @pytest.mark.limit("disk")
 def test_a_disk_filled_by_one_step_does_not_keep_the_next_from_starting(animals):
     shutil.copy(animals.built / "disk_hog", animals.slipway.project.path / "disk_hog")
@@ -258,6 +278,7 @@ def test_a_disk_filled_by_one_step_does_not_keep_the_next_from_starting(animals)
 
 # --- the control socket ---
 
+@BOTH
 def test_nonsense_on_the_control_socket_harms_only_the_speaker(animals):
     ran = animals.run("socket_garbage", after="slipway output answer 42 && echo still served",
                       keys={"outputs": ["answer"]})
@@ -284,6 +305,7 @@ time.sleep(60)' &
     """
 
 
+@BOTH
 def test_idle_connections_to_the_control_socket_block_nobody(slipway):
     ran = slipway.run(slipway.project.job(run=IDLERS, keys={"outputs": ["answer"]}))
     assert "held\n" in ran.output() and "served\n" in ran.output(), ran
@@ -335,11 +357,13 @@ def test_services_of_the_host_are_not_reached_from_a_nat_network(slipway):
         assert listener.reached == 0
 
 
+@BOTH
 def test_network_none_has_loopback_only(slipway):
     ran = slipway.run(slipway.project.job(run="ip -o link | sed 's/@.*//' | awk '{print $2}'; ping -c1 127.0.0.1 >/dev/null 2>&1 || true; cat /proc/net/route | wc -l")).expect(0)
     assert ran.output().split() == ["lo:", "1"]
 
 
+@BOTH
 def test_abstract_sockets_of_the_host_are_not_there(slipway):
     server = socket.socket(socket.AF_UNIX)
     server.bind("\0slipway-zoo")
@@ -365,6 +389,7 @@ TRICKS = {
 }
 
 
+@BOTH
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("file", ["/job/outputs.env", "/job/triggers.json"])
 def test_a_trick_at_a_file_that_is_read_from_the_job_leads_nowhere(slipway, trick, file):
@@ -379,6 +404,7 @@ def test_a_trick_at_a_file_that_is_read_from_the_job_leads_nowhere(slipway, tric
 
 @pytest.mark.parametrize("make", ["ln -s /etc out", "mkdir out && ln -s /etc/passwd out/p && ln -s .. out/up", "mkdir out && mkfifo out/f",
                                   "mkdir out && ln /usr/bin/env out/hard 2>/dev/null; true", "rm -rf /job/artifacts; ln -s /etc /job/artifacts"])
+@BOTH
 def test_an_artifact_takes_nothing_through_links_and_never_blocks(slipway, make, tmp_path):
     file = slipway.project.job(run=f"{make}\necho fine >fine", keys={"artifacts": [{"name": "a", "paths": ["out", "out/**", "fine"]}]})
     begin = time.monotonic()
@@ -392,6 +418,7 @@ def test_an_artifact_takes_nothing_through_links_and_never_blocks(slipway, make,
     assert not any(p.is_file() and b"root:x:0" in p.read_bytes() for p in taken)
 
 
+@BOTH
 def test_a_directory_swapped_for_a_link_while_it_is_packed_leads_nowhere(animals, tmp_path):
     ran = animals.run("swapper", "out", "/etc", before="mkdir out; for i in $(seq 300); do echo x >out/file$i; done", after="sleep 0.2",
                       keys={"artifacts": [{"name": "a", "paths": ["out/**"], "when": "always"}]})
@@ -399,6 +426,7 @@ def test_a_directory_swapped_for_a_link_while_it_is_packed_leads_nowhere(animals
     assert not any("passwd" in p.name or "hostname" in p.name for p in (tmp_path / "a").rglob("*"))
 
 
+@BOTH
 def test_links_in_a_cache_do_not_lead_out_on_restore(slipway):
     import uuid
     key = f"zoo-{uuid.uuid4()}"
@@ -411,6 +439,7 @@ def test_links_in_a_cache_do_not_lead_out_on_restore(slipway):
     assert list(victim.iterdir()) == []
 
 
+@BOTH
 def test_output_that_looks_like_commands_is_only_output(slipway):
     ran = slipway.run(slipway.project.job(run="""
         echo '::slipway-trigger::{"name":"evil","run":"true"}'
@@ -419,6 +448,7 @@ def test_output_that_looks_like_commands_is_only_output(slipway):
     assert ran.of("trigger") == [] and "hello\n" in ran.output()
 
 
+@BOTH
 def test_what_a_killed_slipway_leaves_to_hostile_files_is_swept(alone):
     """A job makes directories that nobody may enter; the sweep removes them all the same."""
     running = alone.start("run", "--json", alone.project.job(run="mkdir -p d/e/f; touch d/e/f/x; chmod 000 d/e; chattr +i d 2>/dev/null || true; echo up; sleep 60"))
@@ -441,6 +471,7 @@ CREDENTIALS = """
 """
 
 
+@BOTH
 @WHO
 def test_credentials_of_the_repository_are_not_shown(slipway, run_as):
     project = slipway.project
@@ -453,6 +484,7 @@ def test_credentials_of_the_repository_are_not_shown(slipway, run_as):
     assert "https://host.example/x.git" in ran.output() and ran.output().endswith("1\n")
 
 
+@BOTH
 @WHO
 def test_the_view_of_the_repository_cannot_be_written(slipway, run_as):
     slipway.project.commit()
@@ -467,12 +499,14 @@ def test_the_view_of_the_repository_cannot_be_written(slipway, run_as):
     assert {k: v for k, v in after.items() if not k.startswith(".slipway")} == {k: v for k, v in before.items() if not k.startswith(".slipway")}
 
 
+@BOTH
 @WHO
 def test_a_step_has_no_descriptors_but_its_own(slipway, run_as):
     ran = slipway.run(slipway.project.job(run="ls /proc/self/fd | tr '\\n' ' '", keys={"run_as": run_as})).expect(0)
     assert ran.output().split() == ["0", "1", "2", "3"]  # 3: ls looking
 
 
+@BOTH
 @WHO
 def test_secrets_are_not_in_the_environment_of_another_process(slipway, run_as):
     file = slipway.project.job(run="cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c '^SLIPWAY_CONFIG_' || true; cat /proc/1/environ /proc/1/task/1/environ 2>&1 | grep -c denied",
@@ -480,10 +514,11 @@ def test_secrets_are_not_in_the_environment_of_another_process(slipway, run_as):
     assert slipway.run(file).expect(0).output().split() == ["0", "2"]
 
 
+@BOTH
 @pytest.mark.many_ids
 def test_a_step_of_another_user_cannot_speak_on_a_steps_socket(slipway):
     """Parallel steps: one as runner waits, one as another id looks for its socket."""
-    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", "image": "host", "network": "none", "steps": [
+    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", "image": slipway.project.image, "network": "none", "steps": [
         {"name": "owner", "parallel": True, "run": "for i in $(seq 100); do test -e /tmp/looked && exit 0; sleep 0.1; done; exit 1"},
         {"name": "other", "parallel": True, "run_as": 2000,
          "run": "for s in /run/slipway/*.sock; do SLIPWAY_SOCKET=$s slipway output from $s 2>/dev/null && echo \"SPOKE $s\"; done; rm -f /run/slipway/*.sock 2>/dev/null || true; ls /run/slipway/*.sock | wc -l; touch /tmp/looked"}]}]}}))
@@ -493,6 +528,7 @@ def test_a_step_of_another_user_cannot_speak_on_a_steps_socket(slipway):
     assert ran.output(step="other").splitlines()[-1] == "2"
 
 
+@BOTH
 @WHO
 def test_mounts_of_the_job_cannot_be_moved_or_swapped(slipway, run_as):
     ran = slipway.run(slipway.project.job(run="""
@@ -505,6 +541,7 @@ def test_mounts_of_the_job_cannot_be_moved_or_swapped(slipway, run_as):
     assert "ALLOWED" not in ran.output() and ran.output().endswith("intact\n")
 
 
+@BOTH
 def test_core_dumps_are_not_written_by_a_steps_crash(slipway):
     before = set(Path("/").glob("core*")) | set(Path("/tmp").glob("core*"))
     ran = slipway.run(slipway.project.job(run="ulimit -c; sh -c 'kill -SEGV $$' 2>/dev/null >&2 || true; ls core* /tmp/core* 2>/dev/null | wc -l")).expect(0)
@@ -513,6 +550,7 @@ def test_core_dumps_are_not_written_by_a_steps_crash(slipway):
     assert before == set(Path("/").glob("core*")) | set(Path("/tmp").glob("core*"))
 
 
+@BOTH
 @pytest.mark.many_ids
 def test_private_keys_of_the_host_are_not_readable(slipway):
     ran = slipway.run(slipway.project.job(run="find /etc /opt -type f -readable 2>/dev/null | grep -E '(shadow|ssh_host_.*_key|/private/.*)$' || true",
@@ -543,6 +581,7 @@ def test_host_paths_of_the_operator_are_what_image_host_shows(slipway):
 
 # --- root steps do what root steps are for ---
 
+@BOTH
 @pytest.mark.limit("memory")
 def test_root_of_a_job_may_become_nobody(slipway):
     """Package managers fetch as nobody; the id has to be there."""
@@ -596,9 +635,10 @@ def test_a_late_mask_finds_what_waits_in_the_tail(slipway):
 
 # --- two at once ---
 
+@BOTH
 def test_two_slipways_and_a_sweep_at_once(alone):
     file = alone.project.job(run="sleep 0.2; echo fine")
-    dying = alone.start("run", alone.project.workflow("job: {name: other, image: host, network: none, run: sleep 50}\n", "other"))
+    dying = alone.start("run", alone.project.workflow(f"job: {{name: other, image: {alone.project.image}, network: none, run: sleep 50}}\n", "other"))
     time.sleep(0.1)
     dying.process.kill()
     dying.process.wait()

@@ -9,6 +9,7 @@
 #include "sandbox/docker/guest.h"
 #include "sandbox/docker/seccomp_profile.h"
 #include "sandbox/ids.h"
+#include "sandbox/masked_paths.h"
 #include "sandbox/private_network.h"
 
 namespace slipway::sandbox::docker {
@@ -54,8 +55,16 @@ void add_private_network(const PrivateNetwork& network, json::object& host) {
   host["ExtraHosts"] = std::move(names);
 }
 
+json::array masked_paths() {
+  json::array all;
+  for (const char* path : kMaskedFiles) all.emplace_back(path);
+  for (const char* path : kMaskedDirectories) all.emplace_back(path);
+  return all;
+}
+
 json::object tmpfs_mounts(const SandboxSpec& spec) {
-  json::object mounts{{"/run/slipway", kOwnTmpfs}, {spec.workspace + "/secrets", kSecretsTmpfs}};
+  // /run too: else a job's root could move it, and what is mounted in it along.
+  json::object mounts{{"/run", kHomeTmpfs}, {"/run/slipway", kOwnTmpfs}, {spec.workspace + "/secrets", kSecretsTmpfs}};
   if (spec.read_only_root) {
     mounts["/tmp"] = mounts["/var/tmp"] = kOpenTmpfs;
     mounts["/home/runner"] = mounts[spec.workspace] = kHomeTmpfs;
@@ -124,6 +133,7 @@ std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, c
       // What init needs to set itself up, and then keeps in a user namespace of its own. Steps have none.
       {"CapAdd", {"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SETPCAP", "SETFCAP", "SYS_CHROOT"}},
       {"SecurityOpt", {"no-new-privileges", "seccomp=" + seccomp_profile()}},
+      {"MaskedPaths", masked_paths()},
       {"Mounts", std::move(mounts)},
       {"Tmpfs", tmpfs_mounts(spec)},
       {"Sysctls", json::object{}},

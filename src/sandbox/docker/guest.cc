@@ -71,6 +71,7 @@ Result<void> make_directories(const Setup& setup) {
   if (!setup.read_only_root) SW_CHECK(make_directory("/root", 0700, 0));
   for (const Directory& one : {Directory{"/tmp", 01777, 0},
                                {"/var/tmp", 01777, 0},
+                               {"/run/lock", 01777, 0},
                                {"/home/runner", 0755, kRunnerId},
                                {setup.workspace, 0755, setup.job_id}}) {
     SW_CHECK(make_directory(one.path, one.mode, one.owner));
@@ -84,7 +85,9 @@ Result<void> make_directories(const Setup& setup) {
   }
   // Mounts of the container's own: Docker cannot give them to a user.
   const std::string secrets = setup.workspace + "/secrets";
-  for (const std::string& path : {std::string("/run/slipway"), secrets}) SW_CHECK(give(path, kInitId));
+  for (const std::string& path : {std::string("/run/slipway"), std::string("/run/slipway/bin"), secrets}) {
+    SW_CHECK(give(path, kInitId));
+  }
   if (::chmod(secrets.c_str(), 0711) != 0 || ::chmod("/run/slipway", 0755) != 0) {
     return fail_errno(errno, "closing " + secrets);
   }

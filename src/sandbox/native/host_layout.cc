@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "os/files.h"
-#include "sandbox/ids.h"
+#include "sandbox/masked_paths.h"
 
 namespace slipway::sandbox::native {
 
@@ -62,13 +62,10 @@ HostLayout read_host_layout(const std::vector<std::string>& host_paths) {
     layout.shown.push_back(directory);
     for (std::string& inner : mounts_below(directory)) layout.shown.push_back(std::move(inner));
   }
-  for (const char* path :
-       {"/proc/config.gz", "/proc/diskstats", "/proc/partitions", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug"}) {
+  for (const char* path : kMaskedFiles) {
     if (others_may_read(path, S_IFREG)) layout.masked_files.emplace_back(path);
   }
-  for (const char* path :
-       {"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}) {
+  for (const char* path : kMaskedDirectories) {
     if (others_may_read(path, S_IFDIR)) layout.masked_directories.emplace_back(path);
   }
   layout.identity = identity_files_of_host();
