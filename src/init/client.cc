@@ -6,11 +6,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -19,6 +21,7 @@
 namespace slipway::init {
 
 namespace control = wire::control;
+using namespace std::chrono_literals;
 
 const char* const kClientUsage =
     "usage: slipway COMMAND ...        (inside a job)\n"
@@ -30,6 +33,10 @@ const char* const kClientUsage =
     "  annotate [--level notice|warning|error] [--file FILE] [--line N] [--title TEXT] MESSAGE\n"
     "  artifact NAME PATH...           keep files when the job ends; PATH may be a glob in quotes\n"
     "  group start NAME | group end    fold the output in between\n"
+    "  sandbox [--share DIR]... [--output FILE]... -- COMMAND ...\n"
+    "                                  run COMMAND, untrusted, in a sandbox of its own that sees the source and each "
+    "DIR;\n"
+    "                                  a FILE of the source comes back as $SLIPWAY_WORKSPACE/from-source/FILE\n"
     "  state is-running JOB | state result JOB\n"
     "  changed-files [FROM [TO]]       files that changed, one a line\n"
     "  git-info                        what is known of the checkout, as JSON\n";
@@ -156,6 +163,54 @@ Result<control::Request> parse_artifact(const Arguments& arguments, const std::s
   return artifact;
 }
 
+std::string absolute(const std::string& path, const std::string& working_dir) {
+  std::string clean = (std::filesystem::path(working_dir) / path).lexically_normal().string();
+  while (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
+  return clean;
+}
+
+bool lies_in(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
+
+Result<control::Request> parse_sandbox(const Arguments& arguments, const std::string& working_dir) {
+  const char* workspace = ::getenv("SLIPWAY_WORKSPACE");
+  const std::string source = std::string(workspace == nullptr ? "/job" : workspace) + "/src";
+  control::Sandbox sandbox;
+  wire::SandboxRequest& request = sandbox.request;
+  std::size_t i = 1;
+  while (i < arguments.size() && arguments[i] != "--") {
+    SW_TRY(const std::optional<Option> option, take_option(arguments, i));
+    if (!option) return usage("sandbox: put `--` before the command");
+    const std::string path = absolute(option->value, working_dir);
+    if (option->name == "--share") {
+      request.shares.push_back(path);
+    } else if (option->name == "--output") {
+      if (!path.starts_with(source + "/")) return usage("sandbox: --output " + path + " is not below " + source);
+      request.outputs.push_back(path.substr(source.size() + 1));
+    } else {
+      return usage("sandbox: unknown option " + option->name);
+    }
+  }
+  if (i + 1 >= arguments.size()) return usage("sandbox takes a command, behind `--`");
+  request.argv.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i + 1), arguments.end());
+  // Where the caller stands, if the sandbox has that place too.
+  const bool is_seen =
+      lies_in(working_dir, source) ||
+      std::ranges::any_of(request.shares, [&](const std::string& share) { return lies_in(working_dir, share); });
+  request.working_dir = is_seen ? working_dir : source;
+  return sandbox;
+}
+
+/// Ends as the command ended, and says what else became of it.
+int sandbox_exit(const wire::Ended& end) {
+  constexpr int kNotRun = 125;
+  if (end.outcome == model::Outcome::succeeded) return 0;
+  fmt::print(stderr, "slipway: sandbox: {}\n", end.reason);
+  if (end.exit_code != 0) return end.exit_code;
+  return end.outcome == model::Outcome::failed ? 1 : kNotRun;
+}
+
 Result<control::Request> parse_group(const Arguments& arguments) {
   if (arguments.size() == 3 && arguments[1] == "start") return control::Group{{true, arguments[2]}};
   if (arguments.size() <= 3 && arguments.size() >= 2 && arguments[1] == "end") {
@@ -239,9 +294,11 @@ bool asks_for_help(const std::string& word) { return word == "--help" || word ==
 std::string usage_of(std::string_view command) {
   std::string lines;
   std::string_view rest = kClientUsage;
+  bool is_of_it = false;  // a line that begins with more spaces goes on with the one before
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n') + 1);
-    if (line.starts_with(fmt::format("  {} ", command))) lines += line;
+    if (!line.starts_with("   ")) is_of_it = line.starts_with(fmt::format("  {} ", command));
+    if (is_of_it) lines += line;
     rest.remove_prefix(line.size());
   }
   return lines.empty() ? kClientUsage : "usage: slipway COMMAND ...        (inside a job)\n" + lines;
@@ -260,6 +317,7 @@ Result<control::Request> parse_command(const Arguments& arguments, const std::st
   if (command == "annotate") return parse_annotate(arguments);
   if (command == "artifact") return parse_artifact(arguments, working_dir);
   if (command == "group") return parse_group(arguments);
+  if (command == "sandbox") return parse_sandbox(arguments, working_dir);
   if (command == "state" || command == "changed-files" || command == "git-info") return parse_question(arguments);
   return usage(fmt::format("`{}` is no command here", command));
 }
@@ -276,7 +334,8 @@ Result<control::Answer> ask_job(const std::string& socket_path, const control::R
     sent += static_cast<std::size_t>(got);
   }
   const bool asks_owner = std::holds_alternative<control::AskOwner>(request);
-  const auto patience = asks_owner ? limits.owners_answer : limits.answer;
+  const bool runs = std::holds_alternative<control::Sandbox>(request);  // as long as the command: the step has a limit
+  const auto patience = runs ? 0ms : asks_owner ? limits.owners_answer : limits.answer;
   SW_CHECK(limit_socket(socket.get(), SO_RCVTIMEO, patience));
   control::Unframer unframer(control::kMaxAnswer);
   std::array<char, 65536> buffer;
@@ -319,6 +378,7 @@ int client_main(const Arguments& arguments) {
     fmt::print(stderr, "slipway: {}: {}\n", arguments[0], answer->error);
     return answer->kind == ErrorKind::unavailable ? 3 : 1;
   }
+  if (arguments[0] == "sandbox") return sandbox_exit(wire::ended_in(answer->result));
   print_result(arguments[0], *answer);
   return 0;
 }

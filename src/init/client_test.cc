@@ -57,6 +57,12 @@ TEST(Client, ReadsEveryCommand) {
   EXPECT_EQ(parsed<control::AskOwner>({"state", "is-running", "j"}).json, R"({"what":"is_job_running","job":"j"})");
   EXPECT_EQ(parsed<control::AskOwner>({"changed-files", "a", "b"}).json, R"({"from":"a","to":"b"})");
   EXPECT_EQ(parsed<control::AskOwner>({"git-info"}).kind, "git_info");
+  const auto sandbox =
+      parsed<control::Sandbox>({"sandbox", "--share=../out", "--output", "a/b", "--", "make", "--", "x"}).request;
+  EXPECT_EQ(sandbox.argv, (std::vector<std::string>{"make", "--", "x"}));
+  EXPECT_EQ(sandbox.shares, (std::vector<std::string>{"/job/out"}));
+  EXPECT_EQ(sandbox.outputs, (std::vector<std::string>{"a/b"}));
+  EXPECT_EQ(sandbox.working_dir, "/job/src");
 }
 
 TEST(Client, RefusesWrongUsage) {
@@ -65,6 +71,12 @@ TEST(Client, RefusesWrongUsage) {
                                              {"frob"},
                                              {"output", "x"},
                                              {"mask"},
+                                             {"sandbox"},
+                                             {"sandbox", "--"},
+                                             {"sandbox", "make"},
+                                             {"sandbox", "--share", "x", "make"},
+                                             {"sandbox", "--output", "../x", "--", "make"},
+                                             {"sandbox", "--other", "x", "--", "make"},
                                              {"mask", "a", "b"},
                                              {"trigger"},
                                              {"trigger", "--job"},

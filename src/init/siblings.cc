@@ -69,6 +69,15 @@ Result<std::string> copy_files(const std::string& directory, const std::vector<s
   return std::string();
 }
 
+/// A command that does not hand over what it was to has failed.
+wire::Ended without(const std::vector<std::string>& missing, wire::Ended end) {
+  if (missing.empty() || end.outcome != model::Outcome::succeeded) return end;
+  end.outcome = model::Outcome::failed;
+  end.exit_code = 1;
+  end.reason = join(missing, "; ");
+  return end;
+}
+
 wire::Ended infra_failed(std::string reason) { return {model::Outcome::infra_failed, 0, std::move(reason), 0, 0}; }
 
 }  // namespace
@@ -103,12 +112,6 @@ Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end
   }
   running.out = parts_.output.add(request.step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);
   running.err = parts_.output.add(request.step, journal::Stream::err, std::move(err.read), OutputPump::Origin::source);
-  const auto touch = [this](std::string directory) {
-    if (std::ranges::find(touched_, directory) == touched_.end()) touched_.push_back(std::move(directory));
-  };
-  if (parts_.job.separated) touch(parts_.entry.workspace + "/src");
-  if (!request.outputs.empty()) touch(parts_.entry.workspace + kFromSource);
-  for (const std::string& share : request.shares) touch(share);
   running_.emplace(id, std::move(running));
   const auto on_reply = [this, id](const wire::Reply& reply, std::vector<os::Fd> fds) {
     // Later: an owner that is lost answers within the question.
@@ -122,7 +125,9 @@ Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end
 
 void Siblings::stop(std::uint64_t id, bool at_once) {
   const auto found = running_.find(id);
-  if (found == running_.end()) return;
+  const auto wanted = at_once ? Running::Stop::at_once : Running::Stop::polite;
+  if (found == running_.end() || found->second.stop >= wanted) return;
+  found->second.stop = wanted;
   parts_.owner.ask("stop_sandbox", wire::encode(wire::StopSandbox{found->second.request, at_once}),
                    [](const wire::Reply&, const std::vector<os::Fd>&) {});
 }
@@ -137,8 +142,6 @@ bool Siblings::any(std::uint16_t step) const {
   return std::ranges::any_of(running_, [&](const auto& one) { return one.second.step == step; });
 }
 
-std::vector<std::string> Siblings::touched() const { return touched_; }
-
 void Siblings::take_reply(std::uint64_t id, const wire::Reply& reply, std::vector<os::Fd> fds) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
@@ -148,10 +151,7 @@ void Siblings::take_reply(std::uint64_t id, const wire::Reply& reply, std::vecto
   if (!reply.ok) return end(id, infra_failed(wire::error_in(reply.json)));
   const auto said = wire::decode_sandbox_reply(reply.json);
   if (!said || said->outputs.size() != fds.size()) return end(id, infra_failed("the owner's answer is broken"));
-  for (const std::string& why : said->refused) {
-    parts_.records.notice(found->second.step, "source_output_missing", why);
-  }
-  if (said->outputs.empty()) return end(id, said->end);
+  if (said->outputs.empty()) return end(id, without(said->refused, said->end));
   if (const auto begun = take_files(id, *said, std::move(fds)); !begun) end(id, infra_failed(begun.error().what));
 }
 
@@ -160,14 +160,14 @@ Result<void> Siblings::take_files(std::uint64_t id, const wire::SandboxReply& re
   SW_TRY(const Identity user, identity_of(parts_.job.steps.at(step).run_as, parts_.entry));
   std::vector<int> files;
   for (const os::Fd& file : fds) files.push_back(file.get());
-  const std::string directory = parts_.entry.workspace + kFromSource;
+  const std::string directory = parts_.entry.workspace + std::string(wire::kFromSource);
   SW_TRY(HelperChild child, start_helper(user, files, [&] { return copy_files(directory, reply.outputs, files); }));
   const auto answer = std::make_shared<os::Fd>(std::move(child.answer));
-  parts_.children.expect(child.pid, [this, id, step, answer, ended = reply.end](const ChildEnd&) {
+  parts_.children.expect(child.pid, [this, id, answer, reply](const ChildEnd&) {
     const auto text = os::read_all(answer->get(), kMaxHelperAnswer);
-    const auto done = helper_answer(text.value_or(""));
-    if (!done) parts_.records.notice(step, "source_output_missing", done.error().what);
-    end(id, ended);
+    std::vector<std::string> missing = reply.refused;
+    if (const auto done = helper_answer(text.value_or("")); !done) missing.push_back(done.error().what);
+    end(id, without(missing, reply.end));
   });
   return {};
 }
@@ -177,9 +177,12 @@ void Siblings::end(std::uint64_t id, const wire::Ended& how) {
   if (node.empty()) return;
   const Running ended = std::move(node.mapped());
   if (!ended.title.empty()) {
-    const std::string_view reason = how.outcome == model::Outcome::succeeded ? "exit code 0" : how.reason;
-    parts_.records.notice(ended.step, "sandbox_ended", fmt::format("sandbox: {}: {}", ended.title, reason));
-    parts_.records.append(RecordType::group, ended.step, wire::payload::Group{false, ""});
+    const bool succeeded = how.outcome == model::Outcome::succeeded;
+    const std::string reason = succeeded ? "exit code 0" : parts_.records.masked(how.reason);
+    if (!succeeded) {
+      parts_.records.notice(ended.step, "sandbox_failed", fmt::format("sandbox: {}: {}", ended.title, reason));
+    }
+    parts_.records.append(RecordType::group, ended.step, wire::payload::Group{false, reason});
   }
   ended.on_end(how);
 }

@@ -15,9 +15,6 @@
 
 namespace slipway::init {
 
-/// Where files that a sibling hands over arrive, below the workspace: apart from the job's own.
-inline constexpr const char* kFromSource = "/from-source";
-
 /// Commands in sandboxes beside this one: asks the owner for them, records what they print with the origin `source`,
 /// takes the files that they hand over, and tells how they ended. One thread.
 class Siblings {
@@ -44,10 +41,6 @@ class Siblings {
   /// Those, without grace.
   void stop_step(std::uint16_t step);
 
-  /// Directories whose files a sibling may have written so far, absolute: the source where it is shared, what commands
-  /// were given by `--share`, and what they handed over.
-  std::vector<std::string> touched() const;
-
  private:
   struct Running {
     std::uint16_t step = 0;
@@ -55,6 +48,7 @@ class Siblings {
     std::uint64_t out = 0, err = 0;
     std::string title;  // of a command that a step asked for; empty: the step itself
     OnEnd on_end;
+    enum class Stop { no, polite, at_once } stop = Stop::no;  // what the owner was told
   };
 
   Result<void> check(const wire::SandboxRequest& request) const;
@@ -64,7 +58,6 @@ class Siblings {
 
   Parts parts_;
   std::map<std::uint64_t, Running> running_;
-  std::vector<std::string> touched_;
   std::uint64_t last_id_ = 0;
 };
 

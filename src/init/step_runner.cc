@@ -243,8 +243,9 @@ void StepRunner::settle(std::size_t index) {
   const bool takes_all = step.forced || parts_.job.steps[index].end_children;
   parts_.children.reap();
   const auto number = static_cast<std::uint16_t>(index);
-  const bool has_siblings = parts_.siblings.any(number);  // none outlives it; the owner ends each within its limits
-  if (has_siblings) parts_.siblings.stop_step(number);
+  // None outlives it: what is left in the background ends at once, what was stopped with the step has its grace.
+  const bool has_siblings = parts_.siblings.any(number);
+  if (has_siblings && (!step.forced || os::Clock::now() >= step.kill_at)) parts_.siblings.stop_step(number);
   const bool has_left = !takes_all || !signal_members(step, 0) || os::Clock::now() > step.kill_at + kAfterKill;
   if (has_left && !has_siblings) return finish(index);
   parts_.poller.at(os::Clock::now() + kLookAgain, [this, index] {

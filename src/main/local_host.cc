@@ -87,6 +87,12 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     } else {
       prepared.sibling_mounts.push_back(prepared.mounts.back());
     }
+  } else if (job.separated) {  // a place of the source's own, for what it fetches itself
+    const std::filesystem::path empty = context_.state_dir / "empty";
+    SW_CHECK(os::make_directories(empty, 0755));
+    sandbox::Mount place{sandbox::Mount::Kind::overlay, empty, job.workspace + "/src", false, owner_of(empty)};
+    place.of_source = true;
+    prepared.mounts.push_back(std::move(place));
   }
   const bool own_tree = !context_.is_foreign && context_.source_spec.kind == "directory";
   if (!code->git_dir.empty()) {

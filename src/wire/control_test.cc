@@ -26,6 +26,7 @@ TEST(Control, EveryRequestSurvivesTheTrip) {
       AskOwner{"state", R"({"what":"job_result","job":"x"})"},
       AskOwner{"changed_files", R"({"from":"a"})"},
       AskOwner{"git_info", "{}"},
+      Sandbox{{0, {"sh", "-c", "make\n"}, "/job/src", {"/job/share"}, {"out/app"}}},
   };
   for (const Request& request : requests) {
     const Request back = must(decode_request(encode(request)));

@@ -15,6 +15,9 @@ inline constexpr std::size_t kMaxShares = 16;
 inline constexpr std::size_t kMaxSourceOutputs = 32;                 ///< a descriptor each in the reply
 inline constexpr std::uint64_t kMaxSourceOutputBytes = 1ULL << 30U;  ///< of all that one command hands over
 
+/// Where files that a command hands over arrive, below the workspace: apart from the job's own.
+inline constexpr std::string_view kFromSource = "/from-source";
+
 /// Descriptors: [0] the command's standard output, [1] its standard error.
 struct SandboxRequest {
   std::uint16_t step = 0;            ///< which asks

@@ -4,6 +4,7 @@
 #include "wire/journal_json.h"
 #include "wire/leash.h"
 #include "wire/owner_json.h"
+#include "wire/sandbox_json.h"
 
 namespace slipway::wire {
 namespace {
@@ -125,12 +126,29 @@ TEST(Leash, EveryMessageSurvivesTheTrip) {
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));
   }
-  for (const ToOwner& message : {ToOwner(Running{}), ToOwner(Ready{}), ToOwner(Progress{5}),
-                                 ToOwner(Request{1, "state", "{}"}), ToOwner(Finished{9})}) {
+  for (const ToOwner& message :
+       {ToOwner(Running{}), ToOwner(Ready{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}),
+        ToOwner(Finished{9}), ToOwner(Ended{model::Outcome::out_of_memory, 137, "too much", 5, 6})}) {
     const ToOwner back = must(decode_to_owner(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));
   }
+}
+
+TEST(SandboxJson, RequestsAndRepliesSurviveTheTripAndHaveLimits) {
+  const SandboxRequest request{3, {"make", "-j2"}, "/job/src/lib", {"/job/a"}, {"out/x", "y"}};
+  EXPECT_EQ(encode(must(decode_sandbox_request(encode(request)))), encode(request));
+  const SandboxReply reply{{model::Outcome::failed, 2, "exit code 2", 0, 0}, {"y"}, {"output out/x: a link"}};
+  EXPECT_EQ(encode(must(decode_sandbox_reply(encode(reply)))), encode(reply));
+  EXPECT_TRUE(must(decode_stop_sandbox(encode(StopSandbox{9, true}))).at_once);
+  SandboxRequest many = request;
+  many.shares.assign(kMaxShares + 1, "/job/a");
+  EXPECT_FALSE(decode_sandbox_request(encode(many)));
+  many = request;
+  many.outputs.assign(kMaxSourceOutputs + 1, "x");
+  EXPECT_FALSE(decode_sandbox_request(encode(many)));
+  EXPECT_FALSE(decode_sandbox_request(R"({"step":70000})"));
+  EXPECT_FALSE(decode_sandbox_reply("{}"));
 }
 
 TEST(Leash, RefusesUnknownAndBrokenMessages) {

@@ -56,6 +56,8 @@ Siblings::~Siblings() {
 Result<void> Siblings::start(std::uint64_t id, wire::SandboxRequest request, std::vector<os::Fd> fds) {
   if (fds.size() != kFds) return fail(ErrorKind::invalid, "a request for a sandbox brings two descriptors");
   if (request.step >= base_.job.steps.size()) return fail(ErrorKind::invalid, "no such step");
+  touched_.insert(request.shares.begin(), request.shares.end());
+  if (!request.outputs.empty()) touched_.insert(base_.job.workspace + std::string(wire::kFromSource));
   Order order{id, std::move(request), std::move(fds)};
   if (running_.size() < kAtOnce) return begin(std::move(order));
   if (waiting_.size() >= kMostWaiting) return fail(ErrorKind::exhausted, "too many sandboxes wait beside this job");

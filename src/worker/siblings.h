@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,6 +47,10 @@ class Siblings {
   /// One that has ended, or never was, is fine.
   void stop(const wire::StopSandbox& stop);
 
+  /// Directories of the job that commands were given (`--share`) or handed files over to, absolute: what lies there may
+  /// be the source's. Where `JobSpec::separated`, so is its source directory.
+  std::vector<std::string> touched() const { return {touched_.begin(), touched_.end()}; }
+
   /// Readable when there are answers to take.
   int wake_fd() const { return wake_.get(); }
   std::vector<Answer> take_answers();
@@ -75,6 +80,7 @@ class Siblings {
   os::Fd wake_;
   os::Guarded<std::vector<Answer>> ended_;
   std::deque<Order> waiting_;
+  std::set<std::string> touched_;
   std::map<std::uint64_t, Running> running_;  // last: its threads use all of the above
 };
 

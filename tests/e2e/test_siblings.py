@@ -103,6 +103,117 @@ def test_kill_9_of_slipway_leaves_nothing_of_a_sibling(alone):
     assert "up" in alone("logs", "#2").expect(0).out
 
 
+# --- slipway sandbox ---
+
+def test_a_command_shares_a_directory_and_hands_a_file_over(slipway):
+    ran = slipway.run(job(slipway.project, ("build", """
+        exec 2>&1
+        mkdir /job/share; echo of job > /job/share/a
+        slipway sandbox --share /job/share --output out/app -- sh -c 'cat /job/share/a; echo b > /job/share/b; mkdir out; echo app > out/app'
+        cat /job/from-source/out/app /job/share/b; stat -c "%U %a" /job/from-source/out/app /job/share/b
+        ls out || echo the source here is as it was""")), timeout=30).expect(0)
+    assert ran.output().splitlines()[:5] == ["of job", "app", "b", "runner 644", "runner 644"], ran
+    assert ran.output().endswith("the source here is as it was\n")
+
+
+def test_a_command_ends_as_what_it_ran(slipway):
+    ran = slipway.run(job(slipway.project, ("build", """
+        code() { c=0; "$@" || c=$?; echo "code $c"; }
+        code slipway sandbox -- true
+        code slipway sandbox -- sh -c 'exit 3'
+        code slipway sandbox -- nosuchprogram
+        code slipway sandbox -- sh -c 'kill -9 $$'
+        code slipway sandbox --output missing -- true
+        code slipway sandbox --share /etc -- true
+        code slipway sandbox --share /job/none -- true
+        code slipway sandbox --output /etc/passwd -- true
+        code slipway sandbox true
+        code slipway sandbox"""))).expect(0)
+    assert [line for line in ran.output().splitlines() if line.startswith("code")] == [f"code {n}" for n in (0, 3, 127, 137, 1, 1, 125, 2, 2, 2)], ran
+    assert "output missing: " in ran.output() and "`/etc` is no directory below /job" in ran.output()
+
+
+def test_a_command_starts_where_its_caller_stands_if_that_is_there(slipway):
+    slipway.project.write("lib/x", "x")
+    ran = slipway.run(job(slipway.project, ("build", """
+        mkdir -p /job/share/in
+        cd lib; slipway sandbox -- pwd; cd /tmp; slipway sandbox -- pwd; cd /job/share/in; slipway sandbox --share .. -- pwd"""))).expect(0)
+    assert ran.output().split() == ["/job/src/lib", "/job/src", "/job/share/in"]
+
+
+def test_a_command_has_nothing_of_the_environment_of_its_caller(slipway):
+    ran = slipway.run(job(slipway.project, ("build", "export X=y; slipway sandbox -- env; slipway sandbox -- env CC=clang sh -c 'echo cc $CC'"),
+                          env={"A": "a"}, secrets=["TOKEN"]), "--secret", "TOKEN", env={"TOKEN": "sesame-open-1"}).expect(0)
+    names = {line.partition("=")[0] for line in ran.output().splitlines()[:-1]}
+    assert names == {"CI", "GIT_BRANCH", "GIT_COMMIT", "GIT_REF", "HOME", "LANG", "LOGNAME", "PATH", "SLIPWAY_REVISION", "SLIPWAY_SANDBOX", "TMPDIR", "USER"}
+    assert ran.output().endswith("cc clang\n")
+
+
+def test_a_command_is_folded_told_as_source_and_its_end_is_kept(slipway):
+    ran = slipway.run(job(slipway.project, ("build", "echo mine; slipway sandbox -- sh -c 'echo theirs; exit 4' || true"))).expect(0)
+    assert [(e["text"], e.get("origin")) for e in ran.of("output")][:2] == [("mine", None), ("theirs", "source")]
+    viewed = slipway("runs", "view", ran.finished["run"]).expect(0).out
+    assert "sandbox: sh -c echo theirs; exit 4: exit code 4" in viewed, viewed
+
+
+def test_a_command_that_nobody_waits_for_any_more_is_stopped(slipway):
+    begin = time.monotonic()
+    ran = slipway.run(job(slipway.project, ("build", """
+        timeout 0.3 slipway sandbox -- sh -c 'trap "echo bye; exit 9" TERM; while :; do sleep 0.05; done' || echo code $?
+        slipway sandbox -- sleep 0.2"""))).expect(0)
+    assert "code 124\n" in ran.output() and "bye\n" in ran.output() and time.monotonic() - begin < 5
+
+
+def test_a_command_does_not_outlive_its_step(slipway):
+    begin = time.monotonic()
+    ran = slipway.run(job(slipway.project, ("build", "mkdir /job/s; (slipway sandbox --share /job/s -- sh -c 'trap \"\" TERM; touch /job/s/up; while :; do touch /job/s/alive; done' &); "
+                                            "while [ ! -e /job/s/up ]; do sleep 0.01; done"),
+                          ("next", "rm -f /job/s/alive; sleep 0.2; test ! -e /job/s/alive"))).expect(0)
+    assert ran.step("next")["outcome"] == "succeeded" and time.monotonic() - begin < 5
+
+
+def test_a_command_has_the_grace_of_its_step(slipway):
+    ran = slipway.run(job(slipway.project, ("build", "slipway sandbox -- sh -c 'trap \"sleep 0.3; echo cleaned up; exit 1\" TERM; echo up; while :; do sleep 0.05; done'",
+                                            {"timeout": "500ms"}))).expect(124)
+    assert "cleaned up" in ran.output()
+
+
+def test_many_commands_at_once_wait_for_their_turn(slipway):
+    ran = slipway.run(job(slipway.project, ("build", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do slipway sandbox -- sh -c \"sleep 0.1; echo n $i\" & done; wait"))).expect(0)
+    assert sorted(ran.output().split("\n")) == sorted([""] + [f"n {i}" for i in range(1, 13)])
+
+
+def test_a_command_in_a_job_whose_source_is_apart_writes_that_source(slipway):
+    ran = slipway.run(job(slipway.project, ("source first", "echo one > made"),
+                          ("second", "slipway sandbox -- sh -c 'cat made; echo two >> made'; cat made"))).expect(0)
+    assert ran.output().split() == ["one", "one", "two"]
+
+
+def test_a_source_step_in_a_job_without_a_checkout_has_a_place_that_the_job_sees(slipway):
+    ran = slipway.run(job(slipway.project, ("source fetch", "echo fetched > file"), ("use", "cat file"), checkout="none")).expect(0)
+    assert ran.output() == "fetched\n"
+
+
+def test_memory_of_a_sibling_is_limited_as_the_jobs(slipway):
+    from harness import not_held
+    if missing := not_held("limit: memory"):
+        pytest.skip(missing)
+    ran = slipway.run(job(slipway.project, ("source hog", "head -c 300m /dev/zero | tail"), resources={"memory": "64MiB"})).expect(1)
+    assert ran.step("hog")["outcome"] == "out_of_memory", ran
+
+
+def test_the_example_keeps_its_key_from_the_project_that_it_runs(slipway):
+    from harness import ROOT
+    for file in (ROOT / "examples/siblings/project").iterdir():
+        slipway.project.write(file.name, file.read_text()).chmod(0o755)
+    file = slipway.project.workflow((ROOT / "examples/siblings/workflow.yaml").read_text())
+    ran = slipway.run(file, "--secret", "SIGNING_KEY", env={"SIGNING_KEY": "correct-horse-battery"}).expect(0)
+    for words in ("count.sh: ok", "the signing key: not here", "control socket: not here", "built 10240 bytes", "HMAC-SHA2-256(words.tar)= "):
+        assert words in ran.output(), ran
+
+
+# --- before it runs ---
+
 def test_where_no_sibling_can_be_made_the_plan_says_so(slipway):
     file = job(slipway.project, ("source build", "true"))
     ran = slipway("run", "--backend", "docker", "--image", "debian:12", file).expect(2)

@@ -1,0 +1,3 @@
+#!/bin/sh
+# How many words there are on standard input.
+wc -w | tr -d ' '
