@@ -34,6 +34,11 @@ constexpr auto kAskWithin = std::chrono::seconds(10);
 constexpr auto kCleanUpWithin = std::chrono::seconds(10);
 constexpr auto kRemovalWithin = std::chrono::seconds(5);  // by the daemon itself, once the last process is gone
 constexpr const char* kLeashName = "leash";
+// In a sandbox's directory: the daemon was asked for its container and has not answered. One may come yet, also after
+// the end of who asked, but not later than this.
+constexpr const char* kAskedName = "asked";
+constexpr auto kMayComeWithin = std::chrono::seconds(3);
+constexpr auto kLookEvery = std::chrono::milliseconds(50);
 
 std::string container_name(const SandboxId& id) { return "slipway-" + id.value; }
 
@@ -140,15 +145,15 @@ Result<std::string> DockerBackend::user_of(const ImageFacts& image, const os::Ca
   std::optional<SandboxDirectory> directory;  // for a sweep, as every container's
   const ScopeExit remove([&] {
     if (!directory) return;
-    auto removed = remove_container(container_name(id), os::within(kCleanUpWithin));
+    auto removed = remove_unanswered(directory->path(), id, os::within(kCleanUpWithin));
     if (removed) removed = directory->destroy();
     if (!removed) log_.write(LogLevel::warn, "sandbox_left_behind", {{"sandbox", id.value}});
   });
   SW_TRY(std::string user, rootfs::numeric_user(image.user, [&](const std::string& name) -> Result<std::string> {
            if (!directory) {
              SW_TRY(directory, SandboxDirectory::create(sandboxes_.parent(), id, {}));
-             SW_CHECK(engine_.post("/containers/create?name=" + container_name(id),
-                                   body_to_look_into(image.image, id, options_.state_dir), limit));
+             SW_CHECK(create_container(directory->path(), id, body_to_look_into(image.image, id, options_.state_dir),
+                                       limit));
            }
            return read_file_of(engine_, container_name(id), "/" + name, limit);
          }));
@@ -213,12 +218,25 @@ Result<void> DockerBackend::create(const SandboxSpec& spec, Record& record, cons
   ContainerPlan plan{place / kLeashName, options_.init_program, options_.state_dir, {}};
   SW_TRY(plan.network, network_of(spec, limit));
   record.began = ::time(nullptr);
-  SW_TRY(const std::string made,
-         engine_.post("/containers/create?name=" + container_name(spec.id), container_body(spec, plan, facts_), limit));
-  const std::string container = id_in(made);
-  if (container.empty()) return fail(ErrorKind::invalid, "Docker's answer lacks the container's id");
+  SW_TRY(const std::string container, create_container(place, spec.id, container_body(spec, plan, facts_), limit));
   record.container = std::make_unique<LiveContainer>(engine_, container, std::move(record.directory));
   return record.container->watch(limit);
+}
+
+// Its id. The name is known before, and that the daemon was asked.
+Result<std::string> DockerBackend::create_container(const std::filesystem::path& directory, const SandboxId& id,
+                                                    const std::string& body, const os::CallLimit& limit) {
+  const std::filesystem::path asked = directory / kAskedName;
+  SW_CHECK(os::open_file(asked, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+  const auto made = engine_.post("/containers/create?name=" + container_name(id), body, limit);
+  const bool is_answered =
+      made || (made.error().kind != ErrorKind::unavailable && made.error().kind != ErrorKind::timeout &&
+               made.error().kind != ErrorKind::cancelled);
+  if (is_answered) ::unlink(asked.c_str());
+  if (!made) return made;
+  std::string container = id_in(*made);
+  if (container.empty()) return fail(ErrorKind::invalid, "Docker's answer lacks the container's id");
+  return container;
 }
 
 // The container connects before the daemon has said that it is started.
@@ -343,12 +361,28 @@ Result<void> DockerBackend::remove_container(const std::string& container, const
   return std::unexpected(removed.error());
 }
 
+// By its name: nobody may have been told its id.
+Result<void> DockerBackend::remove_unanswered(const std::filesystem::path& directory, const SandboxId& id,
+                                              const os::CallLimit& limit) {
+  struct stat asked{};
+  const bool may_come = ::stat((directory / kAskedName).c_str(), &asked) == 0;
+  const auto last = std::chrono::system_clock::from_time_t(asked.st_mtim.tv_sec + 1) + kMayComeWithin;
+  const os::Deadline at_most = os::Clock::now() + kMayComeWithin;
+  for (;;) {
+    const auto removed = engine_.remove("/containers/" + container_name(id) + "?force=1&v=1", limit);
+    if (removed || removed.error().kind == ErrorKind::conflict) return {};
+    if (removed.error().kind != ErrorKind::not_found) return std::unexpected(removed.error());
+    if (!may_come || std::chrono::system_clock::now() > last || os::Clock::now() > at_most) return {};
+    const auto paused = os::wait_any_readable({}, os::within(kLookEvery, limit.stop));
+    if (!paused && paused.error().kind == ErrorKind::cancelled) return std::unexpected(paused.error());
+  }
+}
+
 Result<void> DockerBackend::tear_down(Record& record, const os::CallLimit& limit) {
   record.listener.reset();
   record.mounts.clear();
   if (!record.container) {
-    // A create that was not answered in time may have made one all the same.
-    if (record.began != 0) SW_CHECK(remove_container(container_name(record.id), limit));
+    if (record.began != 0) SW_CHECK(remove_unanswered(record.directory.path(), record.id, limit));
     return record.directory.destroy();
   }
   LiveContainer& container = *record.container;
@@ -372,7 +406,7 @@ Result<void> DockerBackend::destroy(const SandboxId& id, const os::CallLimit& li
   return sandboxes_.destroy(
       id, [&](Record& record) { return tear_down(record, limit); },
       [&](SandboxDirectory& directory) -> Result<void> {
-        SW_CHECK(remove_container(container_name(id), limit));
+        SW_CHECK(remove_unanswered(directory.path(), id, limit));
         return directory.destroy();
       });
 }
@@ -380,7 +414,20 @@ Result<void> DockerBackend::destroy(const SandboxId& id, const os::CallLimit& li
 Result<std::vector<SandboxId>> DockerBackend::list_abandoned() { return abandoned_in(sandboxes_.parent()); }
 
 Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
-  // Containers first: a directory says whose they are. One of a live slipway is locked by it.
+  SW_CHECK(sweep_containers(limit));
+  // Those that the list did not have yet.
+  SW_TRY(const std::vector<SandboxId> abandoned, list_abandoned());
+  for (const SandboxId& id : abandoned) {
+    const auto directory = SandboxDirectory::take_over(sandboxes_.parent(), id);
+    if (directory && ::access((directory->path() / kAskedName).c_str(), F_OK) == 0) {
+      SW_CHECK(remove_unanswered(directory->path(), id, limit));
+    }
+  }
+  return sweep_directories(sandboxes_.parent(), log_, limit);
+}
+
+Result<void> DockerBackend::sweep_containers(const os::CallLimit& limit) {
+  // A directory says whose they are: one of a live slipway is locked by it.
   SW_TRY(const std::string listed,
          engine_.get("/containers/json?all=1&filters=" +
                          filters({{"label", std::string(kStateLabel) + "=" + options_.state_dir.string()}}),
@@ -405,7 +452,7 @@ Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
     if (taken) (void)taken->destroy();  // else below, or at the next start
     log_.write(LogLevel::info, "sandbox_swept", {{"sandbox", id.value}});
   }
-  return sweep_directories(sandboxes_.parent(), log_, limit);
+  return {};
 }
 
 }  // namespace slipway::sandbox::docker

@@ -59,7 +59,12 @@ class DockerBackend final : public SandboxBackend {
   Result<os::Fd> place_network(const SandboxSpec& spec, Setup& setup);
   Result<void> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
+  Result<std::string> create_container(const std::filesystem::path& directory, const SandboxId& id,
+                                       const std::string& body, const os::CallLimit& limit);
   Result<void> remove_container(const std::string& container, const os::CallLimit& limit);
+  Result<void> remove_unanswered(const std::filesystem::path& directory, const SandboxId& id,
+                                 const os::CallLimit& limit);
+  Result<void> sweep_containers(const os::CallLimit& limit);
 
   const DockerOptions options_;
   Log& log_;
