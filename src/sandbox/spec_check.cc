@@ -55,4 +55,11 @@ Result<void> check_spec(const SandboxSpec& spec) {
   return {};
 }
 
+Error fault_of_set_up(Error error) {
+  const bool is_of_the_job =
+      error.kind == ErrorKind::invalid || error.kind == ErrorKind::not_found || error.kind == ErrorKind::denied;
+  if (is_of_the_job) error.kind = ErrorKind::unavailable;
+  return error;
+}
+
 }  // namespace slipway::sandbox

@@ -14,4 +14,7 @@ bool is_clean_absolute(const std::filesystem::path& path);
 /// What must hold of a sandbox whatever makes it: `invalid` for what a definition or a bug could ask.
 Result<void> check_spec(const SandboxSpec& spec);
 
+/// Of the set-up that follows: what is refused or missing then is the machine's fault, and not the job's.
+Error fault_of_set_up(Error error);
+
 }  // namespace slipway::sandbox

@@ -204,8 +204,15 @@ Result<Started> DockerBackend::start(const SandboxSpec& spec, const os::CallLimi
   });
   if (auto created = create(spec, *record, limit); !created) return starting(created.error());
   auto leash = launch(spec, *record, limit);
-  if (!leash) return starting(leash.error());
-  if (auto filled = fill(spec, *record, *leash, limit); !filled) return starting(filled.error());
+  if (!leash) return starting(fault_of_set_up(leash.error()));
+  const auto ready = fill(spec, *record, *leash, limit);
+  if (!ready) return starting(fault_of_set_up(ready.error()));
+  if (!ready->no_root_steps.empty() && job_id(spec.run_as) == 0) {
+    return starting({ErrorKind::denied,
+                     "`run_as: root` is not possible with this Docker daemon: it would be root of the container "
+                     "without a wall (no user namespace can be made in it: " +
+                         ready->no_root_steps + ")"});
+  }
   sandboxes_.add(record);
   undo.release();
   os::Fd lost(::fcntl(record->container->lost(), F_DUPFD_CLOEXEC, 3));
@@ -286,8 +293,8 @@ Result<os::Fd> DockerBackend::place_network(const SandboxSpec& spec, Setup& setu
   return os::Fd(::fcntl(job->links[*network.self].get(), F_DUPFD_CLOEXEC, 3));
 }
 
-Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const os::Fd& leash,
-                                 const os::CallLimit& limit) {
+Result<Ready> DockerBackend::fill(const SandboxSpec& spec, Record& record, const os::Fd& leash,
+                                  const os::CallLimit& limit) {
   os::MessageSocket guest(os::Fd(::fcntl(leash.get(), F_DUPFD_CLOEXEC, 3)));
   Setup setup{spec.workspace, job_id(spec.run_as), spec.read_only_root, {}, 0};
   for (const Mount& mount : spec.mounts) setup.mount_points.push_back(mount.inside);
@@ -319,14 +326,7 @@ Result<void> DockerBackend::fill(const SandboxSpec& spec, Record& record, const 
   SW_TRY(const Ready ready, decode_ready(done.text));
   if (done.fds.size() != setup.services) return fail(ErrorKind::invalid, "its network has not as many links as asked");
   record.links = std::move(done.fds);
-  if (!ready.no_root_steps.empty() && job_id(spec.run_as) == 0) {
-    return fail(
-        ErrorKind::denied,
-        "`run_as: root` is not possible with this Docker daemon: it would be root of the container without a wall "
-        "(no user namespace can be made in it: " +
-            ready.no_root_steps + ")");
-  }
-  return {};
+  return ready;
 }
 
 Result<void> DockerBackend::wait(const SandboxId& id, const os::CallLimit& limit) {

@@ -57,7 +57,7 @@ class DockerBackend final : public SandboxBackend {
   Result<void> create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
   Result<os::Fd> launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
   Result<os::Fd> place_network(const SandboxSpec& spec, Setup& setup);
-  Result<void> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
+  Result<Ready> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);
   Result<std::string> create_container(const std::filesystem::path& directory, const SandboxId& id,
                                        const std::string& body, const os::CallLimit& limit);

@@ -100,15 +100,6 @@ Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
   return {};
 }
 
-// What was asked for was looked at before: a call that the kernel refuses now is the machine's fault, and not the
-// job's.
-Error fault_of_set_up(Error error) {
-  const bool is_of_the_job =
-      error.kind == ErrorKind::invalid || error.kind == ErrorKind::not_found || error.kind == ErrorKind::denied;
-  if (is_of_the_job) error.kind = ErrorKind::unavailable;
-  return error;
-}
-
 }  // namespace
 
 NativeBackend::NativeBackend(NativeOptions options, Log& log)
