@@ -1,7 +1,8 @@
 // A sandbox of `true` from start to end inside a running process, with slipway-init, journal and every limit, in turns
 // with bwrap on the same root: back to back and with 50 ms idle gaps, without a network and with nat. Prints one JSON
 // object a line: {"what","ours":[s ...],"baseline_name","baseline":[s ...],"reach"}; bench/run shows them.
-//   sandbox_bench SLIPWAY_INIT [ROUNDS]
+// With IMAGE: in that image, in turns with `image: host`.
+//   sandbox_bench SLIPWAY_INIT [ROUNDS [IMAGE]]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -36,20 +37,55 @@ void one_bwrap() {
   if (must(child.wait(os::within(10s)), "bwrap") != 0) give_up("bwrap failed");
 }
 
+void print(const std::string& what, const std::vector<double>& ours, const char* baseline_name,
+           const std::vector<double>& baseline, const char* reach) {
+  fmt::print("{{\"what\":\"{}\",\"ours\":[{:.6f}],\"baseline_name\":\"{}\",\"baseline\":[{:.6f}],\"reach\":\"{}\"}}\n",
+             what, fmt::join(ours, ","), baseline_name, fmt::join(baseline, ","), reach);
+  std::fflush(stdout);
+}
+
+double one_of_image(sandbox::SandboxBackend& backend, const std::string& image, const std::filesystem::path& journals) {
+  sandbox::SandboxSpec spec;
+  spec.image = image;
+  spec.limits = {.memory_bytes = 512U << 20U, .cpus = 1.0, .pids = 256, .disk_bytes = 256U << 20U};
+  return seconds([&] { one_sandbox(backend, std::move(spec), "/usr/bin/true", journals); });
+}
+
+void compare_with_host(sandbox::SandboxBackend& backend, const std::string& image, int rounds,
+                       const std::filesystem::path& journals) {
+  const std::string pinned = must(backend.prepare_image(image, {}, os::within(10min)), "image").image;
+  std::vector<double> ours, baseline;
+  for (int round = -3; round < rounds; ++round) {  // three to warm up
+    const double mine = one_of_image(backend, pinned, journals);
+    const double theirs = one_of_image(backend, "host", journals);
+    if (round < 0) continue;
+    ours.push_back(mine);
+    baseline.push_back(theirs);
+  }
+  print("sandbox of true, start to end, in an image", ours, "image: host", baseline, "< 10 ms");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) give_up("usage: sandbox_bench SLIPWAY_INIT [ROUNDS]");
+  if (argc < 2) give_up("usage: sandbox_bench SLIPWAY_INIT [ROUNDS [IMAGE]]");
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 200;
   std::string pattern = "/var/tmp/slipway-sandbox-bench-XXXXXX";
   const std::filesystem::path place = ::mkdtemp(pattern.data());
   std::filesystem::create_directory(place / "journals");
   StderrLog log(LogLevel::warn);
   {
-    const auto backend =
-        must(sandbox::native::NativeBackend::open(
-                 {.state_dir = place / "state", .runtime_dir = place / "runtime", .init_program = argv[1]}, log),
-             "backend");
+    const auto backend = must(sandbox::native::NativeBackend::open(
+                                  {.state_dir = place / "state",
+                                   .runtime_dir = place / "runtime",
+                                   .init_program = argv[1],
+                                   .unpack_program = std::filesystem::path(argv[1]).replace_filename("slipway-unpack")},
+                                  log),
+                              "backend");
+    if (argc > 3) {
+      compare_with_host(*backend, argv[3], rounds, place / "journals");
+      return os::remove_tree(place) ? 0 : 1;
+    }
     const bool has_nat = backend->capabilities().network_nat;
     struct Shape {
       const char* name;
@@ -77,12 +113,8 @@ int main(int argc, char** argv) {
           ours.push_back(mine);
           baseline.push_back(theirs);
         }
-        fmt::print(
-            "{{\"what\":\"sandbox of true, {}, "
-            "{}\",\"ours\":[{:.6f}],\"baseline_name\":\"bwrap\",\"baseline\":[{:.6f}],\"reach\":\"{}\"}}\n",
-            shape.name, gap == 0ms ? "back to back" : "50 ms gaps", fmt::join(ours, ","), fmt::join(baseline, ","),
-            shape.reach);
-        std::fflush(stdout);
+        print(fmt::format("sandbox of true, {}, {}", shape.name, gap == 0ms ? "back to back" : "50 ms gaps"), ours,
+              "bwrap", baseline, shape.reach);
       }
     }
   }

@@ -273,7 +273,9 @@ Result<GitMirror::Found> GitMirror::look_up(const std::string& revision, const o
   std::size_t which = 0;
   SW_TRY(std::string sha,
          first_of({std::string(kHeads) + short_name, "refs/tags/" + revision, revision}, which, limit));
-  return Found{std::move(sha), which == 0 ? short_name : std::string()};
+  // `main~1` is found below refs/heads too, and is no branch.
+  const bool is_name = short_name.find_first_of("~^:") == std::string::npos && !short_name.contains("@{");
+  return Found{std::move(sha), which == 0 && is_name ? short_name : std::string()};
 }
 
 std::string GitMirror::nearest_names(const std::string& revision, const os::CallLimit& limit) const {

@@ -63,6 +63,9 @@ TEST_F(GitSourceTest, ChecksOutBranchesTagsAndCommitsByUrlAndByPath) {
     EXPECT_EQ(text(tag.directory / "file"), "one");
     EXPECT_EQ(tag.branch, "");
     EXPECT_EQ(prepare(spec(first_, by_url)).sha, first_);
+    const Prepared ancestor = prepare(spec("main~1", by_url));
+    EXPECT_EQ(ancestor.sha, first_);
+    EXPECT_EQ(ancestor.branch, "");
     EXPECT_EQ(prepare(spec(first_.substr(0, 10), by_url)).sha, first_);
   }
   EXPECT_EQ(prepare(spec("HEAD~1", false)).sha, first_);

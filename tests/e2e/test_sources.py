@@ -1,11 +1,12 @@
 """Code from elsewhere than the working tree: Mercurial, Subversion, archives, S3, programs of the operator's."""
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 
 import pytest
-from harness import ROOT
+from harness import ROOT, Project
 from servers import FileServer, S3Server, Server, free_port, needs
 
 SHOW = "cat hello.txt; echo revision=$SLIPWAY_REVISION commit=$GIT_COMMIT"
@@ -244,3 +245,26 @@ def test_a_program_that_fails_is_told_of(slipway, tmp_path, script, says):
     slipway.environment |= {"SLIPWAY_CONFIG_SOURCE_PROGRAMS": str(program)}
     refused = show(slipway, "odd://x")
     assert refused.code != 0 and says in refused.err, refused
+
+
+def test_eight_checkouts_through_one_mirror_at_once_and_none_is_broken(alone, tmp_path):
+    """Eight processes, eight commits, one mirror that is made by whoever comes first; then once more with a broken one."""
+    repository = Project(tmp_path / "history")
+    commits = []
+    for number in range(8):
+        for file in range(30):
+            repository.write(f"d{file % 5}/f{file}", f"{number} {file}\n" * 200)
+        repository.write("number", f"{number}\n")
+        commits.append(repository.commit())
+    for broken in (False, True):
+        if broken:
+            [objects] = alone.state.glob("source/mirrors/*.git/objects/pack")
+            for pack in objects.glob("*.pack"):
+                pack.chmod(0o600)
+                pack.write_bytes(pack.read_bytes()[: pack.stat().st_size // 2])
+            shutil.rmtree(alone.state / "source/checkouts")
+        command = "test $(git rev-parse HEAD) = $SLIPWAY_REVISION; git status --porcelain; git fsck 2>&1; cat number d4/f29 | tail -n 1"
+        runs = [alone.start("run", "--json", "--git-url", f"file://{repository.path}", "--git-ref", commit, "--job-command", command,
+                            "--image", "host") for commit in commits]
+        for number, running in enumerate(runs):
+            assert running.ended(120).expect(0).output() == f"{number} 29\n"
