@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import docker
 import pytest
 from harness import SIGKILL, wait_until
 from images import Registry, base, copy, directory, entry, layer, layout
@@ -318,3 +319,14 @@ def test_devices_are_given_where_the_operator_allows_them(alone, plain):
 def test_what_a_job_writes_is_not_in_the_image(alone, plain):
     alone.run(job(alone, f"oci:{plain}", "rm /two; echo x > /left", run_as="root")).expect(0)
     assert alone.run(job(alone, f"oci:{plain}", "cat /two; ls /left 2>/dev/null || echo clean", run_as="root")).expect(0).output() == "second layer\nclean\n"
+
+
+def test_an_image_of_the_local_docker_runs_natively(slipway, daemon):
+    host = {"DOCKER_HOST": f"unix://{daemon.socket}"}
+    file = slipway.project.job(run="ls /bin/busybox; test ! -e /usr/bin/git && echo not the host", keys={"image": f"docker-daemon:{docker.IMAGE}"})
+    ran = slipway.run(file, env=host).expect(0)
+    assert ran.output() == "/bin/busybox\nnot the host\n"
+    [image] = images(slipway)
+    assert image["names"][0]["name"] == f"docker-daemon:docker.io/library/{docker.IMAGE}:latest"
+    refused = slipway.run(file, "--image", "docker-daemon:nowhere/such:1", env=host).expect(2)
+    assert "nowhere/such" in str(refused)
