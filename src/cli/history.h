@@ -30,6 +30,7 @@ struct ArtifactEntry {
   std::string job;
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
+  bool untrusted = false;  ///< untrusted source may have written it
 };
 
 struct DecisionEntry {

@@ -52,6 +52,7 @@ Result<Selection> selection_of(const Arguments& arguments) {
   what.event_file = arguments.one("--event-file");
   what.commit = arguments.one("--commit");
   what.base = arguments.one("--base");
+  what.secrets_with_source = arguments.has("--accept-risk");
   what.git_url = arguments.one("--git-url");
   what.git_ref = arguments.one("--git-ref");
   what.source_url = arguments.one("--source-url");

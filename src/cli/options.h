@@ -48,6 +48,7 @@ struct Selection {
   std::string commit;  ///< empty: the working tree as it is
   std::string base;    ///< revision that path filters compare with; empty: merge-base of upstream or default branch
   Pairs env, inputs, matrix;
+  bool secrets_with_source = false;  ///< `--accept-risk secrets-with-source`
   /// A job without a file; all empty unless `--job-command` was given.
   std::string git_url, git_ref, job_command;
   /// Code of any kind from elsewhere; its own `.slipway/` is read unless a file or a command is given.

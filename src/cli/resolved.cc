@@ -82,6 +82,7 @@ std::string run_as_text(const model::RunAs& run_as) {
 std::string origin_of(const model::JobDefinition& definition, const std::string& key) {
   if (const auto known = definition.origins.find(key); known != definition.origins.end()) return known->second;
   if (definition.places.contains(key) || key == "name" || key == "definition") return {};
+  if (key == "ci_code" || key == "source_code") return "the workflow";
   return key == "image" || key == "resources" ? "settings" : "built in";
 }
 
@@ -172,6 +173,22 @@ std::string checkout_text(const model::Checkout& checkout) {
   return fmt::format("{{{}submodules: {}, lfs: {}, clean: {}}}",
                      checkout.depth ? fmt::format("depth: {}, ", *checkout.depth) : "", checkout.submodules,
                      checkout.lfs, checkout.clean);
+}
+
+// What was looked up stands in place of the ref, which is told behind it.
+std::string code_text(const model::CodeSpec& code) {
+  std::vector<std::string> parts;
+  const auto add = [&](std::string_view key, const std::string& value) {
+    if (value.empty()) return;
+    const std::string list = list_text({value});
+    parts.push_back(fmt::format("{}: {}", key, list.substr(1, list.size() - 2)));
+  };
+  add("url", code.url);
+  add("ref", code.revision.empty() ? code.ref : code.revision);
+  add("path", code.path);
+  std::string text = fmt::format("{{{}}}", join(parts, ", "));
+  if (!code.revision.empty() && !code.ref.empty()) text += "  # " + printable(code.ref, Colour::strip);
+  return text;
 }
 
 std::string retry_text(const model::Retry& retry) {
@@ -271,6 +288,8 @@ std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition&
   map.flag("nested", job.nested);
   map.texts("devices", job.devices);
   map.raw("checkout", checkout_text(job.checkout));
+  if (job.ci_code) map.raw("ci_code", code_text(*job.ci_code));
+  if (job.source_code) map.raw("source_code", code_text(*job.source_code));
   map.raw("depends_on", list_text(definition.depends_on));
   map.text("condition", definition.condition ? definition.condition->text : "all_success");
   map.flag("continue_on_error", definition.continue_on_error);

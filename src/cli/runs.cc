@@ -145,7 +145,8 @@ std::string run_json(const RunEntry& run) {
         .field("name", artifact.name)
         .field("job", artifact.job)
         .field("files", artifact.files)
-        .field("bytes", artifact.bytes);
+        .field("bytes", artifact.bytes)
+        .field("untrusted", artifact.untrusted);
     json.end_object();
   }
   json.end_array();
@@ -250,8 +251,8 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
   for (const ArtifactEntry& artifact : run.artifacts) {
-    text += fmt::format("    {:<24} {:>10}  {}, of {}\n", shown(artifact.name), size_text(artifact.bytes),
-                        counted(artifact.files, "file"), shown(artifact.job));
+    text += fmt::format("    {:<24} {:>10}  {}, of {}{}\n", shown(artifact.name), size_text(artifact.bytes),
+                        counted(artifact.files, "file"), shown(artifact.job), artifact.untrusted ? ", untrusted" : "");
   }
   return text + fmt::format("\n  slipway logs {}\n", run.id.value);
 }

@@ -196,8 +196,8 @@ void JobBuilder::read_code_and_results(model::JobDefinition& job) {
   job.secrets = values_.secrets_of(get("secrets"));
   job.hooks = values_.hooks_of(get("hooks"));
   job.checkout = values_.checkout_of(get("checkout")).value_or(model::Checkout());
-  job.ci_code = values_.code_of(get("ci_code"));
-  job.source_code = values_.code_of(get("source_code"));
+  job.ci_code = values_.code_of(get("ci_code"), "ci_code");
+  job.source_code = values_.code_of(get("source_code"), "source_code");
   job.cache = values_.cache_of(get("cache"));
   job.artifacts = values_.artifacts_of(get("artifacts"));
   job.uses_artifacts = values_.templates_of(get("uses_artifacts"));

@@ -227,6 +227,7 @@ class WorkflowChecker {
     add_env(top, workflow_.env);
     check_env(workflow_.env, top);
     if (workflow_.concurrency) check_text(workflow_.concurrency->group, top);
+    if (workflow_.source_code) check_text(workflow_.source_code->ref, top);
     for (const auto& [name, preset] : workflow_.presets) preset_names(top, preset);
     for (const model::JobDefinition& job : workflow_.jobs) check_job(job, top);
     for (const auto& [name, made] : workflow_.templates) check_job(made.job, top);
@@ -330,6 +331,7 @@ class WorkflowChecker {
       if (*text) check_text(**text, names);
     }
     if (job.concurrency) check_text(job.concurrency->group, names);
+    if (job.source_code) check_text(job.source_code->ref, names);
     check_texts(job.labels, names);
     check_env(job.env, names);
     check_texts(job.uses_artifacts, names);

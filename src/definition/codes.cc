@@ -162,6 +162,10 @@ constexpr Code kCodes[] = {
      "make, depends_on: [a], uses_artifacts: [dits]}",
      "workflow:\n  jobs:\n    - {name: a, run: make, artifacts: [{name: dist, paths: [x]}]}\n    - {name: b, run: "
      "make, depends_on: [a], uses_artifacts: [dist]}"},
+    {"E064", "not a place that code can come from",
+     "`url` is a URL without a login, or an absolute path; `path` lies below the checkout; `ref` goes with a `url`.",
+     "job:\n  run: make\n  source_code: {ref: main}",
+     "job:\n  run: make\n  source_code: {url: \"https://git.example.org/app.git\", ref: main}"},
     {"E102", "this image cannot be run here",
      "`--backend docker` runs images by name, and no others: not `host`, and no directories.", "image: debian:12",
      "image: host"},
@@ -178,6 +182,28 @@ constexpr Code kCodes[] = {
      "The key chooses among workers or configures another backend. The job runs all the same: this is a note, not an "
      "error.",
      "", ""},
+    {"E111", "untrusted source would run beside secrets",
+     "The text of a job's steps, or its job code, comes from a fork's pull request, and the job holds secrets: whoever "
+     "opened it could take them.",
+     "",
+     "Take the workflow from a place that you trust: name a FILE of yours, which is never the fork's, with "
+     "`--source-url` "
+     "for the fork's code; keep job code apart with `ci_code`; let the fork's code be built by steps that say `run_as: "
+     "source`, or by `slipway sandbox`; or give the job no secrets. `--accept-risk secrets-with-source` runs it all "
+     "the "
+     "same, and the run's record says so."},
+    {"E112", "what untrusted source may have written would come beside secrets",
+     "A job with secrets takes in an artifact that a fork's source could write: a program in it would find the "
+     "secrets.",
+     "",
+     "Build and use it in one job, the build as a step that says `run_as: source`; or pass it on from outside of "
+     "/job/src "
+     "of a job that keeps its source apart. `--accept-risk secrets-with-source` runs it all the same."},
+    {"E113", "a fork names another place for code",
+     "`ci_code` and `source_code` with a `url` are fetched with the rights of whoever runs Slipway. The text of a "
+     "fork's "
+     "pull request may not choose what that is.",
+     "", "Name a workflow file of yours, with `--source-url` for the fork's code."},
 };
 
 }  // namespace

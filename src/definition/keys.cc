@@ -272,14 +272,26 @@ constexpr std::array<const Shape*, 2> kCheckoutForms = {&kCheckoutNone, &kChecko
 constexpr Shape kCheckout{.kind = Kind::any_of, .forms = kCheckoutForms, .doc = "`none`, or the keys below"};
 
 constexpr std::array<Key, 3> kCodeKeys = {{
-    {"url", &kText, "the repository", "https://git.example.org/ci.git", "this one", "git_url"},
+    {"url", &kText, "the repository, or another place that `--source-url` takes", "https://git.example.org/ci.git",
+     "this checkout", "git_url"},
     {"ref", &kText, "branch, tag or commit", "main", "its default branch", "git_ref"},
-    {"path", &kText, "a directory in it (`ci_code`: or the file to run)", "ci"},
+    {"path", &kText, "a directory in it, or the file to run", "ci"},
 }};
 constexpr Context kCodeContext{
-    "code", "ci_code, source_code",
-    "Another place that job code or source comes from. `path` alone: a directory of this checkout.", kCodeKeys};
+    "code", "ci_code",
+    "Job code from another place, read-only in /job/ci. `path` alone: a directory or a file of this checkout.",
+    kCodeKeys};
 constexpr Shape kCode{.kind = Kind::object, .context = &kCodeContext};
+constexpr std::array<Key, 3> kSourceCodeKeys = {{
+    {"url", &kText, "the repository, or another place that `--source-url` takes", "https://git.example.org/app.git",
+     "this checkout", "git_url"},
+    {"ref", &kTemplate, "branch, tag or commit", "\"refs/pull/{{ pr.number }}/head\"", "its default branch", "git_ref"},
+    {"path", &kText, "a directory in it", "app"},
+}};
+constexpr Context kSourceCodeContext{
+    "source", "source_code", "What lies in /job/src in place of this checkout. `path` alone: a directory of it.",
+    kSourceCodeKeys};
+constexpr Shape kSourceCode{.kind = Kind::object, .context = &kSourceCodeContext};
 
 constexpr std::array<std::string_view, 8> kPhases = {"pre_validation",   "post_validation", "pre_source_prep",
                                                      "post_source_prep", "pre_container",   "post_container",
@@ -395,7 +407,7 @@ constexpr std::array<Key, 38> kSharedJobKeys = {{
     {"continue_on_error", &kLateBoolean, "its failure is shown and does not spread", "true", "`false`"},
     {"checkout", &kCheckout, "how the source comes", "{depth: 1}", "all history"},
     {"ci_code", &kCode, "where job code comes from", "{path: ci}", "this checkout"},
-    {"source_code", &kCode, "where source comes from", "{url: \"https://git.example.org/app.git\", ref: main}",
+    {"source_code", &kSourceCode, "where source comes from", "{url: \"https://git.example.org/app.git\", ref: main}",
      "this checkout"},
     {"cache", &kCache, "files kept from run to run", "[{key: deps, paths: [.deps]}]"},
     {"artifacts", &kArtifacts, "files that it leaves behind", "[{name: dist, paths: [dist/*]}]"},
@@ -441,7 +453,8 @@ constexpr std::array<Key, 12> kWorkflowKeys = {{
     {"templates", &kTemplateList, "jobs with parameters, to be used by `template`",
      "{build: {params: {cc: {default: gcc}}, run: make}}"},
     {"ci_code", &kCode, "where job code comes from", "{path: ci}", "this checkout"},
-    {"source_code", &kCode, "where source comes from", "{url: \"https://git.example.org/app.git\"}", "this checkout"},
+    {"source_code", &kSourceCode, "where source comes from", "{url: \"https://git.example.org/app.git\"}",
+     "this checkout"},
     {"jobs", &kJobs, "what is done", "[{name: test, run: make check}]", {}, {}, true},
 }};
 constexpr std::array<Key, 2> kJobFileKeys = {{
@@ -479,13 +492,13 @@ constexpr Context kFileContext{"file", "A file",
                                "A definition file is YAML 1.2 with one of `workflow` and `job` at the top.", kFileKeys};
 
 std::span<const Context* const> contexts() {
-  static constexpr std::array<const Context*, 28> kContexts = {
-      &kFileContext,    &kWorkflowContext,   &kOnContext,       &kPushContext,        &kPullRequestContext,
-      &kTagContext,     &kScheduleContext,   &kManualContext,   &kInputContext,       &kJobFileContext,
-      &kJobContext,     &kStepContext,       &kTemplateContext, &kConcurrencyContext, &kResourcesContext,
-      &kServiceContext, &kReadyContext,      &kSecretContext,   &kCacheContext,       &kArtifactContext,
-      &kMatrixContext,  &kForEachContext,    &kRetryContext,    &kCheckoutContext,    &kCodeContext,
-      &kHookContext,    &kKubernetesContext, &kDefaultsContext};
+  static constexpr std::array<const Context*, 29> kContexts = {
+      &kFileContext,       &kWorkflowContext, &kOnContext,         &kPushContext,        &kPullRequestContext,
+      &kTagContext,        &kScheduleContext, &kManualContext,     &kInputContext,       &kJobFileContext,
+      &kJobContext,        &kStepContext,     &kTemplateContext,   &kConcurrencyContext, &kResourcesContext,
+      &kServiceContext,    &kReadyContext,    &kSecretContext,     &kCacheContext,       &kArtifactContext,
+      &kMatrixContext,     &kForEachContext,  &kRetryContext,      &kCheckoutContext,    &kCodeContext,
+      &kSourceCodeContext, &kHookContext,     &kKubernetesContext, &kDefaultsContext};
   return kContexts;
 }
 

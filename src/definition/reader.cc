@@ -48,8 +48,8 @@ class WorkflowBuilder {
     read_presets(workflow, fields.get("presets"));
     workflow.vars = values_.value_map_of(fields.get("vars"));
     workflow.concurrency = values_.concurrency_of(fields.get("concurrency"));
-    workflow.ci_code = values_.code_of(fields.get("ci_code"));
-    workflow.source_code = values_.code_of(fields.get("source_code"));
+    workflow.ci_code = values_.code_of(fields.get("ci_code"), "ci_code");
+    workflow.source_code = values_.code_of(fields.get("source_code"), "source_code");
     defaults_ = fields.get("defaults");
     read_templates(workflow, fields.get("templates"));
     read_jobs(workflow, fields.get("jobs"));

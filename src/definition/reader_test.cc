@@ -67,11 +67,26 @@ TEST(Reader, ErrorReadsAsTheLanguageShowsIt) {
 TEST(Reader, AliasesAreRead) {
   const model::Workflow workflow = must(
       "workflow:\n  jobs:\n    - {name: a, command: make all}\n    - {name: b, needs: a, if: always, run: x, ci_code: "
-      "{git_url: u, git_ref: r}}\n");
+      "{git_url: /u, git_ref: r}}\n");
   EXPECT_EQ(std::get<model::Script>(workflow.jobs[0].steps[0].action).text, "make all");
   EXPECT_EQ(workflow.jobs[1].depends_on, std::vector<std::string>{"a"});
   EXPECT_NE(workflow.jobs[1].condition, nullptr);
-  EXPECT_EQ(workflow.jobs[1].ci_code->ref, "r");
+  EXPECT_EQ(workflow.jobs[1].ci_code->ref.literal(), "r");
+}
+
+TEST(Reader, PlacesOfCodeAreReadAndOnlyASourcesRefIsATemplate) {
+  const model::Workflow workflow = must(
+      "workflow:\n  source_code: {url: \"https://git.example.org/app.git\", ref: \"refs/pull/{{ pr.number }}/head\"}\n"
+      "  jobs:\n    - {name: a, ci_code: {path: ci/run.sh}}\n");
+  EXPECT_FALSE(workflow.source_code->ref.is_literal());
+  EXPECT_EQ(workflow.jobs[0].ci_code->path, "ci/run.sh");
+  EXPECT_TRUE(workflow.jobs[0].steps.empty());
+  for (const char* code : {"{ref: main}", "{}", "{url: app}", "{path: /ci}", "{path: a/../b}",
+                           "{url: \"https://u:p@host/x\"}", "{url: \"https://token@host/x\"}"}) {
+    EXPECT_TRUE(has(std::string("job:\n  run: x\n  ci_code: ") + code + "\n", "E064")) << code;
+  }
+  EXPECT_FALSE(
+      read_workflow("job: {run: x, ci_code: {url: /app, ref: \"{{ branch }}\"}}\n", "ci.yaml").problems.empty());
 }
 
 TEST(Reader, JobsMayBeAMapping) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "model/trust.h"
+
 namespace slipway::definition {
 
 namespace {
@@ -80,6 +82,20 @@ class SupportCheck {
 
 std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSupport& support) {
   return SupportCheck(workflow, support).run();
+}
+
+std::optional<Problem> trust_problem(const model::JobSpec& job, const model::Place& place) {
+  if (const auto allowed = model::check_code_places(job); !allowed)
+    return Problem{"E113", Severity::error, place, allowed.error().what, "", 0};
+  if (const auto allowed = model::check_secrets_beside_source(job); !allowed)
+    return Problem{"E111", Severity::error, place, allowed.error().what, "", 0};
+  return std::nullopt;
+}
+
+std::optional<Problem> tainted_problem(const model::JobSpec& job, std::string_view what, const model::Place& place) {
+  const auto allowed = model::check_tainted_input(job, what);
+  if (allowed) return std::nullopt;
+  return Problem{"E112", Severity::error, place, allowed.error().what, "", 0};
 }
 
 std::optional<Problem> image_problem(const std::string& image, const model::Place& place, const BuildSupport& support) {

@@ -6,6 +6,7 @@
 
 #include "definition/problem.h"
 #include "model/definition.h"
+#include "model/job_spec.h"
 
 namespace slipway::definition {
 
@@ -25,6 +26,11 @@ struct BuildSupport {
 /// A note (E110) for each that has no effect here. Sorted by place.
 /// Images that hold `{{ }}` are known only once planned: ask `image_problem` again then.
 std::vector<Problem> unsupported(const model::Workflow& workflow, const BuildSupport& support);
+
+/// What untrusted source may not come near (model/trust.h): E111, E113.
+std::optional<Problem> trust_problem(const model::JobSpec& job, const model::Place& place);
+/// E112. `what`: that untrusted source may have written and the job takes in.
+std::optional<Problem> tainted_problem(const model::JobSpec& job, std::string_view what, const model::Place& place);
 
 /// The error for an image that this build cannot run, if it is one.
 std::optional<Problem> image_problem(const std::string& image, const model::Place& place, const BuildSupport& support);

@@ -165,13 +165,6 @@ std::optional<model::Concurrency> Values::concurrency_of(Node* node) const {
                 Policy::queue)};
 }
 
-std::optional<model::CodeLocation> Values::code_of(Node* node) const {
-  if (node == nullptr) return std::nullopt;
-  const Fields fields(*find_key(kWorkflowContext, "ci_code")->shape->context, node);
-  return model::CodeLocation{text_of(fields.get("url")), text_of(fields.get("ref")), text_of(fields.get("path")),
-                             place(*node)};
-}
-
 void Values::check_secret_file(Node& file) {
   const std::string directory = workspace_ + "/secrets";
   const std::string_view path = file.text;

@@ -49,7 +49,8 @@ class Values {
   model::Named<model::Value> value_map_of(Node* node) const;
 
   std::optional<model::Concurrency> concurrency_of(Node* node) const;
-  std::optional<model::CodeLocation> code_of(Node* node) const;
+  /// `key`: ci_code or source_code.
+  std::optional<model::CodeLocation> code_of(Node* node, std::string_view key);
   std::vector<model::SecretUse> secrets_of(Node* node);
   std::vector<model::Service> services_of(Node* node);
   void check_service(Node& node, const model::Service& service);
@@ -72,6 +73,8 @@ class Values {
   model::InputDefinition input_of(Node* node);
   void check_matrix(Node& node, const model::Matrix& matrix);
   void check_secret_file(Node& file);
+  void check_code_url(Node& url);
+  void check_code_path(Node& path);
   void check_path(const model::Template& path, std::string_view of);
 
   Source& source_;

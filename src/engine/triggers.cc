@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "model/plan.h"
+#include "model/trust.h"
 
 namespace slipway::engine {
 
@@ -152,11 +153,19 @@ Result<void> take_fields(Images& images, const json::object& object, JobDefiniti
 void inherit(const model::Run& run, const model::Job& by, JobDefinition& job) {
   const JobDefinition& asker = *run.groups[by.group].definition;
   const auto index = run.job_by_name.find(by.name);
+  // What it asks for may be the source's wish wherever source may have run.
+  model::Trust trust = run.options.source_trust;
   if (index != run.job_by_name.end()) {
     // Expanded, because its own matrix and item mean nothing in another job.
     if (const auto spec =
             model::resolve(run, index->second, by.attempt, std::max(1, by.attempts), model::Purpose::execute)) {
+      trust = model::may_run_source(*spec) ? model::Trust::untrusted : model::Trust::trusted;
       if (!job.image) job.image = model::Template::of(spec->image);
+      if (!job.ci_code) job.ci_code = asker.ci_code;
+      if (!job.source_code && asker.source_code) {
+        job.source_code = asker.source_code;
+        job.source_code->ref = model::Template::of(spec->source_code->ref);
+      }
       model::TemplateMap env;
       for (const auto& [name, value] : spec->env) env.emplace_back(name, model::Template::of(value));
       for (auto& [name, value] : job.env) {
@@ -166,6 +175,7 @@ void inherit(const model::Run& run, const model::Job& by, JobDefinition& job) {
       job.env = std::move(env);
     }
   }
+  job.trust = model::weaker(job.trust, trust);
   if (!job.timeout) job.timeout = asker.timeout;
   if (job.labels.empty()) job.labels = asker.labels;
 }

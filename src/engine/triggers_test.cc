@@ -55,6 +55,37 @@ TEST(Triggers, ChoosesOnlyAmongTheImagesOfTheRun) {
   }
 }
 
+TEST(Triggers, WhatSourceMayHaveAskedForIsUntrusted) {
+  const auto trust_of_asked = [](model::Trust source, model::Trust text) {
+    model::Run run = run_with_one_job();
+    run.options.source_trust = source;
+    auto definition = std::make_shared<model::JobDefinition>(*run.groups[0].definition);
+    definition->trust = text;
+    definition->steps.resize(1);
+    run.groups[0].definition = definition;
+    JsonTriggerReader reader({});
+    return reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})").at(0).definition->trust;
+  };
+  using model::Trust;
+  EXPECT_EQ(trust_of_asked(Trust::trusted, Trust::trusted), Trust::trusted);
+  EXPECT_EQ(trust_of_asked(Trust::trusted, Trust::untrusted), Trust::untrusted);
+  // The asker holds a secret, so that the source is kept apart from it and cannot ask.
+  EXPECT_EQ(trust_of_asked(Trust::untrusted, Trust::trusted), Trust::trusted);
+}
+
+TEST(Triggers, AJobThatIsAskedForHasTheCodeOfTheAsker) {
+  model::Run run = run_with_one_job();
+  auto definition = std::make_shared<model::JobDefinition>(*run.groups[0].definition);
+  definition->ci_code = model::CodeLocation{"/ci", Template::of("main"), "run.sh", {}};
+  definition->source_code = model::CodeLocation{"/app", Template::of("v1"), {}, {}};
+  run.groups[0].definition = definition;
+  JsonTriggerReader reader({});
+  const auto asked = reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})");
+  ASSERT_TRUE(asked.at(0).definition) << asked[0].problem;
+  EXPECT_EQ(asked[0].definition->ci_code->url, "/ci");
+  EXPECT_EQ(asked[0].definition->source_code->ref.literal(), "v1");
+}
+
 TEST(Triggers, AJobObjectAloneIsATrigger) { EXPECT_TRUE(read(R"({"job_name":"x","run":"true"})").at(0).definition); }
 
 TEST(Triggers, LooksNamesUpInTheTemplatesOfTheWorkflow) {

@@ -11,6 +11,7 @@
 #include "cli/exit_codes.h"
 #include "definition/support.h"
 #include "main/console.h"
+#include "model/trust.h"
 #include "sandbox/rootfs/reference.h"
 
 namespace slipway::program {
@@ -57,6 +58,7 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 definition::BuildSupport build_support(const cli::Settings& settings) {
   return {.named_images = true,
           .host_files = settings.backend != "docker",
+          .job_code = true,
           .source_steps = settings.backend == "fake" || (settings.backend == "native" && ::geteuid() == 0),
           .devices = true};
 }
@@ -70,6 +72,79 @@ bool report_problems(const Selected& selected, const cli::CommonOptions& common,
   if (!cli::has_errors(files)) return true;
   if (common.json) print_error_line({ErrorKind::invalid, "the definitions have errors"}, cli::kExitUsage);
   return false;
+}
+
+namespace {
+
+model::Place place_of(const model::JobDefinition& definition, const char* key) {
+  const auto place = definition.places.find(key);
+  return place == definition.places.end() ? definition.place : place->second;
+}
+
+std::unexpected<Error> refused(const definition::Problem& problem, const std::string& job) {
+  const model::Place& at = problem.place;
+  return fail(ErrorKind::denied, fmt::format("{}:{}:{}: job {}: {} (slipway help {})", at.file, at.line, at.column, job,
+                                             problem.message, problem.code));
+}
+
+// What the job takes in from others of the run, as far as the plan says who makes it.
+Result<void> check_inputs(const std::vector<model::JobSpec>& jobs, const model::JobSpec& job,
+                          const model::JobDefinition& definition) {
+  for (const model::ArtifactUse& use : job.uses_artifacts) {
+    for (const model::JobSpec& maker : jobs) {
+      const bool makes = (use.job.empty() || use.job == maker.job) && maker.job != job.job &&
+                         std::ranges::count(maker.artifacts, use.name, &model::ArtifactSpec::name) > 0;
+      if (!makes || !model::may_be_of_source(maker, use.name, {})) continue;
+      const std::string what = fmt::format("the artifact `{}` of job {}", use.name, maker.job);
+      if (const auto problem = definition::tainted_problem(job, what, place_of(definition, "uses_artifacts")))
+        return refused(*problem, job.job);
+    }
+  }
+  return {};
+}
+
+// Of a job whose instances are not known yet: what its text says of itself.
+Result<void> check_text(const model::Run& run, const model::JobDefinition& definition) {
+  model::JobSpec job;
+  job.text_trust = definition.trust;
+  job.secrets_with_source = run.options.secrets_with_source;
+  job.secrets = definition.secrets;
+  for (const model::StepDefinition& step : definition.steps) job.steps.emplace_back().secrets = step.secrets;
+  if (const auto problem = definition::trust_problem(job, place_of(definition, "secrets")))
+    return refused(*problem, definition.name);
+  return {};
+}
+
+Result<void> check_trust_of(model::Run& run) {
+  for (const model::Group& group : run.groups) {
+    if (group.expands_later && group.jobs.empty()) SW_CHECK(check_text(run, *group.definition));
+  }
+  std::vector<model::JobSpec> jobs;
+  for (model::JobIndex index = 0; index < run.jobs.size(); ++index) {
+    SW_TRY(jobs.emplace_back(), model::resolve(run, index, AttemptId(), 1, model::Purpose::preview));
+  }
+  for (std::size_t index = 0; index < jobs.size(); ++index) {
+    const model::JobSpec& job = jobs[index];
+    const model::JobDefinition& definition = *run.groups[run.jobs[index].group].definition;
+    if (const auto problem = definition::trust_problem(job, place_of(definition, "secrets")))
+      return refused(*problem, job.job);
+    if (!model::holds_secrets(job)) continue;
+    SW_CHECK(check_inputs(jobs, job, definition));
+    if (!job.secrets_with_source) continue;
+    run.decisions.push_back(
+        {job.job, "risk", {{"--accept-risk secrets-with-source", "untrusted source may run beside its secrets"}}});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_trust(std::vector<cli::Planned>& planned) {
+  for (cli::Planned& one : planned) {
+    // Nothing to look for where all is trusted: a plan of thousands of jobs is not resolved once more.
+    if (one.run && one.run->options.source_trust == model::Trust::untrusted) SW_CHECK(check_trust_of(*one.run));
+  }
+  return {};
 }
 
 Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings) {
@@ -105,6 +180,9 @@ Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::S
 
 Result<void> check_policy(const model::JobSpec& job, const cli::Settings& settings) {
   const std::string at = "job " + job.job;
+  if (const auto problem = definition::trust_problem(job, {})) {
+    return fail(ErrorKind::denied, fmt::format("{}: {} (slipway help {})", at, problem->message, problem->code));
+  }
   SW_CHECK(check_allowed(at, at, job.network, job.nested, job.devices, settings));
   if (const auto problem = definition::image_problem(job.image, {}, build_support(settings))) {
     return fail(ErrorKind::invalid, at + ": " + problem->message);

@@ -119,7 +119,7 @@ Result<void> LocalHistory::add_jobs(cli::RunEntry& entry) {
 Result<void> LocalHistory::add_artifacts(cli::RunEntry& entry) {
   SW_TRY(const std::vector<worker::Artifact> stored, artifacts_.list(entry.id));
   for (const worker::Artifact& artifact : stored) {
-    entry.artifacts.push_back({artifact.name, artifact.job, artifact.bytes, artifact.files});
+    entry.artifacts.push_back({artifact.name, artifact.job, artifact.bytes, artifact.files, artifact.untrusted});
   }
   return {};
 }

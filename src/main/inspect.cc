@@ -11,6 +11,7 @@
 #include "main/checks.h"
 #include "main/console.h"
 #include "main/images.h"
+#include "main/job_code.h"
 #include "main/selection.h"
 #include "main/source_kit.h"
 #include "os/files.h"
@@ -37,6 +38,10 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   const Time now = wall_now();
   auto planned = plan_all(*selected, run_options(what, settings), now);
   if (!planned) return give_up(planned.error(), around.common, signals);
+  if (const auto allowed = check_trust(*planned); !allowed) return give_up(allowed.error(), around.common, signals);
+  JobCode code(kit.sources(), settings.state_dir);
+  if (const auto pinned = code.pin(*planned, os::within(kLookUpLimit, signals.graceful())); !pinned)
+    return give_up(pinned.error(), around.common, signals);
   note_known_images(*planned, settings);
   return show(*planned);
 }

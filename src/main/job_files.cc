@@ -51,7 +51,9 @@ Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
     if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
     if (!file.workflow->is_single_job)
       return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");
-    return file.workflow->jobs.front();
+    model::JobDefinition job = file.workflow->jobs.front();
+    job.trust = trust_;
+    return job;
   }
   return fail(ErrorKind::not_found,
               fmt::format("no template `{0}`, and no .slipway/jobs/{0}.yaml", printable(name, Colour::strip)));

@@ -14,8 +14,9 @@ namespace slipway::program {
 /// when it is first asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
 class JobFiles {
  public:
-  JobFiles(std::filesystem::path project, definition::BuildSupport support)
-      : project_(std::move(project)), support_(support) {}
+  /// `trust`: of the project's commit.
+  JobFiles(std::filesystem::path project, model::Trust trust, definition::BuildSupport support)
+      : project_(std::move(project)), trust_(trust), support_(support) {}
 
   /// `not_found`: no such file; `invalid`: what is wrong with it, or what this build cannot honour, with places.
   Result<model::JobDefinition> find(const std::string& name);
@@ -24,6 +25,7 @@ class JobFiles {
   Result<model::JobDefinition> read(const std::string& name) const;
 
   std::filesystem::path project_;
+  model::Trust trust_;
   definition::BuildSupport support_;
   std::map<std::string, Result<model::JobDefinition>> known_;
 };

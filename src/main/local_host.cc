@@ -18,9 +18,16 @@ namespace {
 
 // Where a local job finds the repository without its forge.
 constexpr std::string_view kRepositoryInside = "/source.git";
+constexpr std::string_view kJobCodeInside = "/ci";
+constexpr std::string_view kGitInside = "/git";
 
 bool differs(const model::Checkout& asked) {
   return asked.depth.has_value() || asked.submodules || asked.lfs || asked.clean;
+}
+
+bool has_repository(const std::filesystem::path& directory) {
+  std::error_code unreadable;
+  return std::filesystem::is_directory(std::filesystem::symlink_status(directory / ".git", unreadable));
 }
 
 std::uint32_t owner_of(const std::filesystem::path& path) {
@@ -65,25 +72,92 @@ Result<Replaced> without_credentials(const std::filesystem::path& repository, co
 
 }  // namespace
 
+// What the job sees in /job/src: the run's source, the same in another form of checkout, or code of another place.
+Result<const source::Prepared*> LocalHost::find_source(const model::JobSpec& job, const os::CallLimit& limit) {
+  if (job.source_code && !job.source_code->url.empty()) {
+    auto found = context_.code.prepare(*job.source_code, job.checkout, limit);
+    if (!found) return wrap(found.error(), shown_code("source_code", *job.source_code));
+    own_source_ = std::move(found->code);
+    own_spec_ = std::move(found->spec);
+    own_is_apart_ = true;
+  } else if (context_.source_spec.kind == "git" && differs(job.checkout)) {
+    own_spec_ = context_.source_spec;
+    own_spec_->checkout = job.checkout;
+    SW_TRY(own_source_, context_.sources.prepare(*own_spec_, limit));
+  }
+  return &code();
+}
+
+Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared,
+                                     const os::CallLimit& limit) {
+  if (!job.ci_code) return {};
+  const source::Prepared* from = context_.checkout ? &*context_.checkout : &context_.source;
+  if (!job.ci_code->url.empty()) {
+    SW_TRY(JobCode::Found found, context_.code.prepare(*job.ci_code, {}, limit));
+    job_code_ = std::move(found.code);
+    from = &*job_code_;
+  }
+  const std::string& path = job.ci_code->path;
+  SW_TRY(const CodePlace place, place_of(from->directory, path));
+  const std::string inside = job.workspace + std::string(kJobCodeInside);
+  prepared.mounts.push_back({sandbox::Mount::Kind::read_only, place.directory, inside, false, from->owner, {}});
+  if (has_repository(place.directory)) {
+    SW_TRY(prepared.mounts.back().replaced, without_credentials(place.directory / ".git", ".git/"));
+  }
+  prepared.job_env.emplace_back("SLIPWAY_CI_CODE", inside);
+  prepared.job_env.emplace_back("SLIPWAY_CI_REVISION", from->sha);
+  if (!job.code_entrypoint) return {};
+  if (!place.is_file) {
+    return fail(ErrorKind::invalid, "the job says nothing to run, and " +
+                                        (path.empty() ? "no file" : "`" + path + "`") +
+                                        " of its job code is not a file");
+  }
+  SW_TRY(prepared.code_entrypoint, words_to_run(from->directory, path, inside));
+  return {};
+}
+
+// Who writes /job/src/.git can make run what they like as whoever calls git there. So the repository lies beside, where
+// source only reads it, and job code's git is told where. Source's own finds it by a file, which it may change: nobody
+// else goes by that.
+Result<void> LocalHost::move_repository_out(const model::JobSpec& job, const std::filesystem::path& checkout,
+                                            std::uint32_t owner, worker::PreparedSource& prepared) {
+  const std::string inside = job.workspace + std::string(kGitInside);
+  prepared.mounts.back().replaced = {{".git", "gitdir: " + inside + "\n"}};
+  SW_TRY(Replaced replaced, without_credentials(checkout / ".git", ""));
+  const sandbox::Mount repository{
+      sandbox::Mount::Kind::overlay, checkout / ".git", inside, false, owner, std::move(replaced)};
+  prepared.mounts.push_back(repository);
+  prepared.sibling_mounts.push_back(repository);
+  prepared.sibling_mounts.back().kind = sandbox::Mount::Kind::read_only;
+  prepared.sibling_mounts.back().plain_data = true;
+  const std::string work_tree = job.workspace + "/src";
+  const std::pair<const char*, std::string> facts[] = {{"GIT_DIR", inside},
+                                                       {"GIT_WORK_TREE", work_tree},
+                                                       {"GIT_CONFIG_COUNT", "2"},
+                                                       {"GIT_CONFIG_KEY_0", "safe.directory"},
+                                                       {"GIT_CONFIG_VALUE_0", work_tree},
+                                                       {"GIT_CONFIG_KEY_1", "safe.bareRepository"},
+                                                       {"GIT_CONFIG_VALUE_1", "explicit"}};
+  for (const auto& [name, value] : facts) prepared.job_env.emplace_back(name, value);
+  return {};
+}
+
 Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& job, const os::CallLimit& limit) {
   worker::PreparedSource prepared;
-  const source::Prepared* code = &context_.source;
-  if (context_.source_spec.kind == "git" && differs(job.checkout)) {
-    source::SourceSpec spec = context_.source_spec;
-    spec.checkout = job.checkout;
-    SW_TRY(own_source_, context_.sources.prepare(spec, limit));
-    code = &*own_source_;
-  }
+  SW_TRY(const source::Prepared* const code, find_source(job, limit));
   if (!job.checkout.none) {
+    SW_TRY(const CodePlace place, place_of(code->directory, job.source_code ? job.source_code->path : ""));
+    if (place.is_file) {
+      return fail(ErrorKind::invalid, "`" + job.source_code->path + "`, the path of `source_code`, is a file");
+    }
     prepared.mounts.push_back(
-        {sandbox::Mount::Kind::overlay, code->directory, job.workspace + "/src", false, code->owner, {}});
-    std::error_code unreadable;
-    if (const std::filesystem::path inner = code->directory / ".git";
-        std::filesystem::is_directory(std::filesystem::symlink_status(inner, unreadable))) {
-      SW_TRY(prepared.mounts.back().replaced, without_credentials(inner, ".git/"));
+        {sandbox::Mount::Kind::overlay, place.directory, job.workspace + "/src", false, code->owner, {}});
+    if (has_repository(place.directory)) {
+      SW_TRY(prepared.mounts.back().replaced, without_credentials(place.directory / ".git", ".git/"));
     }
     if (job.separated) {
       prepared.mounts.back().of_source = true;
+      if (has_repository(place.directory)) SW_CHECK(move_repository_out(job, place.directory, code->owner, prepared));
     } else {
       prepared.sibling_mounts.push_back(prepared.mounts.back());
     }
@@ -94,17 +168,19 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     place.of_source = true;
     prepared.mounts.push_back(std::move(place));
   }
-  const bool own_tree = !context_.is_foreign && context_.source_spec.kind == "directory";
+  if (auto added = add_job_code(job, prepared, limit); !added) {
+    return wrap(added.error(), shown_code("ci_code", *job.ci_code));
+  }
   if (!code->git_dir.empty()) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
-    const std::filesystem::path repository = own_tree ? context_.tree.common_dir : code->git_dir;
+    const std::filesystem::path repository = is_own_tree() ? context_.tree.common_dir : code->git_dir;
     SW_TRY(Replaced replaced, without_credentials(repository, ""));
     prepared.mounts.push_back(
         {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository), std::move(replaced)});
     prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
-  if (context_.source_spec.kind == "directory" || context_.source_spec.kind == "git") {
+  if (spec().kind == "directory" || spec().kind == "git") {
     prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
     prepared.env.emplace_back("GIT_COMMIT", code->sha);
     prepared.env.emplace_back("GIT_BRANCH", code->branch);
@@ -132,9 +208,9 @@ Result<std::vector<wire::SecretValue>> LocalHost::secrets(const model::JobSpec& 
 worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
   worker::CacheOwner owner;
   owner.event = context_.event;
-  owner.branch = context_.source.branch;
-  owner.project = project_of_source();
-  if (!context_.is_foreign) {
+  owner.branch = code().branch;
+  owner.project = own_is_apart_ ? spec().kind + "+" + code().url : project_of_source();
+  if (!context_.is_foreign && !own_is_apart_) {
     owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
     owner.default_branch = context_.tree.default_branch;
   }
@@ -206,28 +282,24 @@ Result<std::string> LocalHost::answer_state(const std::string& text) {
 }
 
 Result<std::string> LocalHost::answer_git_info(const os::CallLimit& limit) {
-  const source::SourceSpec& spec = context_.source_spec;
   source::WorkingTree tree = context_.tree;
-  const bool own = !context_.is_foreign;
-  if (own && spec.kind == "directory") return source::git_info(tree, limit);
-  const source::Prepared& code = own_source_ ? *own_source_ : context_.source;
-  if (!own) {
-    SW_TRY(tree, source::read_working_tree(code.directory, limit));
-    tree.remote_url = source::without_credentials(code.url);
+  if (is_own_tree()) return source::git_info(tree, limit);
+  if (context_.is_foreign || own_is_apart_) {
+    SW_TRY(tree, source::read_working_tree(code().directory, limit));
+    tree.remote_url = source::without_credentials(code().url);
   }
-  tree.branch = code.branch;
-  tree.sha = code.sha;
+  tree.branch = code().branch;
+  tree.sha = code().sha;
   return source::git_info(tree, limit);
 }
 
 Result<std::string> LocalHost::answer_changed_files(const std::string& text, const os::CallLimit& limit) {
   SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
-  if (context_.source.git_dir.empty()) return fail(ErrorKind::not_found, "the source has no history");
+  if (code().git_dir.empty()) return fail(ErrorKind::not_found, "the source has no history");
   const std::string from = text_at(asked, "from");
   const std::string to = text_at(asked, "to");
-  SW_TRY(
-      const std::vector<std::string> files,
-      source::changed_between(context_.source.git_dir, from.empty() ? "HEAD^" : from, to.empty() ? "HEAD" : to, limit));
+  SW_TRY(const std::vector<std::string> files,
+         source::changed_between(code().git_dir, from.empty() ? "HEAD^" : from, to.empty() ? "HEAD" : to, limit));
   json::array names;
   for (const std::string& file : files) names.emplace_back(file);
   return json::serialize(json::object{{"files", std::move(names)}});

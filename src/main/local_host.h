@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/executor.h"
+#include "main/job_code.h"
 #include "os/guarded.h"
 #include "source/source.h"
 #include "source/working_tree.h"
@@ -23,6 +24,9 @@ struct LocalContext {
   source::SourceSpec source_spec;  ///< pinned
   bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;
+  model::Trust source_trust = model::Trust::trusted;
+  std::optional<source::Prepared> checkout;  ///< that the definitions are part of; none: `source`
+  JobCode& code;
   model::EventKind event = model::EventKind::push;
   std::string pull_request;
   std::map<std::string, std::string> secrets;  ///< by name; only ever in memory
@@ -49,6 +53,13 @@ class LocalHost final : public worker::AttemptHost {
                              const os::CallLimit& limit) override;
 
  private:
+  Result<const source::Prepared*> find_source(const model::JobSpec& job, const os::CallLimit& limit);
+  Result<void> move_repository_out(const model::JobSpec& job, const std::filesystem::path& checkout,
+                                   std::uint32_t owner, worker::PreparedSource& prepared);
+  Result<void> add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared, const os::CallLimit& limit);
+  bool is_own_tree() const { return !context_.is_foreign && spec().kind == "directory" && !own_is_apart_; }
+  const source::SourceSpec& spec() const { return own_spec_ ? *own_spec_ : context_.source_spec; }
+  const source::Prepared& code() const { return own_source_ ? *own_source_ : context_.source; }
   std::string project_of_source() const;
   Result<std::string> answer_state(const std::string& json);
   Result<std::string> answer_git_info(const os::CallLimit& limit);
@@ -58,6 +69,9 @@ class LocalHost final : public worker::AttemptHost {
   engine::Reports& reports_;
   os::Deadline next_progress_{};                // when one may be told again
   std::optional<source::Prepared> own_source_;  // where the job asks for another checkout than the run's
+  std::optional<source::SourceSpec> own_spec_;  // of it
+  bool own_is_apart_ = false;                   // it is of another place than the run's
+  std::optional<source::Prepared> job_code_;
 };
 
 }  // namespace slipway::program

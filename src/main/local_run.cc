@@ -115,7 +115,9 @@ class LocalEngine {
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
                             [this](const model::JobSpec& job) { return check_policy(job, settings_); }},
                            slots);
-    JobFiles files(context.source.directory, build_support(settings_));
+    const bool own_files = context.checkout && context.source_trust == model::Trust::untrusted;
+    JobFiles files(own_files ? context.checkout->directory : context.source.directory,
+                   own_files ? model::Trust::trusted : context.source_trust, build_support(settings_));
     engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
                                   {slots, owner_->id(), settings_.state_dir / "groups"});
@@ -178,8 +180,8 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
 }
 
 // Plans are made: opens the engine and drives them.
-Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, Selected& selected,
-                  std::vector<model::Run> runs, SignalWatch& signals) {
+Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, JobCode& job_code,
+                  Selected& selected, std::vector<model::Run> runs, SignalWatch& signals) {
   const cli::Settings& settings = around.configuration.settings();
   SW_TRY(Secrets secrets, gather_secrets(around, options, runs, signals));
   StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
@@ -209,6 +211,9 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                        .source_spec = selected.source_spec,
                        .is_foreign = selected.is_foreign,
                        .source = std::move(selected.source),
+                       .source_trust = selected.source_trust,
+                       .checkout = std::move(selected.checkout),
+                       .code = job_code,
                        .event = selected.event.kind,
                        .pull_request = {},
                        .secrets = std::move(secrets),
@@ -217,7 +222,8 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                              view->tell({job.run, job.job, job.attempt_number, std::move(code), text, wall_now()});
                            },
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
-  if (selected.event.pull_request) context.pull_request = std::to_string(selected.event.pull_request->number);
+  if (selected.event.pull_request && selected.event.pull_request->number > 0)
+    context.pull_request = std::to_string(selected.event.pull_request->number);
 
   const std::string asked = selection_json(options.what);
   std::vector<engine::Submission> submissions;
@@ -243,6 +249,9 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
   if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
 
   SW_TRY(std::vector<cli::Planned> planned, plan_all(selected, run_options(options.what, settings), wall_now()));
+  SW_CHECK(check_trust(planned));
+  JobCode job_code(kit.sources(), settings.state_dir);
+  SW_CHECK(job_code.pin(planned, os::within(kLookUpLimit, signals.graceful())));
   SW_CHECK(check_policy(planned, settings));
   if (options.dry_run) return print_plan(planned, {options.what, false}, around);
   std::vector<model::Run> runs;
@@ -254,7 +263,7 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
     return cli::kExitSucceeded;
   }
   kit.hush();
-  return drive(around, options, kit, selected, std::move(runs), signals);
+  return drive(around, options, kit, job_code, selected, std::move(runs), signals);
 }
 
 }  // namespace
@@ -267,6 +276,7 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   options.default_resources = {settings.cpus, settings.memory_bytes, settings.disk_bytes, settings.pids};
   options.only_jobs = what.jobs;
   options.with_dependencies = !what.alone;
+  options.secrets_with_source = what.secrets_with_source;
   for (const auto& [axis, value] : what.matrix) options.only_matrix[axis] = value;
   if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
   options.keep_workspaces = settings.keep;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "main/event_file.h"
+#include "model/trust.h"
 #include "source/git_command.h"
 
 namespace slipway::program {
@@ -172,6 +173,62 @@ source::SourceSpec source_spec(const cli::Selection& what, const source::Working
   return {"directory", tree.root.string(), {}, {}};
 }
 
+bool is_own_tree(const cli::Selection& what, const Selected& selected) {
+  return !selected.is_foreign && what.commit.empty();
+}
+
+void distrust(std::vector<cli::DefinitionFile>& files) {
+  for (cli::DefinitionFile& file : files) {
+    if (!file.workflow) continue;
+    auto workflow = std::make_shared<model::Workflow>(*file.workflow);
+    for (model::JobDefinition& job : workflow->jobs) job.trust = model::Trust::untrusted;
+    for (auto& [name, made] : workflow->templates) made.job.trust = model::Trust::untrusted;
+    file.workflow = std::move(workflow);
+  }
+}
+
+// The FILE of the command line. Of another revision it is read from there, where it exists there: but not from code
+// that is not to be trusted, where the user has it as well. A file outside the project is read as it is named.
+Result<void> read_named_file(const cli::Selection& what, const std::filesystem::path& directory,
+                             source::Sources& sources, const os::CallLimit& limit, Selected& selected) {
+  const bool own_tree = is_own_tree(what, selected);
+  const bool untrusted = selected.source_trust == model::Trust::untrusted;
+  const std::filesystem::path named = (directory / what.file).lexically_normal();
+  const std::filesystem::path below = named.lexically_relative(selected.tree.root);
+  const bool inside = !below.empty() && !below.string().starts_with("..");
+  const bool there = !own_tree && inside && ::access((selected.source.directory / below).c_str(), F_OK) == 0 &&
+                     !(untrusted && ::access(named.c_str(), F_OK) == 0);
+  if (there) {
+    SW_TRY(selected.files,
+           cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
+    if (untrusted) distrust(selected.files);
+    return {};
+  }
+  SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
+  if (untrusted && own_tree && inside) distrust(selected.files);
+  if (own_tree) return {};
+  SW_TRY(selected.checkout, sources.prepare({"directory", selected.tree.root.string(), {}, {}, {}}, limit));
+  selected.checkout_trust = model::Trust::trusted;
+  return {};
+}
+
+Result<void> read_files(const cli::Selection& what, const std::filesystem::path& directory, source::Sources& sources,
+                        const os::CallLimit& limit, Selected& selected) {
+  if (!what.job_command.empty()) {
+    selected.files.push_back(command_definition(what.job_command));
+    return {};
+  }
+  if (!what.file.empty()) return read_named_file(what, directory, sources, limit, selected);
+  SW_TRY(selected.files, cli::read_definitions({}, directory, selected.source.directory));
+  if (selected.files.empty()) {
+    return fail(ErrorKind::not_found, "no workflow below .slipway/workflows or .slipway/jobs in " +
+                                          selected.source.directory.string() +
+                                          "; name a file, or see `slipway --help`");
+  }
+  if (selected.source_trust == model::Trust::untrusted) distrust(selected.files);
+  return {};
+}
+
 }  // namespace
 
 std::string selection_json(const cli::Selection& what) {
@@ -188,6 +245,7 @@ std::string selection_json(const cli::Selection& what) {
   put("job_command", what.job_command);
   if (!what.jobs.empty()) asked["jobs"] = json::array(what.jobs.begin(), what.jobs.end());
   if (what.alone) asked["no_deps"] = true;
+  if (what.secrets_with_source) asked["accept_risk"] = json::array{"secrets-with-source"};
   const auto put_all = [&](const char* key, const cli::Pairs& pairs) {
     json::array all;  // in the order given: the last of a name decides
     for (const auto& [name, value] : pairs) all.push_back({name, value});
@@ -211,31 +269,12 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
   SW_TRY(selected.source_spec, sources.pin(sources.with_kind(source_spec(what, selected.tree)), limit));
   SW_TRY(selected.source, sources.prepare(selected.source_spec, limit));
 
-  const bool own_tree = !selected.is_foreign && what.commit.empty();
-  if (!what.job_command.empty()) {
-    selected.files.push_back(command_definition(what.job_command));
-  } else if (!what.file.empty()) {
-    // A file of another revision is read from there, where it exists; a file outside the project as it is named.
-    const std::filesystem::path below =
-        (directory / what.file).lexically_normal().lexically_relative(selected.tree.root);
-    const bool there = !own_tree && !below.empty() && !below.string().starts_with("..") &&
-                       ::access((selected.source.directory / below).c_str(), F_OK) == 0;
-    if (there) {
-      SW_TRY(selected.files,
-             cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
-    } else {
-      SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
-    }
-  } else {
-    SW_TRY(selected.files, cli::read_definitions({}, directory, selected.source.directory));
-    if (selected.files.empty()) {
-      return fail(ErrorKind::not_found, "no workflow below .slipway/workflows or .slipway/jobs in " +
-                                            selected.source.directory.string() +
-                                            "; name a file, or see `slipway --help`");
-    }
-  }
-  selected.named_file = !what.file.empty() || !what.job_command.empty();
   SW_TRY(selected.event, make_event(what, selected, limit));
+  selected.source_trust = model::trust_of(selected.event);
+  selected.checkout_trust = selected.source_trust;
+  SW_CHECK(read_files(what, directory, sources, limit, selected));
+  selected.named_file = !what.file.empty() || !what.job_command.empty();
+  const bool own_tree = is_own_tree(what, selected);
 
   const auto changes = [tree = selected.tree, base = what.base, commit = what.commit, foreign = selected.is_foreign,
                         limit] {
@@ -275,7 +314,10 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       request.event = narrowing.event_for(*planned.workflow);
       request.options = narrowing.options_for(*planned.workflow);
       // By the event as it is, wherever it was read from.
-      request.options.may_write_trusted_cache = selected.event.kind != model::EventKind::pull_request;
+      request.options.may_write_trusted_cache =
+          selected.event.kind != model::EventKind::pull_request && selected.source_trust == model::Trust::trusted;
+      request.options.source_trust = selected.source_trust;
+      request.options.checkout_trust = selected.checkout_trust;
       request.facts = selected.facts;
       request.now = now;
       auto run = model::plan(std::move(request));

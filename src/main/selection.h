@@ -23,6 +23,10 @@ struct Selected {
   source::SourceSpec source_spec;  ///< pinned
   bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;         ///< the code that jobs get
+  /// The checkout that the definitions are part of; none: `source`.
+  std::optional<source::Prepared> checkout;
+  model::Trust source_trust = model::Trust::trusted;    ///< of `source`
+  model::Trust checkout_trust = model::Trust::trusted;  ///< of `checkout`
   std::vector<std::string> warnings;
   model::Event event;
   std::shared_ptr<source::Snapshot> facts;

@@ -172,8 +172,14 @@ struct Checkout {
   bool submodules = false, lfs = false, clean = false;
 };
 
+/// Whether code may be believed. A stranger's, a fork's pull request say, may not. On its way it only gets weaker.
+enum class Trust { trusted, untrusted };
+constexpr Trust weaker(Trust a, Trust b) { return a == Trust::untrusted ? a : b; }
+
 struct CodeLocation {  // ci_code, source_code
-  std::string url, ref, path;
+  std::string url;     ///< empty: the checkout that the definition is part of
+  Template ref;        ///< of a ci_code literal: job code is named by the text alone
+  std::string path;
   Place place;
 };
 
@@ -229,6 +235,7 @@ struct JobDefinition {
   std::vector<std::string> outputs;
   Named<Value> params;  ///< values of the template it came from, read as `params.X`
   Place place;
+  Trust trust = Trust::trusted;  ///< of this text: of the commit that it was read from
 
   /// Numbers, durations, sizes and booleans that were written with `{{ }}`, by where they stand (`timeout`,
   /// `resources.memory`, `steps.2.continue_on_error`, steps counted from 0). Their own members are not set: settle()

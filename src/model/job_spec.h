@@ -56,6 +56,18 @@ struct ServiceSpec {
   std::optional<Readiness> ready;    ///< no value: ready as soon as it runs
 };
 
+/// Where a job's code or source comes from when it is not simply the run's source.
+struct CodeSpec {
+  std::string url, ref;
+  std::string path;      ///< below the checkout: a directory, of job code also the file to run; empty: all of it
+  std::string revision;  ///< what `ref` was when the run was planned; empty: not looked up yet, or no `url`
+};
+
+/// What `url` and `ref` are for a whole run, once they were looked up.
+struct CodePin {
+  std::string url, ref, revision;
+};
+
 /// An artifact of an earlier job of the run, to be found at `/job/inputs/NAME`.
 struct ArtifactUse {
   std::string name;
@@ -85,6 +97,11 @@ struct JobSpec {
   /// The source belongs to a user of its own: sandboxes beside the job's write and execute it, job code only reads it.
   /// So it is where a step says `run_as: source`.
   bool separated = false;
+  std::optional<CodeSpec> ci_code, source_code;
+  Trust text_trust = Trust::trusted;    ///< of the steps' text and of job code
+  Trust source_trust = Trust::trusted;  ///< of what is checked out
+  bool secrets_with_source = false;     ///< the operator accepts that untrusted code runs beside secrets
+  bool code_entrypoint = false;  ///< the only step runs the file that `ci_code.path` names: its words come with it
 
   Variables env;
   std::vector<SecretUse> secrets;

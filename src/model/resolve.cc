@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/instances.h"
+#include "model/trust.h"
 
 namespace slipway::model {
 
@@ -140,6 +141,42 @@ Result<StepSpec> entrypoint_step(const JobDefinition& definition, const JobSpec&
   return spec;
 }
 
+/// One that runs the file that `ci_code.path` names, once it is there.
+Result<StepSpec> code_step(const JobDefinition& definition, const JobSpec& job, const Scope& scope) {
+  SW_TRY(StepSpec spec, entrypoint_step(definition, job, scope));
+  spec.name = "run";
+  if (spec.working_dir.empty()) spec.working_dir = in_workspace(job.workspace, "");
+  return spec;
+}
+
+/// The job's own location, else the workflow's.
+Result<std::optional<CodeSpec>> code_of(const Run& run, const std::optional<CodeLocation>& own,
+                                        const std::optional<CodeLocation>& all, const Scope& scope,
+                                        std::string_view what) {
+  const std::optional<CodeLocation>& location = own ? own : all;
+  if (!location) return std::optional<CodeSpec>();
+  CodeSpec spec{location->url, {}, location->path, {}};
+  SW_TRY(spec.ref, expanded(location->ref, scope, fmt::format("ref of {}", what)));
+  const auto pin = std::ranges::find_if(
+      run.options.code, [&](const CodePin& known) { return known.url == spec.url && known.ref == spec.ref; });
+  if (pin != run.options.code.end()) spec.revision = pin->revision;
+  return std::optional(std::move(spec));
+}
+
+/// Whom its code may be believed, and what is kept apart for that.
+void take_trust(const Run& run, const JobDefinition& definition, JobSpec& spec) {
+  spec.source_trust = run.options.source_trust;
+  spec.text_trust = definition.trust;
+  // Job code of the checkout is as good as its commit; of another place, as good as the text that names the place.
+  if (spec.ci_code && spec.ci_code->url.empty()) spec.text_trust = weaker(spec.text_trust, run.options.checkout_trust);
+  spec.secrets_with_source = run.options.secrets_with_source;
+  const bool beside_secrets = spec.source_trust == Trust::untrusted && spec.text_trust == Trust::trusted &&
+                              holds_secrets(spec) && !spec.secrets_with_source && !spec.checkout.none;
+  spec.separated = beside_secrets || std::ranges::any_of(spec.steps, [](const StepSpec& step) {
+                     return step.run_as.kind == RunAs::Kind::source;
+                   });
+}
+
 /// The one job that is sure to make the artifact; empty: any job of the run.
 std::string maker_of(const Run& run, const Group& group, const std::string& artifact) {
   std::string maker;
@@ -262,6 +299,8 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.image_entrypoint = definition.image_entrypoint;
   spec.image_user = definition.image_entrypoint && !definition.run_as;
   spec.checkout = definition.checkout;
+  SW_TRY(spec.ci_code, code_of(run, definition.ci_code, run.workflow->ci_code, scope, "ci_code"));
+  SW_TRY(spec.source_code, code_of(run, definition.source_code, run.workflow->source_code, scope, "source_code"));
   spec.env = environment(run, job, definition, scope);
   spec.secrets = definition.secrets;
   spec.timeout = definition.timeout.value_or(kDefaultTimeout);
@@ -274,6 +313,9 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   SW_TRY(spec.services, resolve_services(definition, scope));
   if (spec.image_entrypoint) {
     SW_TRY(spec.steps.emplace_back(), entrypoint_step(definition, spec, scope));
+  } else if (definition.steps.empty()) {
+    spec.code_entrypoint = true;
+    SW_TRY(spec.steps.emplace_back(), code_step(definition, spec, scope));
   }
   spec.steps.reserve(definition.steps.size());
   for (std::size_t i = 0; i < definition.steps.size(); ++i) {
@@ -281,8 +323,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
     if (!step) return wrap(std::move(step).error(), fmt::format("step `{}`", step_name(definition.steps[i], i)));
     spec.steps.push_back(std::move(*step));
   }
-  spec.separated =
-      std::ranges::any_of(spec.steps, [](const StepSpec& step) { return step.run_as.kind == RunAs::Kind::source; });
+  take_trust(run, definition, spec);
   return spec;
 }
 

@@ -88,6 +88,10 @@ struct RunOptions {
   std::optional<std::uint32_t> max_parallel;        ///< jobs of this run at a time
   Duration cancel_grace = std::chrono::minutes(5);  ///< how long `always` jobs may go on after a cancellation
   bool may_write_trusted_cache = false;
+  std::vector<CodePin> code;              ///< of every ci_code and source_code that could be looked up
+  Trust source_trust = Trust::trusted;    ///< of the code that the run is about
+  Trust checkout_trust = Trust::trusted;  ///< of the checkout that the definition is part of
+  bool secrets_with_source = false;       ///< `--accept-risk secrets-with-source`
   bool keep_workspaces = false;  ///< each job's source directory, however it ends, as the artifact `workspace-JOB`
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< of a step
 };

@@ -237,6 +237,17 @@ model::ServiceSpec service_of(const Fields& fields) {
   return service;
 }
 
+json::object code_to_json(const model::CodeSpec& code) {
+  return {{"url", code.url}, {"ref", code.ref}, {"path", code.path}, {"revision", code.revision}};
+}
+
+std::optional<model::CodeSpec> code_of(const Fields& fields, std::string_view key) {
+  const json::object* object = fields.object(key);
+  if (object == nullptr) return std::nullopt;
+  const Fields code(*object, fields.problem());
+  return model::CodeSpec{code.text("url"), code.text("ref"), code.text("path"), code.text("revision")};
+}
+
 void put_needs(json::object& object, const model::JobSpec& job) {
   object["image"] = job.image;
   object["network"] = word_of(kNetworks, job.network);
@@ -260,6 +271,12 @@ void put_needs(json::object& object, const model::JobSpec& job) {
   if (job.checkout.depth) checkout["depth"] = *job.checkout.depth;
   object["checkout"] = std::move(checkout);
   object["separated"] = job.separated;
+  if (job.ci_code) object["ci_code"] = code_to_json(*job.ci_code);
+  if (job.source_code) object["source_code"] = code_to_json(*job.source_code);
+  object["code_entrypoint"] = job.code_entrypoint;
+  object["untrusted_text"] = job.text_trust == model::Trust::untrusted;
+  object["untrusted_source"] = job.source_trust == model::Trust::untrusted;
+  object["secrets_with_source"] = job.secrets_with_source;
 }
 
 void read_needs(const Fields& fields, model::JobSpec& job) {
@@ -286,6 +303,15 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
     if (checkout.find("depth") != nullptr) job.checkout.depth = static_cast<int>(checkout.integer("depth"));
   }
   job.separated = fields.flag("separated");
+  job.ci_code = code_of(fields, "ci_code");
+  job.source_code = code_of(fields, "source_code");
+  job.code_entrypoint = fields.flag("code_entrypoint");
+  const auto trust = [&](std::string_view key) {
+    return fields.flag(key) ? model::Trust::untrusted : model::Trust::trusted;
+  };
+  job.text_trust = trust("untrusted_text");
+  job.source_trust = trust("untrusted_source");
+  job.secrets_with_source = fields.flag("secrets_with_source");
 }
 
 void check_steps(const Fields& fields, const model::JobSpec& job) {

@@ -132,6 +132,9 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
     ordered.env.insert(ordered.env.begin(), variables->begin(), variables->end());
   }
 
+  if (ordered.code_entrypoint) {
+    for (model::StepSpec& step : ordered.steps) step.action = model::Argv{source.code_entrypoint};
+  }
   SW_TRY(const sandbox::ImageFacts image, prepare_image(job, control));
   if (auto taken = take_facts(image, ordered); !taken) return wrap(taken.error(), "image " + job.image);
   sandbox::SandboxSpec spec = sandbox_spec(ordered, std::move(source.mounts));

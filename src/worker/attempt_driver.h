@@ -24,8 +24,9 @@ struct PreparedSource {
   /// What a sandbox beside the job's sees of it, besides the mount `of_source` that the two share: an overlay of its
   /// own where nothing is shared, and what else of the source nobody may change.
   std::vector<sandbox::Mount> sibling_mounts;
-  model::Variables env;      ///< GIT_REF, GIT_COMMIT, GIT_BRANCH: also for sandboxes beside the job's
-  model::Variables job_env;  ///< for the job alone: GIT_URL
+  model::Variables env;                      ///< GIT_REF, GIT_COMMIT, GIT_BRANCH: also for sandboxes beside the job's
+  model::Variables job_env;                  ///< for the job alone: GIT_URL
+  std::vector<std::string> code_entrypoint;  ///< what `JobSpec::code_entrypoint` runs
 };
 
 /// What an attempt needs of the process around it. Called on the thread that drives the attempt; several attempts

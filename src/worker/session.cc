@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
+#include "model/trust.h"
 #include "os/wait.h"
 #include "wire/owner_json.h"
 
@@ -76,6 +77,12 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
   std::vector<Input> inputs;
   for (const model::ArtifactUse& use : job_.uses_artifacts) {
     SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use));
+    if (artifact.untrusted) {
+      const auto allowed =
+          model::check_tainted_input(job_, fmt::format("the artifact `{}` of job {}", artifact.name, artifact.job));
+      if (!allowed) return fail(ErrorKind::denied, allowed.error().what + " (slipway help E112)");
+      took_untrusted_ = true;
+    }
     SW_TRY(os::Fd bundle, parts_.artifacts.open(artifact));
     inputs.push_back({{job_.workspace + "/inputs/" + use.name, false}, std::move(bundle)});
   }
@@ -91,6 +98,12 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
       cache_news.push_back("cache " + cache.key + ": nothing stored yet");
       continue;
     }
+    if (hit->entry.untrusted && !model::check_tainted_input(job_, "the cache")) {
+      cache_news.push_back("cache " + hit->entry.key +
+                           ": left alone: untrusted source may have written it, and this job " + "holds secrets");
+      continue;
+    }
+    took_untrusted_ = took_untrusted_ || hit->entry.untrusted;
     cache_news.push_back("cache " + hit->entry.key + ": restored" + (hit->exact ? "" : " for " + cache.key));
     inputs.push_back({{"/", true}, std::move(hit->bundle)});  // paths of caches are kept whole
   }
@@ -226,7 +239,12 @@ Result<std::string> AttemptSession::close_bundle(const wire::Request& request) {
 }
 
 Result<std::string> AttemptSession::save_cache(OpenBundle bundle) {
-  SW_TRY(const Caches::Saved saved, parts_.caches.save(parts_.host.cache_scopes(job_), bundle.name, false,
+  const auto spec = std::ranges::find(job_.cache, bundle.name, &model::CacheSpec::key);
+  const model::CacheSpec of_unknown_paths{bundle.name, {}, {""}};
+  const bool untrusted =
+      took_untrusted_ ||
+      model::may_be_of_source(job_, spec == job_.cache.end() ? of_unknown_paths : *spec, siblings_.touched());
+  SW_TRY(const Caches::Saved saved, parts_.caches.save(parts_.host.cache_scopes(job_), bundle.name, untrusted,
                                                        *std::move(bundle.cache), wall_now(), within(kStoreLimit)));
   parts_.host.tell(job_, "cache " + saved.entry.key + ": saved");
   for (const CacheEntry& gone : saved.evicted) {
@@ -242,6 +260,7 @@ Result<std::string> AttemptSession::store_artifact(OpenBundle bundle) {
   facts.attempt = job_.attempt;
   facts.name = bundle.name;
   facts.created = wall_now();
+  facts.untrusted = took_untrusted_ || model::may_be_of_source(job_, bundle.name, siblings_.touched());
   for (const model::ArtifactSpec& spec : job_.artifacts) {
     if (spec.name == bundle.name && spec.expires) facts.expires = facts.created + *spec.expires;
   }

@@ -75,6 +75,7 @@ class AttemptSession {
   bool finished_ = false;
   bool stopping_ = false;
   bool gathering_began_ = false;
+  bool took_untrusted_ = false;                  // an artifact or a cache that untrusted source may have written
   std::map<std::uint64_t, OpenBundle> bundles_;  // by the id of the request that opened it
 };
 

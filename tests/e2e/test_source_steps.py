@@ -227,3 +227,23 @@ def test_a_source_step_gets_neither_secrets_nor_artifacts(slipway):
 
 def test_plans_show_who_a_step_is(slipway):
     assert "run_as: source" in slipway("plan", "--resolved", job(slipway.project, ("source build", "true"))).expect(0).out
+
+
+def test_git_works_in_source_and_in_job_code_beside_it(slipway):
+    slipway.project.write("file", "x\n")
+    slipway.project.commit("the commit")
+    slipway.project.git("tag", "v1")
+    look = "git describe --tags; git log --format=%s; git status --short; git rev-parse --git-dir --show-toplevel"
+    ran = slipway.run(job(slipway.project, ("source build", f"{look}; git commit -q --allow-empty -m x 2>/dev/null || echo read only; git init -q own; git -C own rev-parse --git-dir"), ("use", look))).expect(0)
+    assert ran.output(step="use") == "v1\nthe commit\n?? .slipway/\n?? own/\n/job/git\n/job/src\n"
+    assert ran.output(step="build").replace("?? .slipway/\n", "") == "v1\nthe commit\n/job/git\n/job/src\nread only\n.git\n"
+
+
+def test_git_works_in_source_and_in_job_code_beside_it(slipway):
+    slipway.project.write("file", "x\n")
+    slipway.project.commit("the commit")
+    slipway.project.git("tag", "v1")
+    look = "git describe --tags; git log --format=%s; git status --short; git rev-parse --git-dir --show-toplevel"
+    ran = slipway.run(job(slipway.project, ("source build", f"{look}; git commit -q --allow-empty -m x 2>/dev/null || echo read only; git init -q own; git -C own rev-parse --git-dir"), ("use", look))).expect(0)
+    assert ran.output(step="use") == "v1\nthe commit\n?? .slipway/\n?? own/\n/job/git\n/job/src\n"
+    assert ran.output(step="build").replace("?? .slipway/\n", "") == "v1\nthe commit\n/job/git\n/job/src\nread only\n.git\n"

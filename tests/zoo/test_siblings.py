@@ -182,12 +182,12 @@ def test_setuid_programs_and_other_ids_of_source_give_nothing(slipway):
 # --- what job code does afterwards ---
 
 PLANTS = {
-    "fsmonitor": "git init -q . 2>/dev/null; git config --file .git/config core.fsmonitor 'touch /tmp/planted; false'",
-    "hooks": "git init -q . 2>/dev/null; mkdir -p .git/hooks; for h in post-checkout pre-commit post-index-change reference-transaction; do printf '#!/bin/sh\\ntouch /tmp/planted\\n' > .git/hooks/$h; chmod +x .git/hooks/$h; done",
-    "filter": "git init -q . 2>/dev/null; git config --file .git/config filter.x.clean 'touch /tmp/planted; cat'; git config --file .git/config filter.x.smudge 'touch /tmp/planted; cat'; echo '* filter=x' > .gitattributes",
-    "diff driver": "git init -q . 2>/dev/null; git config --file .git/config diff.external 'touch /tmp/planted'; git config --file .git/config diff.x.textconv 'touch /tmp/planted; cat'; echo '* diff=x' > .gitattributes",
-    "pager and editor": "git init -q . 2>/dev/null; for k in core.pager core.editor core.sshCommand alias.status credential.helper gpg.program; do git config --file .git/config $k '!touch /tmp/planted'; done",
-    "include": "git init -q . 2>/dev/null; printf '[core]\\n\\tfsmonitor = touch /tmp/planted\\n' > evil.config; git config --file .git/config include.path /job/src/evil.config",
+    "fsmonitor": "rm -rf .git; git init -q .; git config --file .git/config core.fsmonitor 'touch /tmp/planted; false'",
+    "hooks": "rm -rf .git; git init -q .; mkdir -p .git/hooks; for h in post-checkout pre-commit post-index-change reference-transaction; do printf '#!/bin/sh\\ntouch /tmp/planted\\n' > .git/hooks/$h; chmod +x .git/hooks/$h; done",
+    "filter": "rm -rf .git; git init -q .; git config --file .git/config filter.x.clean 'touch /tmp/planted; cat'; git config --file .git/config filter.x.smudge 'touch /tmp/planted; cat'; echo '* filter=x' > .gitattributes",
+    "diff driver": "rm -rf .git; git init -q .; git config --file .git/config diff.external 'touch /tmp/planted'; git config --file .git/config diff.x.textconv 'touch /tmp/planted; cat'; echo '* diff=x' > .gitattributes",
+    "pager and editor": "rm -rf .git; git init -q .; for k in core.pager core.editor core.sshCommand alias.status credential.helper gpg.program; do git config --file .git/config $k '!touch /tmp/planted'; done",
+    "include": "rm -rf .git; git init -q .; printf '[core]\\n\\tfsmonitor = touch /tmp/planted\\n' > evil.config; git config --file .git/config include.path /job/src/evil.config",
     "a repository in a directory": "mkdir -p sub; git init -q --bare sub; git config --file sub/config core.fsmonitor 'touch /tmp/planted; false'; git config --file sub/config core.worktree /job/src",
     "a file .git": "rm -rf .git; mkdir -p elsewhere; git init -q --bare elsewhere; git config --file elsewhere/config core.bare false; git config --file elsewhere/config core.fsmonitor 'touch /tmp/planted; false'; echo 'gitdir: elsewhere' > .git",
 }
@@ -231,7 +231,7 @@ def test_an_output_that_is_no_plain_file_does_not_come(slipway, trick):
     slipway.project.write("attack", TRICKS[trick])
     begin = time.monotonic()
     ran = slipway.run(slipway.project.job(run=f"""
-        slipway sandbox --output {name} -- sh attack && echo HAD
+        exec 2>&1; slipway sandbox --output {name} -- sh attack && echo HAD
         find /job/from-source 2>/dev/null || true; echo done""", keys={"secrets": [{"name": "KEY", "file": "/job/secrets/KEY"}], "shell": ["sh"]}), "--secret", "KEY", env={"KEY": SECRET}).expect(0)
     assert ran.output().endswith("done\n") and "HAD" not in ran.output() and "/job/from-source" not in ran.output(), ran
     assert f"output {name}: " in ran.output() and time.monotonic() - begin < 15, ran

@@ -1,0 +1,220 @@
+"""A stranger's pull request: what comes from its commit stays away from secrets, from job code and from what others trust."""
+import json
+import os
+import subprocess
+
+import pytest
+from harness import Project
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="keeping the source apart needs a user id for it, which root alone can give")
+SECRET = "VERY-SECRET-VALUE"
+
+
+@pytest.fixture
+def event(tmp_path):
+    """An event file: a pull request, from a fork or not."""
+
+    def write(fork: bool = True, number: int = 7) -> str:
+        path = tmp_path / f"event-{fork}.json"
+        path.write_text(json.dumps({"event": "pull_request", "pr": {"number": number, "base": "main", "head": "fix", "fork": fork}}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def fork(tmp_path):
+    """The stranger's repository."""
+    project = Project(tmp_path / "fork")
+    project.write("hello.txt", "hello of the fork\n")
+    project.write("evil.sh", "#!/bin/sh\necho evil ran with $KEY\n").chmod(0o755)
+    project.commit("a pull request")
+    return project
+
+
+def workflow(project, *jobs, **more):
+    return project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": "host", "network": "none", "timeout": "50s"}, **more, "jobs": list(jobs)}}))
+
+
+def run(slipway, *arguments, **options):
+    return slipway.run(*arguments, "--secret", "KEY", env={"KEY": SECRET}, **options)
+
+
+def on_fork(slipway, file, fork, event, *more):
+    return run(slipway, file, "--source-url", f"file://{fork.path}", "--event-file", event(), *more)
+
+
+def reason(ran, job):
+    return [event["reason"] for event in ran.of("job_finished") if event["job"] == job][-1]
+
+
+# --- whose text it is ---
+
+@pytest.mark.parametrize("job", [{"secrets": ["KEY"], "run": "echo ran"}, {"steps": [{"name": "s", "secrets": ["KEY"], "run": "echo ran"}]},
+                                 {"secrets": ["KEY"], "ci_code": {"path": "evil.sh"}}])
+def test_a_forks_own_workflow_gets_no_secret(slipway, event, job):
+    slipway.project.write("evil.sh", "echo ran")
+    file = workflow(slipway.project, {"name": "j", **job})
+    for arguments in (("run", file, "--event-file", event(), "--secret", "KEY"), ("plan", file, "--event-file", event()), ("run", "--event-file", event(), "--dry-run")):
+        told = slipway(*arguments, env={"KEY": SECRET})
+        if arguments == ("run", "--event-file", event(), "--dry-run"):
+            told = slipway("run", file, *arguments[1:], env={"KEY": SECRET})
+        assert told.code == 4 and "E111" in told.err and "ci.yaml:" in told.err and "--accept-risk" in told.err and "ran" not in told.out, told
+    run(slipway, file, "--event-file", event(fork=False)).expect(0)
+
+
+def test_a_forks_own_workflow_runs_without_secrets(slipway, event):
+    file = workflow(slipway.project, {"name": "j", "run": "echo ran"})
+    assert slipway.run(file, "--event-file", event()).expect(0).output() == "ran\n"
+
+
+def test_an_accepted_risk_is_recorded(slipway, event):
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "test -n \"$KEY\" && echo ran"})
+    ran = run(slipway, file, "--event-file", event(), "--accept-risk", "secrets-with-source").expect(0)
+    assert ran.output() == "ran\n"
+    viewed = slipway("runs", "view", "latest").expect(0).out
+    assert "--accept-risk secrets-with-source -> untrusted source may run beside its secrets" in viewed
+    assert slipway("run", file, "--accept-risk", "everything").code == 2
+
+
+def test_a_fork_names_no_other_place(slipway, event, fork, tmp_path):
+    for key in ("ci_code", "source_code"):
+        file = workflow(slipway.project, {"name": "j", key: {"url": f"file://{fork.path}"}, "run": "cat /job/*/hello.txt"})
+        told = slipway("run", file, "--event-file", event()).expect(4)
+        assert "E113" in told.err and "hello of the fork" not in str(told)
+    file = workflow(slipway.project, {"name": "j", "run": "true"}, source_code={"url": f"file://{fork.path}"})
+    assert "E113" in slipway("run", file, "--event-file", event()).expect(4).err
+
+
+def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork):
+    workflow(fork, {"name": "j", "secrets": ["KEY"], "run": "echo the fork has $KEY"})
+    fork.commit()
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "echo mine; cat hello.txt"})
+    ran = on_fork(slipway, file, fork, event).expect(0)
+    assert ran.output() == "mine\nhello of the fork\n"
+    slipway.project.path.joinpath(file).unlink()  # only the fork has it
+    assert "E111" in str(slipway("run", file, "--source-url", f"file://{fork.path}", "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}).expect(4))
+
+
+def test_a_fork_does_not_shadow_job_code(slipway, event, fork):
+    fork.write("ci/check.sh", "echo the fork has $KEY")
+    fork.commit()
+    slipway.project.write("ci/check.sh", "echo mine")
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "ci_code": {"path": "ci"}, "run": "sh /job/ci/check.sh"})
+    assert on_fork(slipway, file, fork, event).expect(0).output() == "mine\n"
+
+
+# --- beside secrets: a guard, and the git metadata ---
+
+def test_source_beside_secrets_is_not_executed_nor_written_by_mistake(slipway, event, fork):
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": """
+./evil.sh || echo "not executed: $?"
+touch new 2>/dev/null || echo not written
+test -d .git && echo a repository in the source
+cat hello.txt
+"""})
+    out = on_fork(slipway, file, fork, event).expect(0).output()
+    assert "evil ran" not in out and "not executed: 126" in out and "not written" in out and "hello of the fork" in out
+    assert "a repository" not in out
+
+
+def test_git_knows_its_repository_and_nothing_that_lies_in_the_source(slipway, event, fork):
+    fork.git("tag", "v1")
+    fork.write("inner/.git/HEAD", "ref: refs/heads/main\n")  # git does not take it in; the sibling of a job could make it
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": """
+git describe --tags; git status --short; git log --oneline | wc -l
+git config --get-all safe.directory; git config safe.bareRepository
+git clone -q "$GIT_URL" /tmp/clone 2>&1 || env -u GIT_DIR -u GIT_WORK_TREE git -c safe.bareRepository=all clone -q "$GIT_URL" /tmp/clone && ls /tmp/clone
+"""})
+    out = on_fork(slipway, file, fork, event).expect(0).output()
+    assert out.startswith("v1\n1\n/job/src\nexplicit\n"), out
+
+
+def test_a_planted_configuration_of_git_is_not_read(slipway, event, fork, tmp_path):
+    """The stranger's repository is a directory of this machine, its `.git` as they wrote it."""
+    fork.git("config", "core.fsmonitor", "echo PLANTED >&2; false")
+    fork.git("config", "filter.f.clean", "echo PLANTED >&2; cat")
+    (fork.path / ".git/info/attributes").write_text("* filter=f\n")
+    hook = fork.write(".git/hooks/post-index-change", "#!/bin/sh\necho PLANTED >&2\n")
+    hook.chmod(0o755)
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "git status; git diff; git config --list"})
+    for location in (f"file://{fork.path}", str(fork.path)):
+        ran = run(slipway, file, "--source-url", location, "--event-file", event())
+        assert "PLANTED" not in ran.output() and SECRET not in str(ran), ran
+
+
+# --- what it leaves behind ---
+
+def test_a_for_each_over_outputs_is_judged_as_well(slipway, event):
+    file = workflow(slipway.project, {"name": "j", "outputs": ["list"], "run": "slipway output list '[1]'"},
+                    {"name": "each", "depends_on": ["j"], "for_each": {"in": "outputs.j.list"}, "secrets": ["KEY"], "run": "echo has $KEY"})
+    told = slipway("run", file, "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}).expect(4)
+    assert "E111" in told.err and "job each" in told.err
+
+
+def test_a_tainted_artifact_does_not_come_beside_secrets(slipway, event, fork):
+    build = {"name": "build", "run": "echo x >dist", "artifacts": [{"name": "dist", "paths": ["dist"]}]}
+    use = {"name": "use", "depends_on": ["build"], "uses_artifacts": ["dist"], "secrets": ["KEY"], "run": "cat /job/inputs/dist/dist"}
+    file = workflow(slipway.project, build, use)
+    told = slipway("run", file, "--source-url", f"file://{fork.path}", "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}).expect(4)
+    assert "E112" in told.err and "`dist` of job build" in told.err
+    accepted = on_fork(slipway, file, fork, event, "--accept-risk", "secrets-with-source").expect(0)
+    assert accepted.output("use") == "x\n"
+    assert "untrusted" in slipway("runs", "view", "latest").expect(0).out
+    # Whose name the plan does not know is found out when the job starts.
+    build["run"] = "echo x >dist; slipway artifact late dist"
+    file = workflow(slipway.project, {**build, "artifacts": []}, {**use, "uses_artifacts": ["{{ default(outputs.build.name, 'late') }}"], "run": "echo has it"})
+    ran = on_fork(slipway, file, fork, event)
+    assert ran.job("use")["outcome"] == "rejected" and "E112" in reason(ran, "use") and "has it" not in ran.output(), ran
+
+
+def test_what_job_code_makes_beside_kept_source_is_passed_on(slipway, event, fork):
+    file = workflow(slipway.project, {"name": "sign", "secrets": ["KEY"], "run": "sha256sum hello.txt >/job/artifacts/sums", "artifacts": [{"name": "signed", "paths": ["/job/artifacts/*"]}]},
+                    {"name": "publish", "depends_on": ["sign"], "uses_artifacts": ["signed"], "secrets": ["KEY"], "run": "cat /job/inputs/signed/artifacts/*"})
+    assert "hello.txt" in on_fork(slipway, file, fork, event).expect(0).output("publish")
+
+
+def test_a_cache_of_a_fork_does_not_come_beside_secrets(slipway, event, fork):
+    cache = [{"key": "deps", "paths": ["/job/deps"]}]
+    fill = workflow(slipway.project, {"name": "fill", "cache": cache, "run": "mkdir -p /job/deps; echo evil >/job/deps/x"})
+    on_fork(slipway, fill, fork, event).expect(0)
+    use = workflow(slipway.project, {"name": "use", "cache": cache, "secrets": ["KEY"], "run": "cat /job/deps/x 2>/dev/null || echo none"})
+    assert on_fork(slipway, use, fork, event).expect(0).output().endswith("none\n")
+    plain = workflow(slipway.project, {"name": "plain", "cache": cache, "run": "cat /job/deps/x"})
+    assert on_fork(slipway, plain, fork, event).expect(0).output() == "evil\n"  # without secrets, of the same pull request
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_fork_writes_no_cache_that_others_read(slipway, event, fork, number):
+    cache = [{"key": "shared", "paths": ["/job/deps"]}]
+    fill = workflow(slipway.project, {"name": "fill", "cache": cache, "run": "mkdir -p /job/deps; echo evil >/job/deps/x"})
+    source = ("--source-url", f"file://{fork.path}")
+    slipway.run(fill, *source, "--event-file", event(number=number)).expect(0)
+    look = workflow(slipway.project, {"name": "look", "cache": cache, "run": "cat /job/deps/x 2>/dev/null || echo none"})
+    assert slipway.run(look, *source).expect(0).output().endswith("none\n")
+
+
+# --- job code ---
+
+def test_job_code_cannot_be_written_whoever_tries(slipway, fork):
+    file = workflow(slipway.project, {"name": "j", "ci_code": {"url": f"file://{fork.path}"}, "steps": [
+        {"name": "s", "run_as": who, "run": "for t in 'touch /job/ci/x' 'rm -f /job/ci/hello.txt' 'mount -o remount,rw /job/ci' 'umount /job/ci'; do $t 2>/dev/null && echo \"did $t\"; done; true"}
+        for who in ("runner",)]})
+    assert slipway.run(file).expect(0).output() == ""
+    assert subprocess.run(["git", "-C", str(fork.path), "status", "--porcelain"], capture_output=True, check=True).stdout == b""
+
+
+def test_links_in_job_code_lead_nowhere_on_this_machine(slipway, fork, tmp_path):
+    private = tmp_path / "private.txt"
+    private.write_text("PRIVATE-TEXT\n")
+    (fork.path / "link").symlink_to(private)
+    (fork.path / "sub").mkdir()
+    (fork.path / "sub/up").symlink_to("../../private.txt")
+    (fork.path / "dir").symlink_to(tmp_path)
+    fork.commit()
+    code = {"url": f"file://{fork.path}"}
+    file = workflow(slipway.project, {"name": "j", "ci_code": code, "run": "cat /job/ci/link /job/ci/sub/up || ls /job/ci/dir/ || true"})
+    assert "PRIVATE" not in str(slipway.run(file).expect(0))
+    for key in ("ci_code", "source_code"):
+        refused = slipway.run(workflow(slipway.project, {"name": "j", key: {**code, "path": "dir"}, "run": "ls /job/ci /job/src"}))
+        assert refused.code == 2 and "is a link" in reason(refused, "j"), refused
