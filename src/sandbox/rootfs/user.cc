@@ -1,9 +1,15 @@
 #include "sandbox/rootfs/user.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
 
 #include "base/text.h"
 #include "os/files.h"
+#include "os/openat2.h"
 
 namespace slipway::sandbox::rootfs {
 
@@ -24,16 +30,25 @@ std::string id_of(std::string_view name, std::string_view text) {
   return {};
 }
 
+// Does this layer say that there is no such directory below it?
+bool hides_below(int layer, const char* directory) {
+  const os::Fd fd = os::open_held(layer, directory, O_RDONLY | O_DIRECTORY, os::kBeneath);
+  if (!fd) return errno != ENOENT;
+  char yes = 0;
+  return ::fgetxattr(fd.get(), "trusted.overlay.opaque", &yes, 1) == 1 ||
+         ::fgetxattr(fd.get(), "user.overlay.opaque", &yes, 1) == 1;
+}
+
 }  // namespace
 
 FileOfImage files_in(const std::vector<std::string>& layers) {
   return [layers](const std::string& name) -> Result<std::string> {
     for (const std::string& layer : layers) {  // the topmost that has it
-      const auto root = os::open_file(layer, O_RDONLY | O_DIRECTORY);
-      if (!root) continue;
-      const auto file = os::open_untrusted(root->get(), name);
-      if (!file) continue;
-      return os::read_all(file->get(), kMostFile).value_or("");
+      SW_TRY(const os::Fd root, os::open_file(layer, O_RDONLY | O_DIRECTORY));
+      const auto file = os::open_untrusted(root.get(), name);
+      if (file) return os::read_all(file->get(), kMostFile).value_or("");
+      const bool is_hidden = file.error().kind != ErrorKind::not_found;  // a whiteout, or a link, which leads anywhere
+      if (is_hidden || hides_below(root.get(), "etc")) return std::string();
     }
     return std::string();
   };
@@ -41,26 +56,21 @@ FileOfImage files_in(const std::vector<std::string>& layers) {
 
 Result<std::string> numeric_user(const std::string& user, const FileOfImage& file) {
   if (user.empty()) return user;
-  const std::size_t colon = user.find(':');
-  const std::string name = user.substr(0, colon);
-  std::string result = name;
-  if (!is_number(name)) {
-    SW_TRY(const std::string text, file("etc/passwd"));
-    result = id_of(name, text);
-  }
-  if (result.empty() && name == "root") result = "0";
-  if (result.empty()) {
+  const auto number_of = [&](const std::string& name, const std::string& list) -> Result<std::string> {
+    if (is_number(name)) return name;
+    SW_TRY(const std::string text, file(list));
+    std::string number = id_of(name, text);
+    if (number.empty() && name == "root") number = "0";
+    if (!number.empty()) return number;
     return fail(ErrorKind::invalid,
-                "it runs as the user `" + printable(name, Colour::strip) + "`, which its /etc/passwd does not have");
-  }
+                fmt::format("it runs as {} `{}`, which its /{} does not have",
+                            list == "etc/group" ? "the group" : "the user", printable(name, Colour::strip), list));
+  };
+  const std::size_t colon = user.find(':');
+  SW_TRY(std::string result, number_of(user.substr(0, colon), "etc/passwd"));
   if (colon == std::string::npos) return result;
-  const std::string group = user.substr(colon + 1);
-  std::string number = group;
-  if (!is_number(group)) {
-    SW_TRY(const std::string text, file("etc/group"));
-    number = id_of(group, text);
-  }
-  return number.empty() ? result : result + ":" + number;
+  SW_TRY(const std::string group, number_of(user.substr(colon + 1), "etc/group"));
+  return result + ":" + group;
 }
 
 }  // namespace slipway::sandbox::rootfs

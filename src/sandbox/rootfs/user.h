@@ -12,7 +12,7 @@ namespace slipway::sandbox::rootfs {
 using FileOfImage = std::function<Result<std::string>(const std::string& name)>;
 
 /// `UID` or `UID:GID` for what an image calls its user, names looked up in its files. Empty stays empty.
-/// `invalid`: no such user.
+/// `invalid`: no such user or group.
 Result<std::string> numeric_user(const std::string& user, const FileOfImage& file);
 
 /// Of an image that is unpacked. `layers`: directories, the topmost first.
