@@ -34,7 +34,7 @@ struct ArtifactEntry {
 };
 
 struct DecisionEntry {
-  std::string what;  ///< `start`, `instances`, `run`, `skip`, `retry`, `cancel`, `reject`
+  std::string what;  ///< `start`, `instances`, `code`, `trust`, `run`, `skip`, `retry`, ...
   model::Trace trace;
 };
 

@@ -115,6 +115,19 @@ Result<void> check_text(const model::Run& run, const model::JobDefinition& defin
   return {};
 }
 
+// What is recorded of a job on a stranger's code.
+model::Trace trust_trace(const model::JobSpec& job) {
+  model::Trace because = {{"source", "untrusted: of a fork's pull request"},
+                          {"text", job.text_trust == model::Trust::trusted ? "trusted" : "untrusted"}};
+  if (!model::holds_secrets(job)) return because;
+  if (job.secrets_with_source) {
+    because.push_back({"--accept-risk secrets-with-source", "untrusted source may run beside its secrets"});
+  } else if (job.separated) {
+    because.push_back({"secrets", "the source is kept apart from them"});
+  }
+  return because;
+}
+
 Result<void> check_trust_of(model::Run& run) {
   for (const model::Group& group : run.groups) {
     if (group.expands_later && group.jobs.empty()) SW_CHECK(check_text(run, *group.definition));
@@ -128,11 +141,8 @@ Result<void> check_trust_of(model::Run& run) {
     const model::JobDefinition& definition = *run.groups[run.jobs[index].group].definition;
     if (const auto problem = definition::trust_problem(job, place_of(definition, "secrets")))
       return refused(*problem, job.job);
-    if (!model::holds_secrets(job)) continue;
-    SW_CHECK(check_inputs(jobs, job, definition));
-    if (!job.secrets_with_source) continue;
-    run.decisions.push_back(
-        {job.job, "risk", {{"--accept-risk secrets-with-source", "untrusted source may run beside its secrets"}}});
+    if (model::holds_secrets(job)) SW_CHECK(check_inputs(jobs, job, definition));
+    run.decisions.push_back({job.job, "trust", trust_trace(job)});
   }
   return {};
 }

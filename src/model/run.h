@@ -99,7 +99,7 @@ struct RunOptions {
 /// Why something was decided, for `slipway explain`. `job` empty: about the run.
 struct Decision {
   std::string job;
-  std::string what;  ///< `start`, `instances`, `run`, `skip`, `retry`, `cancel`, `reject`
+  std::string what;  ///< `start`, `instances`, `code`, `trust`, `run`, `skip`, `retry`, ...
   Trace because;
 };
 

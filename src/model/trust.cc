@@ -66,9 +66,10 @@ Result<void> check_secrets_beside_source(const JobSpec& job) {
   if (!holds_secrets(job) || job.secrets_with_source || job.text_trust == Trust::trusted) return {};
   return fail(
       ErrorKind::denied,
-      "untrusted source would run beside secrets: the text of its steps comes from a fork's pull request, and it "
-      "holds secrets; take its text or its job code from another place (`ci_code`, a file that you name), give "
-      "it no secrets, or accept that by --accept-risk secrets-with-source");
+      "untrusted source would run beside secrets: the text of its steps, or its job code, is of a fork's pull request. "
+      "Name "
+      "a workflow file of yours, which may run the fork's code by `run_as: source` or `slipway sandbox`; keep job code "
+      "apart by `ci_code`; give the job no secrets; or accept it by --accept-risk secrets-with-source");
 }
 
 Result<void> check_code_places(const JobSpec& job) {

@@ -4,9 +4,7 @@ import os
 import subprocess
 
 import pytest
-from harness import ROOT, Project
-
-BACKENDS = ["native", "docker"]
+from harness import BACKENDS, ROOT, Project
 
 
 @pytest.fixture
@@ -56,6 +54,14 @@ def test_source_of_another_repository_takes_the_checkouts_place(slipway, backend
     file = slipway.project.job(keys={"source_code": {"url": url(app), "ref": first}}, run="cat hello.txt; ls; echo $GIT_COMMIT")
     ran = slipway.run(file).expect(0)
     assert ran.output() == f"hello of the app\nhello.txt\nsub\n{first}\n"
+
+
+def test_an_archive_is_a_place_too(slipway, ci, tmp_path):
+    subprocess.run(["tar", "-C", ci.path, "-czf", tmp_path / "ci.tar.gz", "check.sh"], check=True)
+    slipway.project.write("hello.txt", "hello\n")
+    file = slipway.project.job(keys={"ci_code": {"url": str(tmp_path / "ci.tar.gz"), "path": "check.sh"}})
+    assert slipway.run(file).expect(0).output() == "checked by /job/ci/check.sh in /job/src: hello\n"
+    assert "sha256:" in slipway("runs", "view", "latest").expect(0).out
 
 
 def test_a_job_says_otherwise_than_its_workflow(slipway, ci, app):

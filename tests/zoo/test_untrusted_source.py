@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from harness import Project
+from harness import BACKENDS, Project
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="keeping the source apart needs a user id for it, which root alone can give")
 SECRET = "VERY-SECRET-VALUE"
@@ -77,6 +77,16 @@ def test_an_accepted_risk_is_recorded(slipway, event):
     assert slipway("run", file, "--accept-risk", "everything").code == 2
 
 
+def test_whose_code_it_is_is_explained_and_recorded(slipway, event, fork):
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "true"}, {"name": "plain", "run": "true"}, on={"pull_request": {}})
+    on_fork(slipway, file, fork, event).expect(0)
+    viewed = slipway("runs", "view", "latest").expect(0).out
+    assert "source -> untrusted: of a fork's pull request" in viewed and "secrets -> the source is kept apart from them" in viewed
+    slipway.project.path.joinpath(file).write_text(json.dumps({"job": {"image": "host", "run": "true", "on": {"pull_request": {}}}}))
+    explained = slipway("explain", "ci", "--event-file", event()).expect(0).out
+    assert "text -> untrusted" in explained
+
+
 def test_a_fork_names_no_other_place(slipway, event, fork, tmp_path):
     for key in ("ci_code", "source_code"):
         file = workflow(slipway.project, {"name": "j", key: {"url": f"file://{fork.path}"}, "run": "cat /job/*/hello.txt"})
@@ -106,13 +116,14 @@ def test_a_fork_does_not_shadow_job_code(slipway, event, fork):
 
 # --- beside secrets: a guard, and the git metadata ---
 
-def test_source_beside_secrets_is_not_executed_nor_written_by_mistake(slipway, event, fork):
-    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": """
-./evil.sh || echo "not executed: $?"
-touch new 2>/dev/null || echo not written
-test -d .git && echo a repository in the source
-cat hello.txt
-"""})
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_source_beside_secrets_is_not_executed_nor_written_by_mistake(slipway, backend, event, fork):
+    file = slipway.project.job(keys={"secrets": ["KEY"]}, run="""
+        ./evil.sh || echo "not executed: $?"
+        touch new 2>/dev/null || echo not written
+        test -d .git && echo a repository in the source
+        cat hello.txt
+        """)
     out = on_fork(slipway, file, fork, event).expect(0).output()
     assert "evil ran" not in out and "not executed: 126" in out and "not written" in out and "hello of the fork" in out
     assert "a repository" not in out
@@ -174,6 +185,16 @@ def test_what_job_code_makes_beside_kept_source_is_passed_on(slipway, event, for
     assert "hello.txt" in on_fork(slipway, file, fork, event).expect(0).output("publish")
 
 
+@pytest.mark.parametrize("how, path", [("--share /job/out -- sh -c 'echo x >/job/out/f'", "/job/out/*"), ("--output hello.txt -- true", "/job/from-source/*")])
+def test_what_a_sandbox_of_the_source_could_write_is_tainted(slipway, event, fork, how, path):
+    file = workflow(slipway.project, {"name": "make", "secrets": ["KEY"], "run": f"mkdir -p /job/out; slipway sandbox {how}; ls /job/out /job/from-source || true",
+                                      "artifacts": [{"name": "made", "paths": [path]}, {"name": "own", "paths": ["/job/artifacts/*"]}]},
+                    {"name": "use", "depends_on": ["make"], "uses_artifacts": ["made"], "secrets": ["KEY"], "run": "echo has it"})
+    ran = on_fork(slipway, file, fork, event)
+    assert "E112" in str(ran) and "has it" not in ran.output()
+    assert "--share" not in how or ran.job("use")["outcome"] == "rejected"  # of a share only the job itself knows
+
+
 def test_a_cache_of_a_fork_does_not_come_beside_secrets(slipway, event, fork):
     cache = [{"key": "deps", "paths": ["/job/deps"]}]
     fill = workflow(slipway.project, {"name": "fill", "cache": cache, "run": "mkdir -p /job/deps; echo evil >/job/deps/x"})
@@ -198,8 +219,8 @@ def test_a_fork_writes_no_cache_that_others_read(slipway, event, fork, number):
 
 def test_job_code_cannot_be_written_whoever_tries(slipway, fork):
     file = workflow(slipway.project, {"name": "j", "ci_code": {"url": f"file://{fork.path}"}, "steps": [
-        {"name": "s", "run_as": who, "run": "for t in 'touch /job/ci/x' 'rm -f /job/ci/hello.txt' 'mount -o remount,rw /job/ci' 'umount /job/ci'; do $t 2>/dev/null && echo \"did $t\"; done; true"}
-        for who in ("runner",)]})
+        {"name": who, "run_as": who, "run": "for t in 'touch /job/ci/x' 'rm -f /job/ci/hello.txt' 'mount -o remount,rw /job/ci' 'umount /job/ci'; do $t 2>/dev/null && echo \"did $t\"; done; true"}
+        for who in ("runner", "root")]})
     assert slipway.run(file).expect(0).output() == ""
     assert subprocess.run(["git", "-C", str(fork.path), "status", "--porcelain"], capture_output=True, check=True).stdout == b""
 
