@@ -278,7 +278,7 @@ def test_no_link_of_an_image_leads_its_set_up_out(slipway, daemon, canary, direc
     """What makes the directories of a container is root there, and holds descriptors from outside."""
     for number in range(3, 12):
         daemon.import_image("slipway-links", docker.busybox_rootfs({directory: f"/proc/self/fd/{number}{CLIMB}{canary.place}"}))
-        slipway.run(slipway.project.job(run="true", keys={"image": "slipway-links"}))
+        slipway.run(slipway.project.job(run="true", keys={"image": "slipway-links", "retry": {"attempts": 0}}))
         assert sorted(file.name for file in canary.place.iterdir()) == ["program", "said"], number
 
 
@@ -363,16 +363,18 @@ def test_an_image_that_is_not_here_is_pulled_and_pinned(slipway, daemon, rootfs,
         server.wait()
 
 
-def with_user(daemon, user: str, passwd: str | None = "root:x:0:0::/:/bin/sh\napp:x:1234:55::/:/bin/sh\n", link: str = "") -> str:
-    """The name of an image whose entrypoint tells who it is."""
+def with_user(daemon, user: str, link: str = "") -> str:
+    """The name of an image whose entrypoint tells who it is. `link`: where its /etc/passwd leads instead."""
+    files = {"etc/passwd": b"root:x:0:0::/:/bin/sh\napp:x:1234:55::/:/bin/sh\n", "etc/group": b"root:x:0:\napp:x:55:\n"}
     out = io.BytesIO(docker.busybox_rootfs())
     with tarfile.open(fileobj=out, mode="a") as tar:
-        entry = tarfile.TarInfo("etc/passwd")
-        if link:
-            entry.type, entry.linkname = tarfile.SYMTYPE, link
-        elif passwd is not None:
-            entry.size = len(passwd)
-        tar.addfile(entry, io.BytesIO((passwd or "").encode()))
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            if link and name == "etc/passwd":
+                entry.type, entry.linkname = tarfile.SYMTYPE, link
+            else:
+                entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
     daemon.import_image("slipway-user", out.getvalue(), f"USER {user}", 'ENTRYPOINT ["/bin/busybox", "id", "-u"]')
     return "slipway-user"
 

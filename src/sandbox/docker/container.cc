@@ -33,7 +33,8 @@ json::object bind_mount(const std::string& outside, const char* inside, bool rea
   return {{"Type", "bind"}, {"Source", outside}, {"Target", inside}, {"ReadOnly", read_only}};
 }
 
-void add_limits(const Limits& limits, const ContainerPlan& plan, const DaemonFacts& facts, json::object& host) {
+// Not that of the disk: Docker's own covers what it keeps of a container, on few machines, and never what is mounted.
+void add_limits(const Limits& limits, const DaemonFacts& facts, json::object& host) {
   if (limits.memory_bytes && facts.memory_limit) {
     host["Memory"] = *limits.memory_bytes;
     if (facts.swap_limit) host["MemorySwap"] = *limits.memory_bytes;
@@ -42,8 +43,6 @@ void add_limits(const Limits& limits, const ContainerPlan& plan, const DaemonFac
     host["NanoCpus"] = static_cast<std::int64_t>(std::clamp(*limits.cpus, kLeastCpus, facts.cpus) * kNanosPerCpu);
   }
   if (limits.pids && facts.pids_limit) host["PidsLimit"] = *limits.pids + 1;  // and init
-  if (limits.disk_bytes && plan.limit_disk)
-    host["StorageOpt"] = json::object{{"size", std::to_string(*limits.disk_bytes)}};
 }
 
 // Set up by init, and not by the daemon: a network of Docker's takes longer to make than a job to run.
@@ -140,7 +139,7 @@ std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, c
   };
   if (plan.network != "host") host["Sysctls"].get_object()["net.ipv4.ip_unprivileged_port_start"] = "0";
   if (spec.private_network) add_private_network(*spec.private_network, host);
-  add_limits(spec.limits, plan, facts, host);
+  add_limits(spec.limits, facts, host);
   json::array devices;
   for (const std::string& name : spec.devices) {
     devices.push_back(

@@ -27,7 +27,6 @@ struct ContainerPlan {
   std::filesystem::path init_program;  ///< static
   std::filesystem::path state_dir;
   std::string network;  ///< as `NetworkMode` has it
-  bool limit_disk = false;
 };
 
 /// The body of POST /containers/create.

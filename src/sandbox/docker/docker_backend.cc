@@ -95,8 +95,10 @@ Result<std::unique_ptr<DockerBackend>> DockerBackend::open(DockerOptions options
     if (unreadable) return fail(ErrorKind::not_found, path->string() + ": " + unreadable.message());
   }
   std::unique_ptr<DockerBackend> backend(new DockerBackend(std::move(options), std::move(socket), log));
+  // At once: it takes the daemon a while, and is the same in every version.
+  SW_TRY(net::HttpConnection asked, backend->engine_.begin("GET", "/info", os::within(kAskWithin)));
   SW_CHECK(backend->engine_.negotiate(os::within(kAskWithin)));
-  SW_TRY(const std::string info, backend->engine_.get("/info", os::within(kAskWithin)));
+  SW_TRY(const std::string info, backend->engine_.receive(std::move(asked), os::within(kAskWithin)));
   SW_TRY(backend->facts_, read_facts(info));
   return backend;
 }
