@@ -44,6 +44,17 @@ Result<Fd> make_mount(const char* type, const MountOptions& options, unsigned at
   return mount;
 }
 
+Result<Fd> make_mount_at(const std::string& at, const char* type, const MountOptions& options, unsigned attributes) {
+  std::string text;
+  for (const auto& [name, value] : options)
+    text += (text.empty() ? "" : ",") + name + (value.empty() ? "" : "=" + value);
+  if (::mount(type, at.c_str(), type, 0, text.c_str()) != 0) return fail_errno(errno, std::string("making a ") + type);
+  auto mount = clone_mount(AT_FDCWD, at, Submounts::left_out);
+  if (::umount2(at.c_str(), MNT_DETACH) != 0) return fail_errno(errno, "taking the mount from " + at);
+  if (mount) SW_CHECK(restrict_mount(mount->get(), attributes, Submounts::left_out));
+  return mount;
+}
+
 Result<Fd> clone_mount(int directory, const std::string& path, Submounts submounts) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
   if (submounts == Submounts::included) flags |= AT_RECURSIVE;

@@ -17,6 +17,10 @@ using MountOptions = std::vector<std::pair<std::string, std::string>>;
 /// A new file system instance, not yet anywhere. `attributes`: MOUNT_ATTR_*. Errors carry the kernel's explanation.
 Result<Fd> make_mount(const char* type, const MountOptions& options, unsigned attributes);
 
+/// As `make_mount`, by mount(2) at the directory `at`, from which it is taken: for a value of more than the 255 bytes
+/// that fsconfig(2) takes. All options together are below 4 KiB; no value has a comma.
+Result<Fd> make_mount_at(const std::string& at, const char* type, const MountOptions& options, unsigned attributes);
+
 enum class Submounts { left_out, included };
 
 /// A detached copy of what is mounted at `path` (relative to `directory`; empty: `directory` itself).

@@ -330,3 +330,13 @@ def test_an_image_of_the_local_docker_runs_natively(slipway, daemon):
     assert image["names"][0]["name"] == f"docker-daemon:docker.io/library/{docker.IMAGE}:latest"
     refused = slipway.run(file, "--image", "docker-daemon:nowhere/such:1", env=host).expect(2)
     assert "nowhere/such" in str(refused)
+
+
+def test_an_image_of_many_layers_shows_them_all(slipway, tmp_path):
+    many = 127
+    source = layout(tmp_path / "many", [base(), *(layer(entry(f"layer{n}", f"{n}\n".encode()), entry("top", f"{n}\n".encode())) for n in range(1, many))])
+    file = slipway.project.job(run="ls /layer* | wc -l; cat /top; echo x >/tmp/written", keys={"image": f"oci:{source}:t"})
+    assert slipway.run(file).expect(0).output() == f"{many - 1}\n{many - 1}\n"
+    more = layout(tmp_path / "more", [base(), *(layer(entry(f"layer{n}", b"x")) for n in range(many))])
+    refused = slipway.run(file, "--image", f"oci:{more}:t").expect(2)
+    assert "the image has more than 127 layers" in str(refused)

@@ -317,7 +317,8 @@ def test_what_root_refuses_is_refused_here(slipway, program, run_as):
 
 def image_job(slipway, user):
     from images import base, entry, layer, layout
-    where = layout(slipway.home / "layout", [base(), layer(entry("suid/id", Path("/bin/busybox").read_bytes(), mode=0o4755), entry(".wh.etc"))],
+    where = layout(slipway.home / "layout", [base(), layer(entry("suid/id", Path("/bin/busybox").read_bytes(), mode=0o4755), entry(".wh.etc")),
+                                                 *(layer(entry(f"more{n}")) for n in range(70))],
                    {"User": "root", "Entrypoint": ["/bin/sh"], "Cmd": ["-c", "id -u"]})
     run("chown", "-R", user.name, str(where))
     return slipway.project.job(run="id -u; stat -c %u /app; /suid/id -u; ls -d /etc/passwd.orig 2>/dev/null || echo hidden",

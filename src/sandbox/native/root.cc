@@ -178,13 +178,16 @@ class RootBuilder {
     }
     const bool by_layer = user_namespace >= 0 && !mapped && !names.empty();
     if (names.empty()) names.emplace_back("v/none");  // an image without any file
-    constexpr std::size_t kMost = 255;                // of an option's value; more in one take Linux 6.5
-    if (std::string text = join(names, ":"); text.size() <= kMost) {
-      options.emplace_back("lowerdir", std::move(text));
-    } else {
-      for (std::string& name : names) options.emplace_back("lowerdir+", std::move(name));
-    }
+    options.emplace_back("lowerdir", join(names, ":"));
     return by_layer;
+  }
+
+  static Result<os::Fd> make_overlay(const os::MountOptions& options) {
+    constexpr std::size_t kMost = 255;  // of an option's value
+    if (options.front().second.size() <= kMost) return os::make_mount("overlay", options, kPlain);
+    // `lowerdir+`, one at a time, takes Linux 6.5.
+    if (::mkdir("o", 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making a mount point");
+    return os::make_mount_at("o", "overlay", options, kPlain);
   }
 
   // A writable view of `lowers`. `owner_inside` owns its top.
@@ -209,7 +212,7 @@ class RootBuilder {
     options.emplace_back(identity_.kind() == Identity::Kind::root ? std::pair("redirect_dir", "on")
                                                                   : std::pair("userxattr", ""));
     if (by_layer) options.emplace_back("metacopy", "on");
-    auto mount = os::make_mount("overlay", options, kPlain);
+    auto mount = make_overlay(options);
     if (!mount)
       return wrap(mount.error(), "an overlay of " + (lowers.size() == 1 ? lowers.front() : spec_.sandbox.image));
     if (by_layer) SW_CHECK(change_owners(mount->get(), lowers.front(), owner_inside, wanted));
