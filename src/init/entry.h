@@ -30,6 +30,7 @@ struct Entry {
   os::Nesting nesting = os::Nesting::refused;
   std::uint32_t own_id = 65533;
   std::uint32_t runner_id = 1001;  ///< user and group; HOME=/home/runner
+  std::uint32_t source_id = 1002;  ///< who the runner of a sandbox beside this one is here
   bool single_id = false;          ///< rootless without a range: runner, root and init are all `own_id`
   std::string workspace = "/job";
   std::string runtime_dir = "/run/slipway";  ///< another one only where there is no sandbox (tests)

@@ -63,8 +63,13 @@ Result<std::string> copy_files(const std::string& directory, const std::vector<s
                                const std::vector<int>& fds) {
   std::uint64_t left = wire::kMaxSourceOutputBytes;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    SW_TRY(const std::uint64_t copied, copy_file(fds[i], directory + "/" + names[i], left));
-    left -= copied;
+    const std::string path = directory + "/" + names[i];
+    const auto copied = copy_file(fds[i], path, left);
+    if (!copied) {
+      (void)::unlink(path.c_str());  // a part of it would be taken for the whole
+      return wrap(copied.error(), "output " + names[i]);
+    }
+    left -= *copied;
   }
   return std::string();
 }
@@ -100,8 +105,8 @@ Result<void> Siblings::check(const wire::SandboxRequest& request) const {
 Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end) {
   SW_CHECK(check(request));
   if (running_.size() >= kMostAtOnce) return fail(ErrorKind::exhausted, "too many sandboxes beside this job at once");
-  SW_TRY(os::Pipe out, make_output_pipe());
-  SW_TRY(os::Pipe err, make_output_pipe());
+  SW_TRY(os::Pipe out, make_output_pipe(parts_.entry.source_id));
+  SW_TRY(os::Pipe err, make_output_pipe(parts_.entry.source_id));
   const std::uint64_t id = ++last_id_;
   Running running;
   running.step = request.step;

@@ -106,8 +106,9 @@ bool enter_working_directory(const char* path) {
 
 }  // namespace
 
-Result<os::Pipe> make_output_pipe() {
+Result<os::Pipe> make_output_pipe(uid_t writer) {
   SW_TRY(os::Pipe pipe, os::make_pipe());
+  (void)::fchown(pipe.write.get(), writer, static_cast<gid_t>(-1));  // refused: it can be written to, not opened
   (void)::fcntl(pipe.read.get(), F_SETPIPE_SZ, kPipeBytes);  // refused past the user's pipe quota: slower, not wrong
   ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
   return pipe;
@@ -117,8 +118,8 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
   if (command.argv.empty()) return fail(ErrorKind::invalid, "a step without a command");
   os::Pipe out, err;
   if (command.stdout_fd < 0) {
-    SW_TRY(out, make_output_pipe());
-    SW_TRY(err, make_output_pipe());
+    SW_TRY(out, make_output_pipe(command.identity.uid));
+    SW_TRY(err, make_output_pipe(command.identity.uid));
   }
   SW_TRY(os::Pipe error, os::make_pipe());
   SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY));

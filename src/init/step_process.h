@@ -39,8 +39,9 @@ struct StartFailure {
   int error_number = 0;
 };
 
-/// A pipe for output: large, its read end non-blocking.
-Result<os::Pipe> make_output_pipe();
+/// A pipe for output: large, its read end non-blocking. It belongs to `writer`, who may open it by its name
+/// (`echo x > /dev/stderr`).
+Result<os::Pipe> make_output_pipe(uid_t writer);
 
 /// Forks and returns at once. What goes wrong in the child shows when it has ended (exit status 127).
 Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup);

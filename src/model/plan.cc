@@ -122,10 +122,23 @@ Result<void> check_matrix_filter(const Run& run) {
   return {};
 }
 
+/// What runs beside the job, and what that means for its source.
+void note_source_steps(Run& run, const Group& group) {
+  Trace because;
+  for (const StepDefinition& step : group.definition->steps) {
+    if (!step.run_as || step.run_as->kind != RunAs::Kind::source) continue;
+    because.push_back({fmt::format("step `{}` says run_as: source", step.name), "it runs beside the job"});
+  }
+  if (because.empty()) return;
+  because.push_back({"job code", "reads the source, neither writes nor executes it"});
+  run.decisions.push_back({group.name, "the source is apart", std::move(because)});
+}
+
 /// The instances of one group, where they can be known; notes how many and why.
 Result<void> plan_instances(Run& run, GroupIndex index) {
   Group& group = run.groups[index];
   const JobDefinition& definition = *group.definition;
+  note_source_steps(run, group);
   if (!is_expanded_at_plan_time(definition)) {
     group.expands_later = true;
     run.decisions.push_back({group.name, "instances", {{"for_each", "known when what it depends on has ended"}}});

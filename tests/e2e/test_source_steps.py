@@ -103,6 +103,13 @@ def test_kill_9_of_slipway_leaves_nothing_of_a_sibling(alone):
     assert "up" in alone("logs", "#2").expect(0).out
 
 
+def test_output_can_be_opened_by_its_name(slipway):
+    script = "echo out > /dev/stdout; echo err > /dev/stderr; echo third | tee /dev/stderr >/dev/null"
+    ran = slipway.run(job(slipway.project, ("runner", script), ("root", script, {"run_as": "root"}), ("source source", script), ("command", f"slipway sandbox -- sh -c '{script}'"))).expect(0)
+    for step in ("runner", "root", "source", "command"):
+        assert sorted(ran.output(step=step).split()) == ["err", "out", "third"], (step, ran)
+
+
 # --- slipway sandbox ---
 
 def test_a_command_shares_a_directory_and_hands_a_file_over(slipway):
@@ -226,17 +233,9 @@ def test_a_source_step_gets_neither_secrets_nor_artifacts(slipway):
 
 
 def test_plans_show_who_a_step_is(slipway):
-    assert "run_as: source" in slipway("plan", "--resolved", job(slipway.project, ("source build", "true"))).expect(0).out
-
-
-def test_git_works_in_source_and_in_job_code_beside_it(slipway):
-    slipway.project.write("file", "x\n")
-    slipway.project.commit("the commit")
-    slipway.project.git("tag", "v1")
-    look = "git describe --tags; git log --format=%s; git status --short; git rev-parse --git-dir --show-toplevel"
-    ran = slipway.run(job(slipway.project, ("source build", f"{look}; git commit -q --allow-empty -m x 2>/dev/null || echo read only; git init -q own; git -C own rev-parse --git-dir"), ("use", look))).expect(0)
-    assert ran.output(step="use") == "v1\nthe commit\n?? .slipway/\n?? own/\n/job/git\n/job/src\n"
-    assert ran.output(step="build").replace("?? .slipway/\n", "") == "v1\nthe commit\n/job/git\n/job/src\nread only\n.git\n"
+    file = job(slipway.project, ("source build", "true"))
+    assert "run_as: source" in slipway("plan", "--resolved", file).expect(0).out
+    assert "step `build` says run_as: source -> it runs beside the job" in slipway("explain", "--workflow-file", file, "job").expect(0).out
 
 
 def test_git_works_in_source_and_in_job_code_beside_it(slipway):

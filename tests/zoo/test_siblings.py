@@ -27,6 +27,7 @@ tcp = socket.create_server(("0.0.0.0", 7171))
 while True: time.sleep(1)' {secret} &
     while [ ! -e /tmp/job.sock ]; do sleep 0.01; done
     """.replace("{secret}", "$KEY")
+SERVE = "import socket\ns = socket.create_server(('0.0.0.0', 7272))\nwhile True: s.accept()[0].send(b'of the job')"
 WAYS = pytest.mark.parametrize("way", ["step", "command"])
 
 
@@ -231,7 +232,8 @@ def test_an_output_that_is_no_plain_file_does_not_come(slipway, trick):
     slipway.project.write("attack", TRICKS[trick])
     begin = time.monotonic()
     ran = slipway.run(slipway.project.job(run=f"""
-        exec 2>&1; slipway sandbox --output {name} -- sh attack && echo HAD
+        exec 2>&1
+        slipway sandbox --output {name} -- sh attack && echo HAD
         find /job/from-source 2>/dev/null || true; echo done""", keys={"secrets": [{"name": "KEY", "file": "/job/secrets/KEY"}], "shell": ["sh"]}), "--secret", "KEY", env={"KEY": SECRET}).expect(0)
     assert ran.output().endswith("done\n") and "HAD" not in ran.output() and "/job/from-source" not in ran.output(), ran
     assert f"output {name}: " in ran.output() and time.monotonic() - begin < 15, ran
@@ -332,6 +334,24 @@ for port in (7171, 22):
     except OSError: pass
 if "job-code" in open("/proc/net/unix").read(): print("HAD abstract sockets")
 print("ended")"""))
+
+
+@pytest.mark.parametrize("network", ["none", pytest.param("nat", marks=pytest.mark.nat)])
+def test_services_of_the_job_are_not_reached(slipway, network):
+    slipway.project.write("attack", """
+import concurrent.futures, socket
+def reach(to):
+    try: print("HAD", *to) if socket.create_connection(to, 0.5).recv(99) == b"of the job" else None
+    except OSError: pass
+places = ["db", "localhost"] + [f"198.51.100.{n}" for n in range(256)]
+with concurrent.futures.ThreadPoolExecutor(64) as pool: list(pool.map(reach, [(place, 7272) for place in places]))
+print("ended")
+""")
+    job = {"name": "job", "image": "host", "network": network, "services": [{"name": "db", "image": "host", "command": ["python3", "-c", SERVE], "ready": {"tcp": 7272}}],
+           "steps": [{"name": "attack", "run_as": "source", "run": "python3 attack"}, {"name": "same", "run": "slipway sandbox -- python3 attack"},
+                     {"name": "check", "run": "python3 -c 'import socket; socket.create_connection((\"db\", 7272), 2)'"}]}
+    ran = slipway.run(slipway.project.workflow(json.dumps({"job": job}))).expect(0)
+    assert "HAD" not in ran.output() and ran.output().split().count("ended") == 2, ran
 
 
 # --- its limits, its end ---
