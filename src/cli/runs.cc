@@ -351,11 +351,12 @@ Result<std::string> run_artifacts(const RunsArtifactsOptions& options, RunHistor
       if (style.json) {
         JsonWriter json(text);
         json.begin_object().field("name", artifact.name).field("job", artifact.job).field("files", artifact.files);
-        json.field("bytes", artifact.bytes).end_object();
+        json.field("bytes", artifact.bytes).field("untrusted", artifact.untrusted).end_object();
         text += '\n';
       } else {
-        text += fmt::format("{:<24} {:>10}  {}, of {}\n", shown(artifact.name), size_text(artifact.bytes),
-                            counted(artifact.files, "file"), shown(artifact.job));
+        text +=
+            fmt::format("{:<24} {:>10}  {}, of {}{}\n", shown(artifact.name), size_text(artifact.bytes),
+                        counted(artifact.files, "file"), shown(artifact.job), artifact.untrusted ? ", untrusted" : "");
       }
     }
     if (text.empty() && !style.json) text = fmt::format("Run {} stored no artifacts.\n", run.id.value);

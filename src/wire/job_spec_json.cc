@@ -274,8 +274,8 @@ void put_needs(json::object& object, const model::JobSpec& job) {
   if (job.ci_code) object["ci_code"] = code_to_json(*job.ci_code);
   if (job.source_code) object["source_code"] = code_to_json(*job.source_code);
   object["code_entrypoint"] = job.code_entrypoint;
-  object["untrusted_text"] = job.text_trust == model::Trust::untrusted;
-  object["untrusted_source"] = job.source_trust == model::Trust::untrusted;
+  object["text_trusted"] = job.text_trust == model::Trust::trusted;
+  object["source_trusted"] = job.source_trust == model::Trust::trusted;
   object["secrets_with_source"] = job.secrets_with_source;
 }
 
@@ -306,11 +306,12 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
   job.ci_code = code_of(fields, "ci_code");
   job.source_code = code_of(fields, "source_code");
   job.code_entrypoint = fields.flag("code_entrypoint");
+  // What nobody vouches for is not trusted.
   const auto trust = [&](std::string_view key) {
-    return fields.flag(key) ? model::Trust::untrusted : model::Trust::trusted;
+    return fields.flag(key) ? model::Trust::trusted : model::Trust::untrusted;
   };
-  job.text_trust = trust("untrusted_text");
-  job.source_trust = trust("untrusted_source");
+  job.text_trust = trust("text_trusted");
+  job.source_trust = trust("source_trusted");
   job.secrets_with_source = fields.flag("secrets_with_source");
 }
 

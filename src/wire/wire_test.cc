@@ -61,6 +61,10 @@ model::JobSpec full_job() {
   job.uses_artifacts = {{"in", "build"}};
   model::Readiness ready{5432, "http://localhost:80/x", "ready", {"pg_isready"}, 7s};
   job.services = {{"db", "postgres:15", {{"A", "1"}}, {"postgres", "-c"}, ready}};
+  job.ci_code = model::CodeSpec{"https://git.example.org/ci.git", "main", "run.sh", "1234"};
+  job.source_code = model::CodeSpec{"", "", "app", ""};
+  job.source_trust = model::Trust::untrusted;
+  job.code_entrypoint = job.separated = job.secrets_with_source = true;
   job.outputs = {"version"};
   job.event_json = R"({"x":1})";
   job.log_head_bytes = 7;
@@ -81,6 +85,10 @@ TEST(JobSpecJson, KeepsEverythingOfAJob) {
   const auto& either = std::get<model::Binary>(job.steps[1].condition->node);
   EXPECT_EQ(std::get<model::Call>(either.left->node).function, "failed");
   EXPECT_EQ(job.steps[1].condition->place.line, 3);
+  EXPECT_EQ(job.ci_code->revision, "1234");
+  EXPECT_EQ(job.source_code->path, "app");
+  EXPECT_EQ(job.text_trust, model::Trust::trusted);
+  EXPECT_EQ(job.source_trust, model::Trust::untrusted);
   ASSERT_EQ(job.services.size(), 1U);
   ASSERT_TRUE(job.services[0].ready);
   EXPECT_EQ(job.services[0].ready->tcp, 5432);
@@ -92,6 +100,7 @@ TEST(JobSpecJson, DefaultsHoldForAbsentKeys) {
   EXPECT_EQ(job.workspace, "/job");
   EXPECT_EQ(job.log_head_bytes, model::JobSpec{}.log_head_bytes);
   EXPECT_EQ(job.grace, model::JobSpec{}.grace);
+  EXPECT_EQ(job.source_trust, model::Trust::untrusted) << "nobody vouches for it";
 }
 
 TEST(JobSpecJson, RefusesWhatIsBroken) {
