@@ -24,7 +24,7 @@ struct LocalContext {
   source::SourceSpec source_spec;  ///< pinned
   bool is_foreign = false;         ///< code from elsewhere than `tree`
   source::Prepared source;
-  model::Trust source_trust = model::Trust::trusted;
+  model::Trust source_trust = model::Trust::trusted, checkout_trust = model::Trust::trusted;
   std::optional<source::Prepared> checkout;  ///< that the definitions are part of; none: `source`
   JobCode& code;
   model::EventKind event = model::EventKind::push;

@@ -117,7 +117,7 @@ class LocalEngine {
                            slots);
     const bool own_files = context.checkout && context.source_trust == model::Trust::untrusted;
     JobFiles files(own_files ? context.checkout->directory : context.source.directory,
-                   own_files ? model::Trust::trusted : context.source_trust, build_support(settings_));
+                   own_files ? context.checkout_trust : context.source_trust, build_support(settings_));
     engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
                                   {slots, owner_->id(), settings_.state_dir / "groups"});
@@ -212,6 +212,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                        .is_foreign = selected.is_foreign,
                        .source = std::move(selected.source),
                        .source_trust = selected.source_trust,
+                       .checkout_trust = selected.checkout_trust,
                        .checkout = std::move(selected.checkout),
                        .code = job_code,
                        .event = selected.event.kind,

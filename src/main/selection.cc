@@ -187,8 +187,29 @@ void distrust(std::vector<cli::DefinitionFile>& files) {
   }
 }
 
+std::filesystem::path real(const std::filesystem::path& path) {
+  std::error_code unreadable;
+  return std::filesystem::weakly_canonical(path, unreadable);
+}
+
+bool holds(const std::filesystem::path& directory, const std::filesystem::path& path) {
+  const std::filesystem::path below = real(path).lexically_relative(real(directory));
+  return !below.empty() && *below.begin() != "..";
+}
+
+// Does `path` lie in what the run is about? A working tree too may be checked out at a stranger's commit: what is of
+// the same repository is not told apart.
+bool is_of_source(const Selected& selected, const std::filesystem::path& path) {
+  if (!selected.is_foreign) return holds(selected.tree.root, path);
+  constexpr std::string_view kFile = "file://";
+  const std::string& location = selected.source_spec.location;
+  const std::string local = location.starts_with(kFile) ? location.substr(kFile.size()) : location;
+  return local.starts_with('/') && holds(local, path);
+}
+
 // The FILE of the command line. Of another revision it is read from there, where it exists there: but not from code
-// that is not to be trusted, where the user has it as well. A file outside the project is read as it is named.
+// that is not to be trusted, where the user has one that is not of that code. A file outside the project is read as it
+// is named.
 Result<void> read_named_file(const cli::Selection& what, const std::filesystem::path& directory,
                              source::Sources& sources, const os::CallLimit& limit, Selected& selected) {
   const bool own_tree = is_own_tree(what, selected);
@@ -196,19 +217,19 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
   const std::filesystem::path named = (directory / what.file).lexically_normal();
   const std::filesystem::path below = named.lexically_relative(selected.tree.root);
   const bool inside = !below.empty() && !below.string().starts_with("..");
+  const bool is_mine = ::access(named.c_str(), F_OK) == 0 && !is_of_source(selected, named);
   const bool there = !own_tree && inside && ::access((selected.source.directory / below).c_str(), F_OK) == 0 &&
-                     !(untrusted && ::access(named.c_str(), F_OK) == 0);
+                     !(untrusted && is_mine);
   if (there) {
     SW_TRY(selected.files,
            cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
-    if (untrusted) distrust(selected.files);
-    return {};
+  } else {
+    SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
   }
-  SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
-  if (untrusted && own_tree && inside) distrust(selected.files);
-  if (own_tree) return {};
+  if (untrusted && !is_mine) distrust(selected.files);
+  if (own_tree || there) return {};
   SW_TRY(selected.checkout, sources.prepare({"directory", selected.tree.root.string(), {}, {}, {}}, limit));
-  selected.checkout_trust = model::Trust::trusted;
+  if (!is_of_source(selected, selected.tree.root)) selected.checkout_trust = model::Trust::trusted;
   return {};
 }
 

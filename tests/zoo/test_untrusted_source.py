@@ -106,6 +106,20 @@ def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork)
     assert "E111" in str(slipway("run", file, "--source-url", f"file://{fork.path}", "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}).expect(4))
 
 
+def test_a_file_of_the_forks_own_checkout_is_the_forks_however_it_is_named(slipway, event, fork, tmp_path):
+    file = workflow(fork, {"name": "j", "secrets": ["KEY"], "run": "echo ran"})
+    fork.commit()
+    (tmp_path / "link").symlink_to(fork.path)
+    for arguments, cwd in [((file, "--commit", "HEAD"), fork.path), ((file, "--source-url", f"file://{fork.path}"), fork.path),
+                           ((fork.path / file, "--source-url", fork.path), slipway.project.path), ((file,), tmp_path / "link"),
+                           (("-C", tmp_path / "link", fork.path / file), slipway.project.path), ((tmp_path / "link" / file, "-C", fork.path), slipway.project.path)]:
+        told = slipway("run", *arguments, "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}, cwd=cwd)
+        assert told.code == 4 and "E111" in told.err, (arguments, told)
+    trusted = tmp_path / "trusted"
+    fork.git("worktree", "add", "-q", str(trusted), "HEAD")
+    assert run(slipway, file, "--source-url", f"file://{fork.path}", "--event-file", event(), cwd=trusted).expect(0).output() == "ran\n"
+
+
 def test_a_fork_does_not_shadow_job_code(slipway, event, fork):
     fork.write("ci/check.sh", "echo the fork has $KEY")
     fork.commit()
