@@ -29,6 +29,10 @@ class ControlServerTest : public testing::Test {
         [this](std::uint16_t, control::Request request,
                const ControlServer::Respond& respond) -> ControlServer::OnGone {
           if (const auto* set = std::get_if<control::Set>(&request)) values_.push_back(set->variable.value);
+          if (std::holds_alternative<control::Sandbox>(request)) {
+            held_.push_back(respond);
+            return [this] { ++gone_; };
+          }
           if (std::holds_alternative<control::AskOwner>(request)) {
             held_.push_back(respond);
           } else {
@@ -95,7 +99,37 @@ class ControlServerTest : public testing::Test {
   std::optional<ControlServer> server_;
   std::vector<std::string> values_;
   std::vector<ControlServer::Respond> held_;
+  int gone_ = 0;
 };
+
+TEST_F(ControlServerTest, AClientThatGoesBeforeItsAnswerIsToldOfOnce) {
+  listen();
+  const std::string text = control::frame(control::encode(control::Request(control::Sandbox{{0, {"x"}, {}, {}, {}}})));
+  os::Fd leaves = connect();
+  const os::Fd stays = connect();
+  for (const os::Fd* client : {static_cast<const os::Fd*>(&leaves), &stays})
+    ::send(client->get(), text.data(), text.size(), 0);
+  turn();
+  ASSERT_EQ(held_.size(), 2U);
+  EXPECT_EQ(gone_, 0);
+  leaves.reset();
+  turn();
+  EXPECT_EQ(gone_, 1);
+  for (const ControlServer::Respond& respond : held_) respond({true, "{}", {}, {}});
+  EXPECT_TRUE(answer_on(stays)->ok);
+  EXPECT_TRUE(serves_a_good_client());
+  EXPECT_EQ(gone_, 1);
+}
+
+TEST_F(ControlServerTest, TheEndOfAStepIsTheEndOfItsClients) {
+  listen();
+  const std::string text = control::frame(control::encode(control::Request(control::Sandbox{{0, {"x"}, {}, {}, {}}})));
+  const os::Fd client = connect();
+  ::send(client.get(), text.data(), text.size(), 0);
+  turn();
+  server_->close(0);
+  EXPECT_EQ(gone_, 1);
+}
 
 TEST_F(ControlServerTest, AnswersSeveralRequestsOnOneConnectionInOrder) {
   listen();

@@ -163,7 +163,7 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   model::Variables sibling_env = image.env;
   sibling_env.insert(sibling_env.end(), source.env.begin(), source.env.end());
   SW_TRY(std::unique_ptr<Siblings> siblings,
-         Siblings::make(parts_.sandboxes,
+         Siblings::make(parts_.sandboxes, parts_.log,
                         {sibling_spec(spec, std::move(source.sibling_mounts)), std::move(sibling_env), job}));
   AttemptSession session(parts_, ordered, control, *std::move(started), *siblings, role);
   SW_CHECK(session.send_orders(secrets, files));

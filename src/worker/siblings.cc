@@ -39,14 +39,14 @@ wire::Ended ended_by(const Error& error) { return {outcome_of(error.kind), 0, er
 
 }  // namespace
 
-Result<std::unique_ptr<Siblings>> Siblings::make(sandbox::SandboxBackend& sandboxes, SiblingBase base) {
+Result<std::unique_ptr<Siblings>> Siblings::make(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base) {
   os::Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return fail_errno(errno, "eventfd");
-  return std::unique_ptr<Siblings>(new Siblings(sandboxes, std::move(base), std::move(wake)));
+  return std::unique_ptr<Siblings>(new Siblings(sandboxes, log, std::move(base), std::move(wake)));
 }
 
-Siblings::Siblings(sandbox::SandboxBackend& sandboxes, SiblingBase base, os::Fd wake)
-    : sandboxes_(sandboxes), base_(std::move(base)), wake_(std::move(wake)) {}
+Siblings::Siblings(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base, os::Fd wake)
+    : sandboxes_(sandboxes), log_(log), base_(std::move(base)), wake_(std::move(wake)) {}
 
 Siblings::~Siblings() {
   for (auto& [id, running] : running_) running.control->cancel({wire::Cancel::Why::by_user, true, {}});
@@ -148,6 +148,12 @@ wire::Orders Siblings::orders_for(const wire::SandboxRequest& request) const {
   return orders;
 }
 
+void Siblings::remove(const SandboxId& id) {
+  const auto gone = sandboxes_.destroy(id, os::within(kEndLimit));
+  if (gone) return;
+  log_.write(LogLevel::error, "sandbox_not_destroyed", {{"sandbox", id.value}, {"error", gone.error().what}});
+}
+
 Siblings::Answer Siblings::run(Order order, AttemptControl& control) {
   Answer answer{order.id, {}, {}};
   const auto failed = [&](const Error& error) {
@@ -158,7 +164,7 @@ Siblings::Answer Siblings::run(Order order, AttemptControl& control) {
   spec.id = SandboxId(fmt::format("{}-s{}", base_.job.attempt.value, order.id));
   spec.beside->shares = order.request.shares;
   // The sandbox may exist from here on: it is gone before the answer is given.
-  const ScopeExit remove([&] { (void)sandboxes_.destroy(spec.id, os::within(kEndLimit)); });  // else it is swept
+  const ScopeExit remove_at_end([&] { remove(spec.id); });
   auto started = sandboxes_.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return failed(started.error());
   const std::vector<std::string> outputs = order.request.outputs;
@@ -181,7 +187,10 @@ Result<wire::Ended> Siblings::talk(os::Fd leash_fd, Order& order, AttemptControl
   for (;;) {
     const int waited[] = {leash.fd(), control.wake_fd()};
     auto ready = os::wait_any_readable(waited, {{}, deadline});
-    if (!ready) return fail(ErrorKind::cancelled, "it did not end within its grace");
+    if (!ready && ready.error().kind == ErrorKind::timeout) {
+      return fail(ErrorKind::cancelled, "it did not end within its grace");
+    }
+    if (!ready) return std::unexpected(ready.error());
     for (const std::size_t index : *ready) {
       if (index == 1) {
         const std::optional<wire::Cancel> cancel = control.take();

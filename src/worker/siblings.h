@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "os/guarded.h"
 #include "sandbox/sandbox.h"
 #include "wire/sandbox_json.h"
@@ -36,7 +37,8 @@ class Siblings {
     std::vector<os::Fd> files;  ///< one an output
   };
 
-  static Result<std::unique_ptr<Siblings>> make(sandbox::SandboxBackend& sandboxes, SiblingBase base);
+  /// `sandboxes` and `log` outlive it.
+  static Result<std::unique_ptr<Siblings>> make(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base);
   /// Ends all that run.
   ~Siblings();
   Siblings(const Siblings&) = delete;
@@ -66,16 +68,18 @@ class Siblings {
     std::jthread thread;  // last: uses the above
   };
 
-  Siblings(sandbox::SandboxBackend& sandboxes, SiblingBase base, os::Fd wake);
+  Siblings(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base, os::Fd wake);
   Result<void> begin(Order order);
   void carry_out(Order order, AttemptControl& control);
   void give(Answer answer);
+  void remove(const SandboxId& id);
   Answer run(Order order, AttemptControl& control);
   wire::Orders orders_for(const wire::SandboxRequest& request) const;
   Result<wire::Ended> talk(os::Fd leash, Order& order, AttemptControl& control);
   void take_files(const SandboxId& id, const std::vector<std::string>& names, Answer& answer);
 
   sandbox::SandboxBackend& sandboxes_;
+  Log& log_;
   const SiblingBase base_;
   os::Fd wake_;
   os::Guarded<std::vector<Answer>> ended_;

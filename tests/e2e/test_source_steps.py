@@ -1,5 +1,8 @@
 """Untrusted source beside job code: what a user writes, and what comes back."""
+import io
 import os
+import shutil
+import tarfile
 import time
 
 import pytest
@@ -217,6 +220,22 @@ def test_the_example_keeps_its_key_from_the_project_that_it_runs(slipway):
     ran = slipway.run(file, "--secret", "SIGNING_KEY", env={"SIGNING_KEY": "correct-horse-battery"}).expect(0)
     for words in ("count.sh: ok", "the signing key: not here", "control socket: not here", "built 10240 bytes", "HMAC-SHA2-256(words.tar)= "):
         assert words in ran.output(), ran
+
+
+@pytest.mark.parametrize("image", ["directory", "named"])
+def test_source_runs_in_the_image_and_workspace_of_its_job(alone, tmp_path, image):
+    from images import base, layout
+    if image == "named" and not shutil.which("skopeo"):
+        pytest.skip("needs the package skopeo")
+    with tarfile.open(fileobj=io.BytesIO(base())) as tar:
+        tar.extractall(tmp_path / "root")
+    where = tmp_path / "root" if image == "directory" else f"oci:{layout(tmp_path / 'layout', [base()], {'Env': ['PATH=/bin', 'FOO=of-image']})}"
+    script = "pwd; echo $FOO; echo x > made; touch /two 2>/dev/null || echo read-only"
+    ran = alone.run(job(alone.project, ("source build", script, {"env": {"PATH": "/bin"}}), ("use", "cat made; mkdir /workspace/s; slipway sandbox --share /workspace/s --output made -- sh -c 'cat made; echo y > /workspace/s/f'; cat /workspace/s/f /workspace/from-source/made"),
+                        image=str(where), workspace="/workspace", read_only_root=True, env={"PATH": "/bin"})).expect(0)
+    assert ran.output(step="build").split("\n")[0] == "/workspace/src" and "read-only\n" in ran.output(step="build"), ran
+    assert ("of-image" in ran.output(step="build")) == (image == "named")
+    assert ran.output(step="use") == "x\nx\ny\nx\n", ran
 
 
 # --- before it runs ---
