@@ -30,9 +30,9 @@ Result<void> GitCheckout::make() {
     arguments.insert(arguments.end(), {"-B", spec_.branch});
   }
   arguments.push_back(spec_.revision);
-  SW_CHECK(git(std::move(arguments), Objects::sealed));
+  SW_CHECK(spec_.checkout.lfs ? check_out_with_large_files(std::move(arguments))
+                              : git(std::move(arguments), Objects::sealed));
   if (spec_.checkout.submodules) SW_CHECK(take_submodules());
-  if (spec_.checkout.lfs) SW_CHECK(take_large_files());
   return seal();
 }
 
@@ -46,8 +46,8 @@ Result<void> GitCheckout::git(std::vector<std::string> arguments, Objects object
   return {};
 }
 
-Result<void> GitCheckout::with_remote(std::vector<std::string> arguments, std::vector<fs::path> readable) {
-  GitToolCall call{.arguments = std::move(arguments), .directory = directory_, .readable = std::move(readable)};
+Result<void> GitCheckout::with_remote(GitToolCall call) {
+  call.directory = directory_;
   call.writable = {directory_};
   call.readable.push_back(directory_ / ".git/objects");
   if (!from_.remote()) {
@@ -89,7 +89,10 @@ Result<void> GitCheckout::write_config() const {
   const bool sha256 = spec_.revision.size() == 64;
   std::string text = fmt::format(
       "[core]\n\trepositoryformatversion = {}\n\tfilemode = true\n\tbare = false\n"
-      "\tlogallrefupdates = true\n",
+      "\tlogallrefupdates = true\n"
+      // A job sees the files as another user's on another file system: what git then compares is time and size, else it
+      // would read all of them again, and take large files for changed ones where git-lfs is not there.
+      "\tcheckstat = minimal\n\ttrustctime = false\n",
       sha256 ? 1 : 0);
   if (sha256) text += "[extensions]\n\tobjectformat = sha256\n";
   std::string url;
@@ -147,16 +150,18 @@ Result<void> GitCheckout::take_submodules() {
     if (from_.git_dir().filename() == ".git") readable.push_back(from_.git_dir().parent_path());
   }
   arguments.insert(arguments.end(), {"submodule", "--quiet", "update", "--init", "--recursive"});
-  return with_remote(std::move(arguments), std::move(readable));
+  return with_remote({.arguments = std::move(arguments), .readable = std::move(readable)});
 }
 
-Result<void> GitCheckout::take_large_files() {
-  auto pulled = with_remote({"lfs", "pull"}, {});
-  if (!pulled && pulled.error().what.find("is not a git command") != std::string::npos) {
+// By git-lfs as a filter, so that git knows the files as they are then. It is the only one, whatever the commit says.
+Result<void> GitCheckout::check_out_with_large_files(std::vector<std::string> arguments) {
+  if (auto there = git({"lfs", "version"}, Objects::sealed); !there) {
     return fail(ErrorKind::unavailable,
                 "`checkout: {lfs: true}` needs git-lfs, which is not installed here: install the package git-lfs");
   }
-  return pulled;
+  arguments.insert(arguments.begin(),
+                   {"-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true"});
+  return with_remote({.arguments = std::move(arguments), .large_files = true});
 }
 
 // From here on programs of this machine may read the repository: its configuration holds nothing that runs or reveals.

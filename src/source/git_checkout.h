@@ -22,11 +22,11 @@ class GitCheckout {
   enum class Objects { sealed, writable };
   Result<void> git(std::vector<std::string> arguments, Objects objects,
                    std::vector<std::filesystem::path> readable = {});
-  Result<void> with_remote(std::vector<std::string> arguments, std::vector<std::filesystem::path> readable);
+  Result<void> with_remote(GitToolCall call);
   Result<void> take_history();
   Result<void> take_part_of_history();
   Result<void> take_submodules();
-  Result<void> take_large_files();
+  Result<void> check_out_with_large_files(std::vector<std::string> arguments);
   std::vector<std::string> own_submodules() const;
   Result<void> write_config() const;
   Result<void> seal() const;

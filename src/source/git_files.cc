@@ -119,7 +119,7 @@ const std::vector<Harmless>& harmless_settings() {
   static const std::vector<Harmless> kAll = {
       {"core",
        {"repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase", "precomposeunicode",
-        "symlinks", "autocrlf", "eol", "safecrlf", "sparsecheckout", "sparsecheckoutcone"}},
+        "symlinks", "autocrlf", "eol", "safecrlf", "sparsecheckout", "sparsecheckoutcone", "checkstat", "trustctime"}},
       {"extensions", {"objectformat", "compatobjectformat", "refstorage", "partialclone", "noop", "preciousobjects"}},
       {"user", {"name", "email"}},
       {"remote", {"url", "pushurl", "fetch", "tagopt", "promisor", "partialclonefilter"}},

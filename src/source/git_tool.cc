@@ -66,8 +66,9 @@ Result<std::string> run_git_tool(Runner& runner, const GitToolCall& call, const 
   tool.argv.insert(tool.argv.begin(), "git");
   tool.argv.insert(tool.argv.end(), call.arguments.begin(), call.arguments.end());
   tool.directory = call.directory;
-  tool.environment = {{"GIT_TERMINAL_PROMPT", "0"}, {"GIT_ASKPASS", ""},        {"SSH_ASKPASS_REQUIRE", "never"},
-                      {"GIT_CONFIG_NOSYSTEM", "1"}, {"GIT_ATTR_NOSYSTEM", "1"}, {"GIT_LFS_SKIP_SMUDGE", "1"}};
+  tool.environment = {{"GIT_TERMINAL_PROMPT", "0"},     {"GIT_ASKPASS", ""},
+                      {"SSH_ASKPASS_REQUIRE", "never"}, {"GIT_CONFIG_NOSYSTEM", "1"},
+                      {"GIT_ATTR_NOSYSTEM", "1"},       {"GIT_LFS_SKIP_SMUDGE", call.large_files ? "0" : "1"}};
   tool.environment.insert(tool.environment.end(), call.access.environment.begin(), call.access.environment.end());
   tool.home = call.access.home;
   tool.writable = call.writable;

@@ -21,6 +21,7 @@ struct GitToolCall {
   std::vector<std::filesystem::path> writable, readable;
   ToolCall::Network network = ToolCall::Network::none;
   std::string input;
+  bool large_files = false;  ///< git-lfs puts them in their places, over the network where they are not here
 };
 
 /// What it printed. Errors as `run_git`.

@@ -1,4 +1,5 @@
 """Code from elsewhere than the working tree: Mercurial, Subversion, archives, S3, programs of the operator's."""
+import hashlib
 import io
 import os
 import shutil
@@ -268,3 +269,28 @@ def test_eight_checkouts_through_one_mirror_at_once_and_none_is_broken(alone, tm
                             "--image", "host") for commit in commits]
         for number, running in enumerate(runs):
             assert running.ended(120).expect(0).output() == f"{number} 29\n"
+
+
+@pytest.mark.skipif(not shutil.which("git-lfs"), reason="needs git-lfs (tools/install test)")
+def test_large_files_come_when_asked_for(alone, tmp_path):
+    """From a repository by URL and from the project itself, and git takes them for unchanged without git-lfs in the job."""
+    project, bare = alone.project, tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", bare], check=True)
+    project.git("lfs", "install", "--local")
+    project.git("lfs", "track", "*.bin")
+    large = os.urandom(300_000)
+    project.write("large.bin", large)
+    for name, lfs in (("with", "true"), ("without", "false")):
+        project.write(f"{name}.yaml", f"job: {{name: {name}, image: host, network: none, checkout: {{lfs: {lfs}}}, run: 'sha256sum large.bin; git status --porcelain'}}\n")
+    project.commit()
+    project.git("remote", "add", "origin", f"file://{bare}")
+    project.git("push", "-q", "origin", "HEAD:main")
+    whole = f"{hashlib.sha256(large).hexdigest()}  large.bin\n"
+    for where in (["--commit", "HEAD"], ["--source-url", f"file://{bare}"]):
+        assert alone.run(*where, "with.yaml").expect(0).output() == whole
+        ran = alone.run(*where, "without.yaml").expect(0)
+        assert ran.output().endswith("  large.bin\n") and ran.output() != whole
+    shutil.rmtree(bare / "lfs")
+    shutil.rmtree(alone.state / "source")
+    lost = alone.run("--source-url", f"file://{bare}", "with.yaml").expect(5)
+    assert "large.bin" in str(lost)
