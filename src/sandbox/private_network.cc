@@ -25,6 +25,7 @@ std::string dotted(std::uint32_t address) {
 
 std::vector<NamedAddress> addresses_of(const PrivateNetwork& network) {
   std::vector<NamedAddress> all;
+  all.reserve(network.services.size());
   for (std::size_t i = 0; i < network.services.size(); ++i) {
     all.push_back({dotted(service_end(i)), network.services[i]});
   }

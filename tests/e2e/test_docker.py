@@ -193,9 +193,9 @@ def test_kill_9_of_the_daemon_is_an_infrastructure_failure_at_once(slipway, daem
 
 # --- without root ---
 
-def test_a_member_of_the_group_runs_jobs_on_a_copy_of_the_tree(daemon, tmp_path):
+def test_a_member_of_the_group_runs_jobs_on_a_copy_of_the_tree(daemon):
     user = 65501
-    home = tmp_path / "home"
+    home = daemon.root / "member"  # each start of a pytest closes the directories of all of root's
     before = os.stat(daemon.socket)
     command = [*daemon.inside, "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", str(BUILD / "slipway")]
     with Slipway(home, home / "state", Project(home / "project"), command) as slipway:
@@ -203,19 +203,18 @@ def test_a_member_of_the_group_runs_jobs_on_a_copy_of_the_tree(daemon, tmp_path)
         slipway.project.write("dir/file", "from the tree\n")
         os.symlink("file", slipway.project.path / "dir" / "link")
         slipway.project.commit()
-        file = job(slipway.project, "cat dir/link; echo x >dir/file; id -u; git status 2>/dev/null || true; ls -a")
+        service = {"name": "web", "image": docker.IMAGE, "command": ["httpd", "-f", "-p", "80"], "ready": {"tcp": 80}}
+        file = job(slipway.project, "cat dir/link; echo x >dir/file; id -u; wget -qO- http://web/etc/hostname; git status 2>/dev/null || true; ls -a",
+                   services=[service], network="none")
         for path in (home, *home.rglob("*")):
             os.chown(path, user, user, follow_symlinks=False)
-        for path in (tmp_path, *tmp_path.parents):
-            if not os.stat(path).st_mode & 1 and str(path).startswith("/tmp/"):
-                os.chmod(path, 0o711)
         tree = slipway.project.snapshot()
         os.chown(daemon.socket, before.st_uid, user)
         try:
             ran = slipway.run(file).expect(0)
         finally:
             os.chown(daemon.socket, before.st_uid, before.st_gid)
-        assert ran.output().startswith("from the tree\n1001\n"), ran
+        assert ran.output().startswith("from the tree\n1001\nweb\n"), ran
         assert slipway.project.snapshot() == tree
         assert no_containers(daemon) and sandbox_directories(home / "state") == []
 
@@ -280,6 +279,10 @@ def test_no_link_of_an_image_leads_its_set_up_out(slipway, daemon, canary, direc
         daemon.import_image("slipway-links", docker.busybox_rootfs({directory: f"/proc/self/fd/{number}{CLIMB}{canary.place}"}))
         slipway.run(slipway.project.job(run="true", keys={"image": "slipway-links", "retry": {"attempts": 0}}))
         assert sorted(file.name for file in canary.place.iterdir()) == ["program", "said"], number
+
+
+def test_a_jobs_own_name_has_an_address_without_a_network(slipway):
+    assert slipway.run(job(slipway.project, "grep -c \"127.0.1.1.*$(hostname)\" /etc/hosts")).expect(0).output() == "1\n"
 
 
 def test_network_none_is_loopback_alone(slipway):

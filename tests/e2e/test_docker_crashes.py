@@ -53,6 +53,8 @@ def check_end(victim: str, running, began: float) -> None:
         return
     ran = running.ended(20)
     assert time.monotonic() - began < 10
+    if victim == "dockerd" and ran.code == 5 and not ran.of("run_started"):
+        return  # it had not come to begin
     [job] = ran.finished["jobs"]
     expected = {"init": ("succeeded", "infra_failed", "failed"), "dockerd": ("succeeded", "infra_failed")}[victim]
     assert job["outcome"] in expected, ran

@@ -53,10 +53,11 @@ def test_services_reach_each_other_and_nothing_else(slipway):
 
 @BOTH
 @pytest.mark.parametrize("network", ["none", pytest.param("nat", marks=pytest.mark.nat)])
-def test_services_add_no_way_out_to_a_jobs_network(slipway, network):
+@pytest.mark.parametrize("run_as", ["runner", "root"])
+def test_services_add_no_way_out_to_a_jobs_network(slipway, network, run_as):
     """Its own is what it asked for; beside that it has one link for each service, and no power over them."""
     ways = "ip -o link | cut -d: -f2 | cut -d@ -f1; ip route | grep -c ^default || true; ip link set svc0 down 2>/dev/null && echo CHANGED"
-    ran = slipway.run(job(slipway.project, [shell("sleep 60"), shell("sleep 60", name="other")], ways + "; true", network=network)).expect(0)
+    ran = slipway.run(job(slipway.project, [shell("sleep 60"), shell("sleep 60", name="other")], ways + "; true", network=network, run_as=run_as)).expect(0)
     expected = ["lo", "svc0", "svc1", "0"] if network == "none" else ["eth0", "lo", "svc0", "svc1", "1"]
     assert sorted(ran.output().split()) == sorted(expected), ran
 

@@ -76,9 +76,13 @@ class Daemon:
         self.process.kill()
         self.process.wait()
         for pid in processes(str(self.root / "exec")):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "containerd":
+            try:
+                if Path(f"/proc/{pid}/comm").read_text().strip() != "containerd":
+                    continue
                 os.kill(pid, signal.SIGKILL)
-                wait_until(lambda: not is_alive(pid), 5, what="the end of containerd")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
+            wait_until(lambda: not is_alive(pid), 5, what="the end of containerd")
         # Where the first process of the machine reaps nobody, the next daemon would take a zombie for a live containerd.
         (self.root / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 

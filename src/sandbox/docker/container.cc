@@ -49,9 +49,9 @@ void add_limits(const Limits& limits, const DaemonFacts& facts, json::object& ho
 void add_private_network(const PrivateNetwork& network, json::object& host) {
   host["CapAdd"].as_array().emplace_back("NET_ADMIN");
   if (!network.self) host["Sysctls"].as_object()["net.ipv4.ip_forward"] = "1";
-  json::array names;
-  for (const NamedAddress& one : addresses_of(network)) names.emplace_back(one.name + ":" + one.address);
-  host["ExtraHosts"] = std::move(names);
+  for (const NamedAddress& one : addresses_of(network)) {
+    host["ExtraHosts"].as_array().emplace_back(one.name + ":" + one.address);
+  }
 }
 
 json::array masked_paths() {
@@ -138,6 +138,12 @@ std::string container_body(const SandboxSpec& spec, const ContainerPlan& plan, c
       {"Sysctls", json::object{}},
   };
   if (plan.network != "host") host["Sysctls"].get_object()["net.ipv4.ip_unprivileged_port_start"] = "0";
+  // Where there is no network, Docker gives a container's own name no address.
+  const bool is_service = spec.private_network && spec.private_network->self;
+  host["ExtraHosts"] = json::array{};
+  if (spec.network == model::Network::none && !is_service) {
+    host["ExtraHosts"].as_array().emplace_back(spec.hostname + ":127.0.1.1");
+  }
   if (spec.private_network) add_private_network(*spec.private_network, host);
   add_limits(spec.limits, facts, host);
   json::array devices;

@@ -96,10 +96,15 @@ Result<std::unique_ptr<DockerBackend>> DockerBackend::open(DockerOptions options
   }
   std::unique_ptr<DockerBackend> backend(new DockerBackend(std::move(options), std::move(socket), log));
   // At once: it takes the daemon a while, and is the same in every version.
-  SW_TRY(net::HttpConnection asked, backend->engine_.begin("GET", "/info", os::within(kAskWithin)));
-  SW_CHECK(backend->engine_.negotiate(os::within(kAskWithin)));
-  SW_TRY(const std::string info, backend->engine_.receive(std::move(asked), os::within(kAskWithin)));
-  SW_TRY(backend->facts_, read_facts(info));
+  const auto ask = [&]() -> Result<DaemonFacts> {
+    SW_TRY(net::HttpConnection asked, backend->engine_.begin("GET", "/info", os::within(kAskWithin)));
+    SW_CHECK(backend->engine_.negotiate(os::within(kAskWithin)));
+    SW_TRY(const std::string info, backend->engine_.receive(std::move(asked), os::within(kAskWithin)));
+    return read_facts(info);
+  };
+  auto facts = ask();
+  if (!facts) return wrap(facts.error(), "Docker");
+  backend->facts_ = std::move(*facts);
   return backend;
 }
 
@@ -122,6 +127,7 @@ Capabilities DockerBackend::capabilities() {
         "`network: nat`: jobs reach services of this host by its bridge's address (only root with nftables can close "
         "that)");
   }
+  if (facts_.remaps_users) can.notes.emplace_back("no `services`: this daemon remaps users");
   if (!can_attach_)
     can.notes.emplace_back("the source is copied into each container: without root it cannot be mounted");
   return can;
@@ -321,11 +327,12 @@ Result<Ready> DockerBackend::fill(const SandboxSpec& spec, Record& record, const
     }
   }
   std::vector<int> fds;
+  fds.reserve(bundles.size() + 1);
   for (const os::Fd& bundle : bundles) fds.push_back(bundle.get());
   if (memory) fds.push_back(memory->fd.get());
   SW_CHECK(guest.send(encode(contents), fds, limit));
   SW_TRY(os::Message done, guest.receive(limit));
-  SW_TRY(const Ready ready, decode_ready(done.text));
+  SW_TRY(Ready ready, decode_ready(done.text));
   if (done.fds.size() != setup.services) return fail(ErrorKind::invalid, "its network has not as many links as asked");
   record.links = std::move(done.fds);
   return ready;

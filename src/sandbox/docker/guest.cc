@@ -231,6 +231,7 @@ struct Guest {
     // not are its own user's, which no step can be, and every look into it is refused by that.
     entry.self_files = init::Entry::SelfFiles::of_own_id;
     std::vector<int> fds;
+    fds.reserve(links.size());
     for (const os::Fd& link : links) fds.push_back(link.get());
     SW_CHECK(leash.send(encode(ready), fds, os::within(kSetUpWithin)));
     links.clear();
