@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from harness import SIGINT, SIGKILL, cgroups, descendants, is_alive, mounts_below, sandbox_directories, wait_until
@@ -434,5 +435,37 @@ def test_what_ends_the_job_ends_a_stubborn_sibling(alone, how):
         running.signal(SIGINT)
     ran = running.ended(30)
     assert ran.finished["outcome"] == ("timed_out" if how == "job timeout" else "cancelled"), ran
+    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
+    assert sandbox_directories(alone.state) == []
+
+
+def first_processes(pid: int) -> list[int]:
+    """Process 1 of each sandbox below `pid`, the oldest first; one that is made ahead of need among them."""
+    found = []
+    for below in descendants(pid):
+        try:
+            numbers = re.search(r"NSpid:\t(.*)", open(f"/proc/{below}/status").read())[1].split()
+        except FileNotFoundError:
+            continue
+        if len(numbers) > 1 and numbers[-1] == "1":
+            found.append(below)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("whose", ["the job's", "the sibling's"])
+@WAYS
+def test_an_init_that_is_killed_takes_its_own_along_and_blames_nobody(alone, way, whose):
+    step = {"name": "s", "run_as": "source", "run": "echo up; sleep 74"} if way == "step" else {"name": "s", "run": "slipway sandbox -- sh -c 'echo up; sleep 74' || { echo code $?; exit 3; }"}
+    running = alone.start("run", "--json", alone.project.workflow(json.dumps({"job": {"name": "job", "image": "host", "network": "none", "retry": {"attempts": 0}, "steps": [step]}})))
+    running.wait_for('"step_started"')
+    running.wait_for('"text":"up"')
+    below = set(descendants(running.pid))
+    inits = first_processes(running.pid)
+    [of_sibling] = [init for init in inits if any(b"sleep\x0074" == Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") for pid in descendants(init))]
+    os.kill(inits[0] if whose == "the job's" else of_sibling, SIGKILL)
+    ran = running.ended(30)
+    assert ran.finished["outcome"] == ("failed" if way == "command" and whose == "the sibling's" else "infra_failed"), ran
+    if way == "command" and whose == "the sibling's":
+        assert "code 125\n" in ran.output() and "slipway-init died" in ran.output(), ran
     wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
     assert sandbox_directories(alone.state) == []
