@@ -82,7 +82,8 @@ ErrorKind kind_of(std::string_view message) {
 std::string message_of(std::string_view error_output) {
   std::vector<std::string> lines, complaints;
   for (const std::string_view line : split(error_output, '\n')) {
-    const std::string_view text = trim(line.substr(line.rfind('\r', line.size() - 1) + 1));
+    const std::string_view whole = trim(line);  // ssh ends its lines with \r\n, progress is between \r
+    const std::string_view text = trim(whole.substr(whole.rfind('\r') + 1));
     if (text.empty() || text.starts_with("hint:") || text.starts_with("warning:")) continue;
     lines.push_back(printable(text, Colour::strip));
     if (text.starts_with("fatal:") || text.starts_with("error:") || text.starts_with("ssh:") ||
