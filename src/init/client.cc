@@ -378,7 +378,10 @@ int client_main(const Arguments& arguments) {
     fmt::print(stderr, "slipway: {}: {}\n", arguments[0], answer->error);
     return answer->kind == ErrorKind::unavailable ? 3 : 1;
   }
-  if (arguments[0] == "sandbox") return sandbox_exit(wire::ended_in(answer->result));
+  if (arguments[0] == "sandbox") {
+    const auto end = wire::decode_ended(answer->result);
+    return end ? sandbox_exit(*end) : complain(end.error());
+  }
   print_result(arguments[0], *answer);
   return 0;
 }

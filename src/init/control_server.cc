@@ -195,6 +195,7 @@ void ControlServer::take_requests(std::uint64_t id) {
   const auto found = connections_.find(id);
   if (!on_gone || found == connections_.end() || !found->second.answering) return;
   found->second.on_gone = std::move(on_gone);
+  free_place(found->second.step);
   settle(id);
 }
 
@@ -203,6 +204,7 @@ void ControlServer::answer(std::uint64_t id, const control::Answer& given) {
   if (found == connections_.end() || !found->second.answering) return;
   Connection& connection = found->second;
   connection.answering = false;
+  if (connection.on_gone) ++listeners_.at(connection.step).connections;
   connection.on_gone = nullptr;
   connection.waits_since = os::Clock::now();
   connection.outgoing = control::frame(control::encode(given));
@@ -226,15 +228,19 @@ void ControlServer::settle(std::uint64_t id) {
   });
 }
 
+void ControlServer::free_place(std::uint16_t step) {
+  const auto listener = listeners_.find(step);
+  if (listener == listeners_.end()) return;
+  --listener->second.connections;
+  poller_.set_events(listener->second.watch, POLLIN);
+}
+
 void ControlServer::drop(std::uint64_t id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   poller_.unwatch(found->second.watch);
   poller_.cancel(found->second.timeout);
-  if (const auto listener = listeners_.find(found->second.step); listener != listeners_.end()) {
-    --listener->second.connections;
-    poller_.set_events(listener->second.watch, POLLIN);
-  }
+  if (!found->second.on_gone) free_place(found->second.step);
   const OnGone on_gone = std::move(found->second.on_gone);
   connections_.erase(found);
   if (on_gone) on_gone();

@@ -17,7 +17,7 @@ namespace slipway::init {
 
 /// Limits of one step's control socket. Whoever goes past them slows or ends its own connections, nobody else's.
 struct ControlLimits {
-  std::size_t connections = 16;      ///< at once; more wait in the kernel's queue
+  std::size_t connections = 16;      ///< at once; more wait in the kernel's queue. Not those with an `OnGone`
   double requests_per_second = 200;  ///< on average; a connection that is ahead is not read for a while
   double burst = 1000;
   std::uint64_t bytes = 64ULL << 20U;  ///< of all requests of one step; then refused
@@ -32,7 +32,7 @@ class ControlServer {
  public:
   using Respond = std::function<void(const wire::control::Answer&)>;
   /// May answer at once or later; once. Answering when the client has gone is harmless. What it returns, if anything,
-  /// is called when the client goes before it was answered.
+  /// is called when the client goes before it was answered: such a client may wait long, and takes nobody's place.
   using OnGone = std::function<void()>;
   using Handler = std::function<OnGone(std::uint16_t step, wire::control::Request request, Respond respond)>;
 
@@ -52,7 +52,7 @@ class ControlServer {
     std::string name;
     uid_t uid = 0;
     Poller::Token watch = Poller::kNone, room = Poller::kNone;
-    std::size_t connections = 0;
+    std::size_t connections = 0;  // but for those with `on_gone`
     double tokens = 0;
     os::Deadline filled_at;
     std::uint64_t bytes_left = 0;
@@ -77,6 +77,7 @@ class ControlServer {
   void take_requests(std::uint64_t id);
   void answer(std::uint64_t id, const wire::control::Answer& answer);
   bool take_token(Listener& listener, std::uint64_t id);
+  void free_place(std::uint16_t step);
   void settle(std::uint64_t id);
   void drop(std::uint64_t id);
 

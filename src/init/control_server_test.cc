@@ -121,6 +121,30 @@ TEST_F(ControlServerTest, AClientThatGoesBeforeItsAnswerIsToldOfOnce) {
   EXPECT_EQ(gone_, 1);
 }
 
+TEST_F(ControlServerTest, ClientsWhoseCommandsRunTakeNobodysPlace) {
+  listen({.connections = 2});
+  const std::string command = control::frame(control::encode(control::Request(control::Sandbox{{.argv = {"make"}}})));
+  std::vector<os::Fd> waiting;
+  for (int i = 0; i < 5; ++i) {
+    waiting.push_back(connect());
+    ASSERT_TRUE(os::write_all(waiting.back().get(), command));
+    turn();
+  }
+  ASSERT_EQ(held_.size(), 5U);
+  const os::Fd other = connect();
+  ASSERT_TRUE(os::write_all(other.get(), request("heard")));
+  EXPECT_TRUE(answer_on(other));
+  EXPECT_EQ(values_, std::vector<std::string>{"heard"});
+  for (const auto& respond : held_) respond({true, "{}", {}, {}});
+  for (const os::Fd& fd : waiting) EXPECT_TRUE(answer_on(fd));
+  const os::Fd last = connect();  // the places of the five are taken until they go
+  ASSERT_TRUE(os::write_all(last.get(), request("later")));
+  turn();
+  EXPECT_EQ(values_.size(), 1U);
+  waiting.clear();
+  EXPECT_TRUE(answer_on(last));
+}
+
 TEST_F(ControlServerTest, TheEndOfAStepIsTheEndOfItsClients) {
   listen();
   const std::string text = control::frame(control::encode(control::Request(control::Sandbox{{0, {"x"}, {}, {}, {}}})));

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -21,6 +23,14 @@ std::map<std::string, std::string> environment() {
   return variables;
 }
 
+// Each job that runs takes a few, and some take many.
+void allow_many_descriptors() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int run_program(const std::vector<std::string>& arguments) {
   const auto invocation = cli::parse_arguments(arguments);
   if (!invocation) {
@@ -31,6 +41,7 @@ int run_program(const std::vector<std::string>& arguments) {
     std::fputs(text->text.c_str(), stdout);
     return std::fflush(stdout) == 0 ? cli::kExitSucceeded : cli::kExitFailed;
   }
+  allow_many_descriptors();
   const auto signals = SignalWatch::start();
   if (!signals) {
     std::fputs(("slipway: " + signals.error().what + "\n").c_str(), stderr);

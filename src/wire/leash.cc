@@ -162,7 +162,10 @@ Result<ToOwner> decode_to_owner(std::string_view text) {
   if (type == "ready") return ToOwner(Ready{});
   if (type == "progress") return checked(ToOwner(Progress{fields.count("journal_bytes")}), problem, "leash: progress");
   if (type == "finished") return checked(ToOwner(Finished{fields.count("journal_bytes")}), problem, "leash: finished");
-  if (type == "ended") return checked(ToOwner(ended_in(fields.required_text("json"))), problem, "leash: ended");
+  if (type == "ended") {
+    SW_TRY(Ended end, decode_ended(fields.required_text("json")));
+    return checked(ToOwner(std::move(end)), problem, "leash: ended");
+  }
   if (type == "request") {
     return checked(ToOwner(Request{fields.count("id"), fields.text("kind"), fields.text("json")}), problem,
                    "leash: request");

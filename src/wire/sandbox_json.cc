@@ -104,11 +104,10 @@ std::string control_json(const SandboxRequest& request) {
 
 std::string ended_json(const Ended& end) { return json::serialize(to_object(end)); }
 
-Ended ended_in(std::string_view result) {
-  const auto object = parse_object(result, "sandbox");
-  if (!object) return {};
+Result<Ended> decode_ended(std::string_view text) {
+  SW_TRY(const json::object object, parse_object(text, "ended"));
   std::string problem;
-  return ended_of(Fields(*object, &problem));
+  return checked(ended_of(Fields(object, &problem)), problem, "ended");
 }
 
 }  // namespace slipway::wire

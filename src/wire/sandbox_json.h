@@ -49,6 +49,6 @@ Result<StopSandbox> decode_stop_sandbox(std::string_view text);
 /// What a client of the control socket says and hears: a request without its step; how the command ended.
 std::string control_json(const SandboxRequest& request);
 std::string ended_json(const Ended& end);
-Ended ended_in(std::string_view result);
+Result<Ended> decode_ended(std::string_view text);
 
 }  // namespace slipway::wire

@@ -5,6 +5,7 @@
 
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
+#include "worker/error_outcome.h"
 #include "worker/journal_files.h"
 #include "worker/services.h"
 #include "worker/session.h"
@@ -20,17 +21,6 @@ constexpr auto kSourceLimit = 10min;  // of a checkout, submodules and large fil
 constexpr auto kImageLimit = 30min;   // of an image's fetch and unpacking
 constexpr auto kStartLimit = 60s;     // of one sandbox, disk pool included
 constexpr auto kEndLimit = 10s;       // from init's last word to the end of its last process
-
-// Which errors say that trying the same again is pointless.
-model::Outcome outcome_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::invalid:
-    case ErrorKind::not_found:
-    case ErrorKind::denied: return model::Outcome::rejected;
-    case ErrorKind::cancelled: return model::Outcome::cancelled;
-    default: return model::Outcome::infra_failed;
-  }
-}
 
 // `UID` or `UID:GID`; empty is root, as every builder of images has it.
 Result<model::RunAs> user_of(const std::string& text) {

@@ -11,6 +11,7 @@
 #include "base/scope_exit.h"
 #include "os/message_socket.h"
 #include "os/wait.h"
+#include "worker/error_outcome.h"
 
 namespace slipway::worker {
 
@@ -23,17 +24,6 @@ constexpr auto kSendLimit = 10s;
 constexpr auto kEndLimit = 10s;
 constexpr auto kOverrun = 5s;  // how late a sibling's init may be with ending it
 constexpr std::size_t kFds = 2;
-
-// Which errors are the author's to mend.
-model::Outcome outcome_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::invalid:
-    case ErrorKind::not_found:
-    case ErrorKind::denied: return model::Outcome::rejected;
-    case ErrorKind::cancelled: return model::Outcome::cancelled;
-    default: return model::Outcome::infra_failed;
-  }
-}
 
 wire::Ended ended_by(const Error& error) { return {outcome_of(error.kind), 0, error.what, 0, 0}; }
 
@@ -56,13 +46,23 @@ Siblings::~Siblings() {
 Result<void> Siblings::start(std::uint64_t id, wire::SandboxRequest request, std::vector<os::Fd> fds) {
   if (fds.size() != kFds) return fail(ErrorKind::invalid, "a request for a sandbox brings two descriptors");
   if (request.step >= base_.job.steps.size()) return fail(ErrorKind::invalid, "no such step");
-  touched_.insert(request.shares.begin(), request.shares.end());
-  if (!request.outputs.empty()) touched_.insert(base_.job.workspace + std::string(wire::kFromSource));
+  if (running_.contains(id) || std::ranges::find(waiting_, id, &Order::id) != waiting_.end()) {
+    return fail(ErrorKind::invalid, "there is a request of this number already");
+  }
+  if (running_.size() >= kAtOnce && waiting_.size() >= kMostWaiting) {
+    return fail(ErrorKind::exhausted, "too many sandboxes wait beside this job");
+  }
+  note_touched(request);
   Order order{id, std::move(request), std::move(fds)};
   if (running_.size() < kAtOnce) return begin(std::move(order));
-  if (waiting_.size() >= kMostWaiting) return fail(ErrorKind::exhausted, "too many sandboxes wait beside this job");
   waiting_.push_back(std::move(order));
   return {};
+}
+
+void Siblings::note_touched(const wire::SandboxRequest& request) {
+  touched_.insert(request.shares.begin(), request.shares.end());
+  if (!request.outputs.empty()) touched_.insert(base_.job.workspace + std::string(wire::kFromSource));
+  if (touched_.size() > kMostTouched) touched_ = {base_.job.workspace};
 }
 
 Result<void> Siblings::begin(Order order) {

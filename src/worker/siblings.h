@@ -28,7 +28,7 @@ struct SiblingBase {
 /// All calls are the session's thread's.
 class Siblings {
  public:
-  static constexpr std::size_t kAtOnce = 8, kMostWaiting = 256;
+  static constexpr std::size_t kAtOnce = 8, kMostWaiting = 64, kMostTouched = 1'000;
 
   /// The answer to the request `id`: to be sent by the session's thread.
   struct Answer {
@@ -50,7 +50,8 @@ class Siblings {
   void stop(const wire::StopSandbox& stop);
 
   /// Directories of the job that commands were given (`--share`) or handed files over to, absolute: what lies there may
-  /// be the source's. Where `JobSpec::separated`, so is its source directory.
+  /// be the source's. Of more than kMostTouched, the whole workspace. Where `JobSpec::separated`, so is its source
+  /// directory.
   std::vector<std::string> touched() const { return {touched_.begin(), touched_.end()}; }
 
   /// Readable when there are answers to take.
@@ -69,6 +70,7 @@ class Siblings {
   };
 
   Siblings(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base, os::Fd wake);
+  void note_touched(const wire::SandboxRequest& request);
   Result<void> begin(Order order);
   void carry_out(Order order, AttemptControl& control);
   void give(Answer answer);

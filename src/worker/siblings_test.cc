@@ -188,6 +188,15 @@ TEST_F(SiblingsTest, AFewRunAtOnceAndTheOthersWaitForTheirTurnOrTheirStop) {
   EXPECT_EQ(answers().size(), 1U);
 }
 
+TEST_F(SiblingsTest, ANumberThatIsTakenIsRefusedAndTheOneThatHasItGoesOn) {
+  for (std::uint64_t id = 1; id <= Siblings::kAtOnce + 1; ++id) ASSERT_TRUE(siblings_->start(id, command(), pipes()));
+  EXPECT_FALSE(siblings_->start(1, command(), pipes()));                      // it runs
+  EXPECT_FALSE(siblings_->start(Siblings::kAtOnce + 1, command(), pipes()));  // it waits
+  auto [first, orders] = init(0);
+  end(first);
+  EXPECT_EQ(answers().size(), 1U);
+}
+
 TEST_F(SiblingsTest, TheEndOfTheJobEndsAll) {
   ASSERT_TRUE(siblings_->start(1, command(), pipes()));
   auto [leash, orders] = init(0);
@@ -205,6 +214,7 @@ TEST_F(SiblingsTest, BrokenRequestsAreRefused) {
   wire::SandboxRequest request = command();
   request.step = 9;
   EXPECT_FALSE(siblings_->start(1, request, pipes()));
+  EXPECT_TRUE(siblings_->touched().empty());
 }
 
 }  // namespace

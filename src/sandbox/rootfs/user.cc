@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostFile = 4U << 20U;
 
 bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= 5 && text.find_first_not_of("0123456789") == std::string_view::npos;
+  return !text.empty() && text.size() <= 10 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // The third field of the line that begins with `name`; empty: there is none.
