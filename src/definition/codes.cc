@@ -199,11 +199,14 @@ constexpr Code kCodes[] = {
      "Build and use it in one job, the build as a step that says `run_as: source`; or pass it on from outside of "
      "/job/src "
      "of a job that keeps its source apart. `--accept-risk secrets-with-source` runs it all the same."},
-    {"E113", "a fork names another place for code",
-     "`ci_code` and `source_code` with a `url` are fetched with the rights of whoever runs Slipway. The text of a "
-     "fork's "
-     "pull request may not choose what that is.",
-     "", "Name a workflow file of yours, with `--source-url` for the fork's code."},
+    {"E113", "a fork names another place for code, or a directory as an image",
+     "`ci_code` and `source_code` with a `url` are fetched with the rights of whoever runs Slipway, and `image: DIR` "
+     "shows "
+     "files of this machine. The text of a fork's pull request may not choose what that is.",
+     "",
+     "Name a workflow file of yours, with `--source-url` for the fork's code; an image that is a directory may be "
+     "given by "
+     "`--image`."},
 };
 
 }  // namespace

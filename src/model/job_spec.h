@@ -82,7 +82,8 @@ struct JobSpec {
   AttemptId attempt;
   int attempt_number = 1;
 
-  std::string image;  ///< `host`, an absolute directory, or an image's name
+  std::string image;           ///< `host`, an absolute directory, or an image's name
+  bool image_of_text = false;  ///< the job's text names it, not whoever runs it
   Network network = Network::nat;
   Resources resources;
   RunAs run_as;

@@ -289,6 +289,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.attempt = attempt;
   spec.attempt_number = number;
   SW_TRY(spec.image, image_of(run, definition, scope));
+  spec.image_of_text = definition.image && run.options.image.empty();
   spec.network = definition.network.value_or(Network::nat);
   spec.resources = with_defaults(definition.resources, run.options.default_resources);
   spec.run_as = definition.run_as.value_or(RunAs{});

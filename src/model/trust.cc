@@ -73,13 +73,21 @@ Result<void> check_secrets_beside_source(const JobSpec& job) {
 }
 
 Result<void> check_code_places(const JobSpec& job) {
-  const bool elsewhere =
-      (job.ci_code && !job.ci_code->url.empty()) || (job.source_code && !job.source_code->url.empty());
-  if (job.text_trust == Trust::trusted || !elsewhere) return {};
-  return fail(
-      ErrorKind::denied,
-      "the text of a fork's pull request cannot choose another place for code, which would be fetched with your "
-      "rights; name a workflow of your own");
+  if (job.text_trust == Trust::trusted) return {};
+  const auto is_directory = [](const std::string& image) { return image.starts_with('/'); };
+  if ((job.ci_code && !job.ci_code->url.empty()) || (job.source_code && !job.source_code->url.empty())) {
+    return fail(ErrorKind::denied,
+                "the text of a fork's pull request cannot choose another place for code, which would be fetched with "
+                "your rights; name a workflow of your own");
+  }
+  if ((job.image_of_text && is_directory(job.image)) ||
+      std::ranges::any_of(job.services, [&](const ServiceSpec& service) { return is_directory(service.image); })) {
+    return fail(
+        ErrorKind::denied,
+        "the text of a fork's pull request cannot choose a directory of this machine as an image, whose files it "
+        "would get; name a workflow of your own, or give the directory by --image");
+  }
+  return {};
 }
 
 Result<void> check_tainted_input(const JobSpec& job, std::string_view what) {

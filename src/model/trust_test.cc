@@ -49,6 +49,19 @@ TEST(Trust, UntrustedTextNamesNoOtherPlace) {
   EXPECT_TRUE(check_code_places(job));
 }
 
+TEST(Trust, UntrustedTextNamesNoDirectoryOfThisMachine) {
+  JobSpec job = beside_a_fork();
+  job.image = "/srv/root";
+  job.text_trust = Trust::untrusted;
+  EXPECT_TRUE(check_code_places(job)) << "who runs it gave it";
+  job.image_of_text = true;
+  EXPECT_FALSE(check_code_places(job));
+  job.image = "host";
+  EXPECT_TRUE(check_code_places(job));
+  job.services = {{"db", "/srv/root", {}, {}, {}}};
+  EXPECT_FALSE(check_code_places(job));
+}
+
 TEST(Trust, WhatSourceCouldWriteIsOfSource) {
   JobSpec job = beside_a_fork();
   const auto of_source = [&](const std::string& path, std::vector<std::string> shares = {}) {

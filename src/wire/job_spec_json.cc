@@ -262,6 +262,7 @@ void put_needs(json::object& object, const model::JobSpec& job) {
   object["read_only_root"] = job.read_only_root;
   object["nested"] = job.nested;
   object["devices"] = to_json_array(job.devices);
+  object["image_of_text"] = job.image_of_text;
   object["image_entrypoint"] = job.image_entrypoint;
   object["image_user"] = job.image_user;
   json::object checkout{{"none", job.checkout.none},
@@ -294,6 +295,7 @@ void read_needs(const Fields& fields, model::JobSpec& job) {
   job.read_only_root = fields.flag("read_only_root");
   job.nested = fields.flag("nested");
   job.devices = fields.texts("devices");
+  job.image_of_text = fields.flag("image_of_text");
   job.image_entrypoint = fields.flag("image_entrypoint");
   job.image_user = fields.flag("image_user");
   if (const json::object* object = fields.object("checkout")) {

@@ -64,7 +64,7 @@ model::JobSpec full_job() {
   job.ci_code = model::CodeSpec{"https://git.example.org/ci.git", "main", "run.sh", "1234"};
   job.source_code = model::CodeSpec{"", "", "app", ""};
   job.source_trust = model::Trust::untrusted;
-  job.code_entrypoint = job.separated = job.secrets_with_source = true;
+  job.image_of_text = job.code_entrypoint = job.separated = job.secrets_with_source = true;
   job.outputs = {"version"};
   job.event_json = R"({"x":1})";
   job.log_head_bytes = 7;

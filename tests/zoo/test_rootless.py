@@ -373,3 +373,22 @@ def test_doctor_tells_a_user_without_a_range_of_ids(user):
         refused = slipway("run", slipway.project.job(run="true", keys={"run_as": "root"})).expect(2)
         assert "/etc/subuid" in refused.out + refused.err
         slipway.run(slipway.project.job(run="id -u")).expect(0)
+
+
+# --- job code and source apart ---
+
+def test_job_code_of_another_place_lies_beside_the_source(slipway, user):
+    ci = Project(slipway.home / "ci")
+    ci.write("check.sh", "#!/bin/sh\necho checked; touch /job/ci/x 2>/dev/null || echo read only\n").chmod(0o755)
+    ci.commit()
+    subprocess.run(["chown", "-R", str(user.id), ci.path], check=True)
+    file = slipway.project.job(keys={"ci_code": {"url": f"file://{ci.path}", "path": "check.sh"}})
+    assert slipway.run(file).expect(0).output() == "checked\nread only\n"
+
+
+def test_source_that_cannot_be_kept_apart_from_secrets_is_refused(slipway):
+    (slipway.project.path / "event.json").write_text('{"event": "pull_request", "pr": {"number": 1, "base": "main", "head": "x", "fork": true}}')
+    mine = slipway.home / "mine.yaml"  # not of the fork's checkout
+    mine.write_text("job: {image: host, network: none, secrets: [KEY], run: echo has $KEY}")
+    ran = slipway.run(mine, "--event-file", "event.json", "--secret", "KEY", env={"KEY": "the-secret"})
+    assert ran.code == 2 and "which slipway can give only when it runs as root" in str(ran) and "has" not in ran.output(), ran

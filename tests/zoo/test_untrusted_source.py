@@ -96,6 +96,14 @@ def test_a_fork_names_no_other_place(slipway, event, fork, tmp_path):
     assert "E113" in slipway("run", file, "--event-file", event()).expect(4).err
 
 
+def test_a_fork_names_no_directory_of_this_machine_as_an_image(slipway, event, tmp_path):
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/key").write_text("PRIVATE-TEXT")
+    for job in ({"image": str(tmp_path / "private"), "run": "cat /key"}, {"run": "true", "services": [{"name": "s", "image": str(tmp_path / "private"), "command": ["/x"]}]}):
+        told = slipway("run", workflow(slipway.project, {"name": "j", **job}), "--event-file", event()).expect(4)
+        assert "E113" in told.err and "PRIVATE-TEXT" not in str(told)
+
+
 def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork):
     workflow(fork, {"name": "j", "secrets": ["KEY"], "run": "echo the fork has $KEY"})
     fork.commit()
