@@ -180,6 +180,16 @@ TEST_F(ClientInAJob, ArtifactsAskedForAtRunTimeAreCollectedAtTheEnd) {
   EXPECT_EQ(job_.run().report.artifacts, (std::vector<std::string>{"logs"}));
 }
 
+TEST_F(ClientInAJob, NoStepGivesItsFilesTheNameOfAnArtifactThatTheJobDeclares) {
+  job_.spec.artifacts = {{"signed", {"signed.txt"}, model::ArtifactDefinition::When::success, {}}};
+  job_.add(
+      "echo a > signed.txt; echo b > b\n"
+      "for name in signed artifacts other; do slipway artifact $name b || echo refused $name; done");
+  const Outcome outcome = job_.run();
+  EXPECT_EQ(outcome.output(0), "refused signed\nrefused artifacts\n");
+  EXPECT_EQ(outcome.report.artifacts, (std::vector<std::string>{"signed", "other"}));
+}
+
 TEST_F(ClientInAJob, ExitCodesTellUsageFromRefusalFromAbsence) {
   job_.add(
       "slipway frob 2>/dev/null || echo $?; slipway output 'a b' 1 2>/dev/null || echo $?;\n"

@@ -14,6 +14,7 @@
 #include "base/wall_clock.h"
 #include "init/secret_files.h"
 #include "init/workspace_files.h"
+#include "model/trust.h"
 #include "os/files.h"
 
 namespace slipway::init {
@@ -90,7 +91,7 @@ Result<void> Job::make_parts() {
   output_ = std::make_unique<OutputPump>(poller_, *records_);
   siblings_ = std::make_unique<Siblings>(
       Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job});
-  requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_);
+  requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_, orders_.job.artifacts);
   control_ = std::make_unique<ControlServer>(
       poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
         return requests_->handle(step, std::move(request), respond);
@@ -410,7 +411,8 @@ std::deque<BundleTask> Job::bundle_tasks() {
   }
   for (const AskedArtifact& asked : requests_->artifacts()) add(asked.name, asked.paths, asked.step);
   if (const std::string left = entry_.workspace + "/artifacts"; has_entries(left)) {
-    tasks.push_back({wire::BundleKind::artifact, "artifacts", left, {"**"}, journal::kNoStep, true});
+    tasks.push_back(
+        {wire::BundleKind::artifact, std::string(model::kArtifactOfDirectory), left, {"**"}, journal::kNoStep, true});
   }
   if (succeeded) {
     for (const model::CacheSpec& cache : orders_.job.cache) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "model/trust.h"
 #include "wire/owner_json.h"
 
 namespace slipway::init {
@@ -125,6 +126,13 @@ Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Arti
   }
   if (records_.masked(artifact.name) != artifact.name) {
     return fail(ErrorKind::invalid, "the name of an artifact holds a secret");
+  }
+  // By its name an artifact is known to come from paths that untrusted source could, or could not write.
+  if (artifact.name == model::kArtifactOfDirectory ||
+      std::ranges::find(declared_, artifact.name, &model::ArtifactSpec::name) != declared_.end()) {
+    return fail(ErrorKind::invalid, fmt::format("`{}` is the name of an artifact that the job declares, or of what "
+                                                "lies in its artifacts directory: take another",
+                                                artifact.name));
   }
   artifacts_.push_back({artifact.name, artifact.paths, step});
   return {};

@@ -23,9 +23,10 @@ struct AskedArtifact {
 /// Does what steps ask for over their control sockets, and keeps what they said until the job ends. One thread.
 class StepRequests {
  public:
-  /// All outlive this object.
-  StepRequests(RecordKeeper& records, OwnerLink& owner, Siblings& siblings)
-      : records_(records), owner_(owner), siblings_(siblings) {}
+  /// All outlive this object. `declared`: the job's artifacts, whose names no step may take for others.
+  StepRequests(RecordKeeper& records, OwnerLink& owner, Siblings& siblings,
+               const std::vector<model::ArtifactSpec>& declared)
+      : records_(records), owner_(owner), siblings_(siblings), declared_(declared) {}
 
   /// Returns what is to be done when the client goes before it is answered.
   ControlServer::OnGone handle(std::uint16_t step, wire::control::Request request,
@@ -63,6 +64,7 @@ class StepRequests {
   RecordKeeper& records_;
   OwnerLink& owner_;
   Siblings& siblings_;
+  const std::vector<model::ArtifactSpec>& declared_;
   std::map<std::string, std::string> outputs_, vars_;
   std::uint64_t variable_bytes_ = 0;
   std::uint64_t trigger_bytes_ = 0, triggers_ = 0;

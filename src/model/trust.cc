@@ -55,7 +55,7 @@ bool may_be_of_source(const JobSpec& job, std::string_view artifact, const std::
   const auto declared = std::ranges::find(job.artifacts, artifact, &ArtifactSpec::name);
   if (declared != job.artifacts.end()) return may_write(job, declared->paths, shares);
   // What a job leaves in the one place for it; any other that is not declared is of a path that only its step knew.
-  return may_write(job, {artifact == "artifacts" ? job.workspace + "/artifacts" : ""}, shares);
+  return may_write(job, {artifact == kArtifactOfDirectory ? job.workspace + "/artifacts" : ""}, shares);
 }
 
 bool may_be_of_source(const JobSpec& job, const CacheSpec& cache, const std::vector<std::string>& shares) {

@@ -16,6 +16,9 @@
 /// of their own, which hold no secrets.
 namespace slipway::model {
 
+/// The artifact of what a job leaves in its artifacts directory.
+inline constexpr std::string_view kArtifactOfDirectory = "artifacts";
+
 /// Of the code that the event is about: a pull request from a fork is a stranger's.
 Trust trust_of(const Event& event);
 
