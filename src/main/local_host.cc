@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/json.h"
@@ -108,9 +109,10 @@ Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::Prepared
   prepared.job_env.emplace_back("SLIPWAY_CI_REVISION", from->sha);
   if (!job.code_entrypoint) return {};
   if (!place.is_file) {
-    return fail(ErrorKind::invalid, "the job says nothing to run, and " +
-                                        (path.empty() ? "no file" : "`" + path + "`") +
-                                        " of its job code is not a file");
+    return fail(ErrorKind::invalid,
+                path.empty()
+                    ? std::string("the job says nothing to run, and its `ci_code` names no file")
+                    : fmt::format("the job says nothing to run, and `{}` of its job code is not a file", path));
   }
   SW_TRY(prepared.code_entrypoint, words_to_run(from->directory, path, inside));
   return {};
