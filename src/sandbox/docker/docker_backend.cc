@@ -429,7 +429,10 @@ Result<void> DockerBackend::sweep(const os::CallLimit& limit) {
   for (const SandboxId& id : abandoned) {
     const auto directory = SandboxDirectory::take_over(sandboxes_.parent(), id);
     if (directory && ::access((directory->path() / kAskedName).c_str(), F_OK) == 0) {
-      SW_CHECK(remove_unanswered(directory->path(), id, limit));
+      if (auto removed = remove_unanswered(directory->path(), id, limit);
+          !removed) {  // the others must not wait for it
+        log_.write(LogLevel::warn, "sandbox_not_swept", {{"sandbox", id.value}, {"error", removed.error().what}});
+      }
     }
   }
   return sweep_directories(sandboxes_.parent(), log_, limit);
