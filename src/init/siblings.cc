@@ -33,8 +33,9 @@ bool is_clean_relative(std::string_view path) {
                               [](std::string_view part) { return part.empty() || part == "." || part == ".."; });
 }
 
-std::string title_of(const std::vector<std::string>& argv) {
-  std::string title = join(argv, " ");
+/// Masked before it is cut, which could leave a part of a secret that nobody recognizes.
+std::string title_of(const std::vector<std::string>& argv, const RecordKeeper& records) {
+  std::string title = records.masked(join(argv, " "));
   if (title.size() > kTitleBytes) title.resize(kTitleBytes);
   return printable(title, Colour::strip);
 }
@@ -112,7 +113,7 @@ Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end
   running.step = request.step;
   running.on_end = std::move(on_end);
   if (!request.argv.empty()) {
-    running.title = parts_.records.masked(title_of(request.argv));
+    running.title = title_of(request.argv, parts_.records);
     parts_.records.append(RecordType::group, request.step, wire::payload::Group{true, "sandbox: " + running.title});
   }
   running.out = parts_.output.add(request.step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);

@@ -166,6 +166,13 @@ def test_a_command_is_folded_told_as_source_and_its_end_is_kept(slipway):
     assert "sandbox: sh -c echo theirs; exit 4: exit code 4" in viewed, viewed
 
 
+def test_a_secret_in_a_command_is_nowhere_in_its_title(slipway):
+    token = "sesame-open-" + "0123456789" * 4
+    ran = slipway.run(job(slipway.project, ("build", 'slipway sandbox -- sh -c "exit 4; : $(printf "%0170d" 0) $TOKEN" || true'), secrets=["TOKEN"]), "--secret", "TOKEN", env={"TOKEN": token}).expect(0)
+    [notice] = ran.of("notice")
+    assert "sesame" not in ran.out and "000 ***" in notice["message"], ran
+
+
 def test_a_command_that_nobody_waits_for_any_more_is_stopped(slipway):
     begin = time.monotonic()
     ran = slipway.run(job(slipway.project, ("build", """
@@ -244,6 +251,12 @@ def test_where_no_sibling_can_be_made_the_plan_says_so(slipway):
     file = job(slipway.project, ("source build", "true"))
     ran = slipway("run", "--backend", "docker", "--image", "debian:12", file).expect(2)
     assert "E105" in ran.err and "ci.yaml:" in ran.err, ran
+
+
+@pytest.mark.parametrize("backend", ["docker"])
+def test_a_command_says_where_no_sibling_can_be_made(slipway, backend):
+    ran = slipway.run(slipway.project.job(run="slipway sandbox -- true || echo code $?")).expect(0)
+    assert "code 125\n" in ran.output() and "need `--backend native`" in ran.output(), ran
 
 
 def test_a_source_step_gets_neither_secrets_nor_artifacts(slipway):
