@@ -31,6 +31,13 @@ bool has_repository(const std::filesystem::path& directory) {
   return std::filesystem::is_directory(std::filesystem::symlink_status(directory / ".git", unreadable));
 }
 
+// Whose caches and results code from elsewhere has: those of its place. What a directory's `.git` says of a remote is
+// whatever stands there.
+std::string project_of(const source::SourceSpec& spec, const source::Prepared& code) {
+  if (spec.kind == "directory") return spec.kind + "+" + code.directory.string();
+  return spec.kind + "+" + (code.url.empty() ? source::without_credentials(spec.location) : code.url);
+}
+
 std::uint32_t owner_of(const std::filesystem::path& path) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? status.st_uid : 0;
@@ -211,7 +218,7 @@ worker::CacheScopes LocalHost::cache_scopes(const model::JobSpec& job) {
   worker::CacheOwner owner;
   owner.event = context_.event;
   owner.branch = code().branch;
-  owner.project = own_is_apart_ ? spec().kind + "+" + code().url : project_of_source();
+  owner.project = own_is_apart_ ? project_of(spec(), code()) : project_of_source();
   if (!context_.is_foreign && !own_is_apart_) {
     owner.project = context_.tree.remote_url.empty() ? context_.project : context_.tree.remote_url;
     owner.default_branch = context_.tree.default_branch;
@@ -253,7 +260,7 @@ Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& 
 
 // Code from elsewhere reads and writes nothing of the project that the user stands in.
 std::string LocalHost::project_of_source() const {
-  return context_.is_foreign ? context_.source_spec.kind + "+" + context_.source.url : context_.project;
+  return context_.is_foreign ? project_of(context_.source_spec, context_.source) : context_.project;
 }
 
 Result<std::string> LocalHost::answer_state(const std::string& text) {

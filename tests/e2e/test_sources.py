@@ -1,10 +1,12 @@
 """Code from elsewhere than the working tree: Mercurial, Subversion, archives, S3, programs of the operator's."""
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
 import tarfile
+import uuid
 
 import pytest
 from harness import ROOT, Project
@@ -182,6 +184,28 @@ def test_foreign_code_shares_no_cache_with_the_project(slipway, tmp_path):
     assert slipway.run(file, "--source-url", archive, "--env", "WHO=foreign").expect(0).output() == ""
     assert slipway.run(file, "--env", "WHO=project").expect(0).output() == ""
     assert slipway.run(file, "--env", "WHO=project").expect(0).output() == "project\n"
+
+
+@pytest.mark.parametrize("remote", [None, "https://git.example.org/theirs.git"])
+def test_plain_directories_share_no_cache_with_each_other(slipway, tmp_path, remote):
+    """Nor do parts of checkouts, whose `.git` may name any remote."""
+    key = f"key-{tmp_path.name}-{uuid.uuid4()}"
+    job = {"image": "host", "network": "none", "cache": [{"key": key, "paths": ["/job/deps"]}], "run": "cat /job/deps/x 2>/dev/null || true; mkdir -p /job/deps; cp who /job/deps/x"}
+    own = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", **job}]}}))
+    for name in ("one", "two", "three"):
+        project = Project(tmp_path / name)
+        project.write("part/who", f"{name}\n")
+        if remote:
+            project.git("remote", "add", "origin", remote)
+        else:
+            shutil.rmtree(project.path / ".git")
+    assert slipway.run(own, "--source-url", tmp_path / "one/part").expect(0).output() == ""
+    assert slipway.run(own, "--source-url", tmp_path / "two/part").expect(0).output() == ""
+    assert slipway.run(own, "--source-url", tmp_path / "one/../one/part/").expect(0).output() == "one\n"
+    for _ in range(2):
+        named = slipway.project.job(keys={**job, "source_code": {"url": str(tmp_path / "three/part")}})
+        out = slipway.run(named).expect(0).output()
+    assert out == "three\n"
 
 
 # --- S3 ---
