@@ -128,7 +128,7 @@ model::Trace trust_trace(const model::JobSpec& job) {
   return because;
 }
 
-Result<void> check_trust_of(model::Run& run) {
+Result<void> judge_trust_of(model::Run& run) {
   for (const model::Group& group : run.groups) {
     if (group.expands_later && group.jobs.empty()) SW_CHECK(check_text(run, *group.definition));
   }
@@ -149,10 +149,10 @@ Result<void> check_trust_of(model::Run& run) {
 
 }  // namespace
 
-Result<void> check_trust(std::vector<cli::Planned>& planned) {
+Result<void> judge_trust(std::vector<cli::Planned>& planned) {
   for (cli::Planned& one : planned) {
     // Nothing to look for where all is trusted: a plan of thousands of jobs is not resolved once more.
-    if (one.run && one.run->options.source_trust == model::Trust::untrusted) SW_CHECK(check_trust_of(*one.run));
+    if (one.run && one.run->options.source_trust == model::Trust::untrusted) SW_CHECK(judge_trust_of(*one.run));
   }
   return {};
 }

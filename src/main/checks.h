@@ -17,12 +17,9 @@ definition::BuildSupport build_support(const cli::Settings& settings);
 bool report_problems(const Selected& selected, const cli::CommonOptions& common, const cli::Settings& settings);
 
 /// What untrusted source may not come near (model/trust.h): `denied`, with place, code and the way out. Of what is
-/// planned, artifacts that jobs hand on included.
-Result<void> check_trust(const std::vector<cli::Planned>& planned);
-
-/// What untrusted source may not come near (model/trust.h): `denied`, with place, code and the way out. Of what is
-/// planned, artifacts that jobs hand on included. A risk that is accepted goes into the run's decisions.
-Result<void> check_trust(std::vector<cli::Planned>& planned);
+/// planned, artifacts that jobs hand on included. Runs on untrusted source get a decision `trust` for every job: what
+/// was judged untrusted, and which risk was accepted.
+Result<void> judge_trust(std::vector<cli::Planned>& planned);
 
 /// What the operator must allow: `denied` names the job and the setting. Images that cannot be run here: `invalid`.
 Result<void> check_policy(const std::vector<cli::Planned>& planned, const cli::Settings& settings);

@@ -38,7 +38,7 @@ int with_plan(const Surroundings& around, const cli::Selection& what, const Sign
   const Time now = wall_now();
   auto planned = plan_all(*selected, run_options(what, settings), now);
   if (!planned) return give_up(planned.error(), around.common, signals);
-  if (const auto allowed = check_trust(*planned); !allowed) return give_up(allowed.error(), around.common, signals);
+  if (const auto allowed = judge_trust(*planned); !allowed) return give_up(allowed.error(), around.common, signals);
   JobCode code(kit.sources(), settings.state_dir);
   if (const auto pinned = code.pin(*planned, os::within(kLookUpLimit, signals.graceful())); !pinned)
     return give_up(pinned.error(), around.common, signals);

@@ -250,7 +250,7 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
   if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
 
   SW_TRY(std::vector<cli::Planned> planned, plan_all(selected, run_options(options.what, settings), wall_now()));
-  SW_CHECK(check_trust(planned));
+  SW_CHECK(judge_trust(planned));
   JobCode job_code(kit.sources(), settings.state_dir);
   SW_CHECK(job_code.pin(planned, os::within(kLookUpLimit, signals.graceful())));
   SW_CHECK(check_policy(planned, settings));
