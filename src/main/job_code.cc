@@ -68,9 +68,10 @@ Result<source::SourceSpec> JobCode::look_up(const model::CodeSpec& wanted, const
 }
 
 Result<JobCode::Found> JobCode::prepare(const model::CodeSpec& wanted, const model::Checkout& checkout,
-                                        const os::CallLimit& limit) {
+                                        model::Trust trust, const os::CallLimit& limit) {
   SW_TRY(source::SourceSpec spec, look_up(wanted, limit));
   spec.checkout = checkout;
+  spec.trust = trust;
   SW_TRY(source::Prepared code, sources_.prepare(spec, limit));
   return Found{std::move(spec), std::move(code)};
 }

@@ -34,7 +34,8 @@ class JobCode {
     source::SourceSpec spec;
     source::Prepared code;
   };
-  Result<Found> prepare(const model::CodeSpec& wanted, const model::Checkout& checkout, const os::CallLimit& limit);
+  Result<Found> prepare(const model::CodeSpec& wanted, const model::Checkout& checkout, model::Trust trust,
+                        const os::CallLimit& limit);
 
  private:
   Result<void> pin_one(model::Run& run, const model::CodeSpec& code, std::string_view what, model::Trace& because,

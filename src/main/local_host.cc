@@ -83,7 +83,7 @@ Result<Replaced> without_credentials(const std::filesystem::path& repository, co
 // What the job sees in /job/src: the run's source, the same in another form of checkout, or code of another place.
 Result<const source::Prepared*> LocalHost::find_source(const model::JobSpec& job, const os::CallLimit& limit) {
   if (job.source_code && !job.source_code->url.empty()) {
-    auto found = context_.code.prepare(*job.source_code, job.checkout, limit);
+    auto found = context_.code.prepare(*job.source_code, job.checkout, job.source_trust, limit);
     if (!found) return wrap(found.error(), shown_code("source_code", *job.source_code));
     own_source_ = std::move(found->code);
     own_spec_ = std::move(found->spec);
@@ -101,7 +101,7 @@ Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::Prepared
   if (!job.ci_code) return {};
   const source::Prepared* from = context_.checkout ? &*context_.checkout : &context_.source;
   if (!job.ci_code->url.empty()) {
-    SW_TRY(JobCode::Found found, context_.code.prepare(*job.ci_code, {}, limit));
+    SW_TRY(JobCode::Found found, context_.code.prepare(*job.ci_code, {}, model::Trust::trusted, limit));
     job_code_ = std::move(found.code);
     from = &*job_code_;
   }

@@ -292,6 +292,7 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
 
   SW_TRY(selected.event, make_event(what, selected, limit));
   selected.source_trust = model::trust_of(selected.event);
+  selected.source_spec.trust = selected.source_trust;
   selected.checkout_trust = selected.source_trust;
   SW_CHECK(read_files(what, directory, sources, limit, selected));
   selected.named_file = !what.file.empty() || !what.job_command.empty();

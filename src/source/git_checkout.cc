@@ -19,6 +19,13 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostConfig = 1U << 20U;
 constexpr std::string_view kHeads = "refs/heads/";
 
+// Where git-lfs looks by itself (https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md).
+std::string large_files_url(const std::string& repository) {
+  if (repository.starts_with('/')) return "file://" + repository;
+  if (!repository.starts_with("http")) return repository;
+  return repository + (repository.ends_with(".git") ? "" : ".git") + "/info/lfs";
+}
+
 }  // namespace
 
 Result<void> GitCheckout::make() {
@@ -150,7 +157,9 @@ Result<void> GitCheckout::take_submodules() {
     if (from_.git_dir().filename() == ".git") readable.push_back(from_.git_dir().parent_path());
   }
   arguments.insert(arguments.end(), {"submodule", "--quiet", "update", "--init", "--recursive"});
-  return with_remote({.arguments = std::move(arguments), .readable = std::move(readable)});
+  return with_remote({.arguments = std::move(arguments),
+                      .readable = std::move(readable),
+                      .is_anonymous = spec_.trust == model::Trust::untrusted});
 }
 
 // By git-lfs as a filter, so that git knows the files as they are then. It is the only one, whatever the commit says.
@@ -161,6 +170,9 @@ Result<void> GitCheckout::check_out_with_large_files(std::vector<std::string> ar
   }
   arguments.insert(arguments.begin(),
                    {"-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true"});
+  // Else it would go where the commit says, with the login of the repository.
+  if (spec_.trust == model::Trust::untrusted)
+    arguments.insert(arguments.begin(), {"-c", "lfs.url=" + large_files_url(from_.url())});
   return with_remote({.arguments = std::move(arguments), .large_files = true});
 }
 

@@ -20,7 +20,8 @@ std::string key_of(const GitMirror& mirror, const SourceSpec& spec) {
   const model::Checkout& checkout = spec.checkout;
   return spec.revision + "-" +
          hashed_name({mirror.url(), spec.branch,
-                      fmt::format("{} {} {}", checkout.depth.value_or(0), checkout.submodules, checkout.lfs)});
+                      fmt::format("{} {} {} {}", checkout.depth.value_or(0), checkout.submodules, checkout.lfs,
+                                  static_cast<int>(spec.trust))});
 }
 
 std::string without_prefix(const std::string& location) {

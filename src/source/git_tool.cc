@@ -38,9 +38,11 @@ Access login_access(const UrlParts& url, const Login& login) {
   return access;
 }
 
-Result<Access> access_to(const UrlParts& url, const UserGitSettings& settings, const os::CallLimit& limit) {
+Result<Access> access_to(const UrlParts& url, const UserGitSettings& settings, bool is_anonymous,
+                         const os::CallLimit& limit) {
   Access access;
-  if (!settings.config.empty()) access.home.push_back({kGitConfig, settings.config});
+  const std::string config = settings.config + (is_anonymous ? "" : settings.headers);
+  if (!config.empty()) access.home.push_back({kGitConfig, config});
   // A private authority, named in the user's settings.
   for (const std::string_view line : split(settings.config, '\n')) {
     const std::size_t quote = line.find('"');
@@ -50,7 +52,7 @@ Result<Access> access_to(const UrlParts& url, const UserGitSettings& settings, c
     const fs::path file = fs::canonical(line.substr(quote + 1, line.size() - quote - 2), error);
     if (!error) access.readable.push_back(file);
   }
-  if (url.scheme == "ssh" || url.scheme == "git+ssh") {
+  if (!is_anonymous && (url.scheme == "ssh" || url.scheme == "git+ssh")) {
     SW_TRY(SshAccess ssh, ssh_access(url, limit));
     ssh.access.environment.emplace_back("GIT_SSH_COMMAND", ssh.command);
     add(access, std::move(ssh.access));
@@ -106,7 +108,7 @@ fs::path GitRemote::local_path() const {
 Result<std::string> GitRemote::run(Runner& runner, GitToolCall call, const os::CallLimit& limit) const {
   const UserGitSettings settings = user_git_settings(url_.clean, limit);
   const UrlParts parts = url_parts(settings.url);
-  SW_TRY(Access access, access_to(parts, settings, limit));
+  SW_TRY(Access access, access_to(parts, settings, call.is_anonymous, limit));
   add(call.access, std::move(access));
   std::ranges::replace(call.arguments, std::string(kUrl), settings.url);
   if (is_local()) {
@@ -116,6 +118,7 @@ Result<std::string> GitRemote::run(Runner& runner, GitToolCall call, const os::C
   } else {
     call.network = ToolCall::Network::host;
   }
+  if (call.is_anonymous) return run_git_tool(runner, call, limit);
   const bool has_login = !url_.user.empty() || !url_.password.empty();
   if (has_login && parts.scheme.starts_with("http")) {
     add(call.access, login_access(parts, {url_.user, url_.password}));

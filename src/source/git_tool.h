@@ -21,7 +21,8 @@ struct GitToolCall {
   std::vector<std::filesystem::path> writable, readable;
   ToolCall::Network network = ToolCall::Network::none;
   std::string input;
-  bool large_files = false;  ///< git-lfs puts them in their places, over the network where they are not here
+  bool is_anonymous = false;  ///< without any login of the user's
+  bool large_files = false;   ///< git-lfs puts them in their places, over the network where they are not here
 };
 
 /// What it printed. Errors as `run_git`.

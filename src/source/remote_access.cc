@@ -70,15 +70,21 @@ bool holds_for(std::string_view key, const std::string& url) {
   return url.starts_with(key.substr(first + 1, last - first - 1));
 }
 
-std::string config_line(std::string_view key, std::string_view value) {
+// `fallback`: the URL that a setting without one is for; empty: for all.
+std::string config_line(std::string_view key, std::string_view value, const std::string& fallback) {
+  const auto quoted = [](std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') result.push_back('\\');
+      if (c != '\n') result.push_back(c);
+    }
+    return result + "\"";
+  };
   const std::size_t first = key.find('.');
   const std::size_t last = key.rfind('.');
-  std::string quoted;
-  for (const char c : value) {
-    if (c == '"' || c == '\\') quoted.push_back('\\');
-    if (c != '\n') quoted.push_back(c);
-  }
-  return fmt::format("[{}]\n\t{} = \"{}\"\n", key.substr(0, first), key.substr(last + 1), quoted);
+  const std::string url = first == last ? fallback : std::string(key.substr(first + 1, last - first - 1));
+  return fmt::format("[{}{}]\n\t{} = {}\n", key.substr(0, first), url.empty() ? "" : " " + quoted(url),
+                     key.substr(last + 1), quoted(value));
 }
 
 }  // namespace
@@ -143,7 +149,7 @@ std::optional<Login> ask_credential_helpers(const std::string& url, const os::Ca
 }
 
 UserGitSettings user_git_settings(const std::string& url, const os::CallLimit& limit) {
-  UserGitSettings settings{url, {}};
+  UserGitSettings settings{url, {}, {}};
   constexpr const char* kKeys =
       R"(^(url\..*\.insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|sslcapath|extraheader|useragent|version)|safe\.directory)$)";
   const auto text =
@@ -163,8 +169,11 @@ UserGitSettings user_git_settings(const std::string& url, const os::CallLimit& l
     const std::size_t end = entry.find('\n');
     if (end == std::string::npos || entry.starts_with("url.")) continue;
     const std::string key = entry.substr(0, end);
-    if (key.starts_with("safe.") || holds_for(key, settings.url)) {
-      settings.config += config_line(key, entry.substr(end + 1));
+    const std::string value = entry.substr(end + 1);
+    if (key.ends_with(".extraheader")) {
+      settings.headers += config_line(key, value, url_parts(settings.url).base() + "/");
+    } else if (key.starts_with("safe.") || holds_for(key, settings.url)) {
+      settings.config += config_line(key, value, {});
     }
   }
   return settings;

@@ -37,9 +37,10 @@ UrlParts url_parts(std::string_view url);
 std::optional<Login> ask_credential_helpers(const std::string& url, const os::CallLimit& limit);
 
 /// `url` with the `url.*.insteadOf` rules of the user's git configuration, and the `http.*` settings that hold for it
-/// (proxy, authorities, headers) as text of a .gitconfig. Also `safe.directory`.
+/// (proxy, authorities) as text of a .gitconfig. Also `safe.directory`. `headers`: the same of headers, which often
+/// hold a token, each for the URL that the user set it for, and else for the remote's host.
 struct UserGitSettings {
-  std::string url, config;
+  std::string url, config, headers;
 };
 UserGitSettings user_git_settings(const std::string& url, const os::CallLimit& limit);
 

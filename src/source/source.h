@@ -25,6 +25,8 @@ struct SourceSpec {
   std::string revision;            ///< branch, tag, commit or other name; empty: the location's own choice
   model::Checkout checkout;
   std::string branch;  ///< of a pinned spec: the branch that the revision was the head of
+  /// Of an untrusted one, what the code itself names (submodules, where large files are) is fetched without any login.
+  model::Trust trust = model::Trust::trusted;
 };
 
 /// Code in a directory, for the sandbox to lay an overlay on. Nobody writes to it.

@@ -1,5 +1,6 @@
 """git over ssh and https, from the real servers: sshd, and git's own http-backend behind TLS and a password."""
 import base64
+import json
 import os
 import shutil
 import ssl
@@ -93,6 +94,7 @@ class GitServer:
         self.certificate = place / "certificate.pem"
         subprocess.run([needs("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
                         "subjectAltName=IP:127.0.0.1", "-keyout", place / "key.pem", "-out", self.certificate], check=True, capture_output=True)
+        self.tokens = tokens = []  # that came with requests
         login = "Basic " + base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
 
         class Handler(CGIHTTPRequestHandler):
@@ -107,6 +109,7 @@ class GitServer:
                 return False
 
             def send_head(self):
+                tokens.append(self.headers.get("X-Token"))
                 if self.headers.get("Authorization") == login:
                     return super().send_head()
                 self.send_response(401)
@@ -157,3 +160,43 @@ def test_git_over_https_with_the_users_credential_helper_and_authority(slipway, 
         for path in slipway.state.rglob("*"):
             if path.is_file():
                 assert PASSWORD.encode() not in path.read_bytes(), path
+
+
+def with_submodule(place, url, commit):
+    project = Project(place)
+    project.write("file", "of the source\n")
+    project.write(".gitmodules", f'[submodule "sub"]\n\tpath = sub\n\turl = {url}\n')
+    (project.path / "sub").mkdir()
+    project.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+    project.commit()
+    return project.path
+
+
+def test_what_a_repository_names_gets_no_other_hosts_token_and_a_forks_no_login(slipway, tmp_path):
+    """A token that is set for one host goes to no other; and a fork's commit cannot name what only its reader may fetch."""
+    made, served = tmp_path / "made", tmp_path / "srv"
+    private = Project(made / "private")
+    private.write("content", "PRIVATE CONTENT\n")
+    commit = private.commit()
+    with GitServer(served, tmp_path / "web") as server, GitServer(served, tmp_path / "other") as other:
+        for name, path in (("private", private.path), ("near", with_submodule(made / "near", f"{server.base}/cgi-bin/git/private.git", commit)),
+                           ("far", with_submodule(made / "far", f"{other.base}/cgi-bin/git/private.git", commit))):
+            subprocess.run(["git", "clone", "-q", "--bare", path, served / f"{name}.git"], check=True)
+        authorities, store = slipway.home / "authorities", slipway.home / "credentials"
+        authorities.write_text(server.certificate.read_text() + other.certificate.read_text())
+        store.write_text("".join(f"{one.base.replace('https://', f'https://ada:{PASSWORD}@')}\n" for one in (server, other)))
+        (slipway.home / ".gitconfig").write_text(f"[credential]\n\thelper = store --file {store}\n[http]\n\tsslCAInfo = {authorities}\n"
+                                                 f"[http \"{server.base}/\"]\n\textraheader = X-Token: of-server\n")
+        job = slipway.project.write("job.yaml", "job: {name: look, image: host, network: none, retry: {attempts: 0}, checkout: {submodules: true}, run: cat file sub/content}\n")
+        event = tmp_path / "fork.json"
+        event.write_text(json.dumps({"event": "pull_request", "pr": {"number": 7, "title": "t", "head": "f", "base": "main", "fork": True}}))
+
+        def run(name, *more):
+            return slipway.run("--source-url", f"{server.base}/cgi-bin/git/{name}.git", str(job), *more)
+
+        assert run("near").expect(0).output() == "of the source\nPRIVATE CONTENT\n"
+        assert "of-server" in server.tokens
+        refused = run("near", "--event-file", event).expect(2)
+        assert "PRIVATE" not in refused.out and "could not read Username" in str(refused)
+        run("far").expect(2)
+        assert other.tokens and set(other.tokens) == {None}
