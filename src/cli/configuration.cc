@@ -139,6 +139,11 @@ class FileReader {
       saw_denied_ = true;
       return add(mark, fmt::format("`{}` can only be set by whoever runs this machine, not by a project", key));
     }
+    if (is_project_ && !row->operators_choice.empty() && value.IsScalar() && value.Scalar() == row->operators_choice) {
+      saw_denied_ = true;
+      return add(value.Mark(), fmt::format("`{}: {}` can only be set by whoever runs this machine, not by a project",
+                                           key, row->operators_choice));
+    }
     set(*row, mark, value);
   }
 
@@ -264,6 +269,12 @@ Result<Configuration> Configuration::load(const Sources& sources) {
   // Later files override earlier ones: the project stands below both of the machine's.
   for (const std::filesystem::path& file : {sources.project_file, sources.system_file, sources.user_file}) {
     if (file.empty()) continue;
+    if (sources.distrusts_project && file == sources.project_file) {
+      std::error_code unreadable;
+      const auto found = std::filesystem::symlink_status(file, unreadable);
+      if (std::filesystem::exists(found)) configuration.left_out_ = file;
+      continue;
+    }
     const auto text = os::read_file(file, kMaxFileBytes);
     if (!text && text.error().kind == ErrorKind::not_found) continue;
     if (!text) {
@@ -301,6 +312,7 @@ std::string Configuration::to_text() const {
     if (value.empty()) value = "null";
     text += fmt::format("{}: {}  # {}\n", row.key, value, setting.origin);
   }
+  if (!left_out_.empty()) text += fmt::format("# not read: {}\n", printable(left_out_.string(), Colour::strip));
   return text;
 }
 

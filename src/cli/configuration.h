@@ -15,7 +15,8 @@
 /// Settings, and where each of their values comes from: built in < /etc/slipway/config.yaml <
 /// $XDG_CONFIG_HOME/slipway/config.yaml < $SLIPWAY_CONFIG_KEY < flags. A project's `.slipway/config.yaml` stands
 /// right above the built-in values, and only for settings that grant nothing: whoever can push to a repository may not
-/// widen what its jobs may do on this machine. No setting is a secret, so all of them may be printed.
+/// widen what its jobs may do on this machine, nor let them end green without being run. Of a fork's pull request it is
+/// not read. No setting is a secret, so all of them may be printed.
 namespace slipway::cli {
 
 enum class SettingType { text, flag, number, real, size, choice, list };
@@ -30,6 +31,7 @@ struct SettingRow {
   SettableBy by;
   std::string_view doc;
   std::string_view choices;                       ///< `native|fake`; only for `choice`
+  std::string_view operators_choice;              ///< the one of them that a project may not take; empty: all it may
   std::uint64_t least = 0, most = 1'000'000'000;  ///< only for `number`
 };
 
@@ -74,6 +76,8 @@ class Configuration {
     std::filesystem::path system_file;   ///< /etc/slipway/config.yaml
     std::filesystem::path user_file;     ///< empty: none
     std::filesystem::path project_file;  ///< empty: none
+    /// The project may be a stranger's: its file is not read, and to_text() says so where there is one.
+    bool distrusts_project = false;
     std::map<std::string, std::string> environment;
     std::vector<SettingFlag> flags;
     std::filesystem::path default_state_dir;
@@ -93,9 +97,13 @@ class Configuration {
   /// `{"key": {"value": ..., "origin": "..."}, ...}`
   std::string to_json() const;
 
+  /// The project's file, where it was not read though it exists; else empty.
+  const std::filesystem::path& left_out() const { return left_out_; }
+
  private:
   std::map<std::string, Setting> values_;
   Settings settings_;
+  std::filesystem::path left_out_;
 };
 
 /// The sources of this process: XDG directories, `environment`, and `.slipway/config.yaml` below `project`.

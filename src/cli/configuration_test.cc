@@ -54,7 +54,7 @@ TEST_F(ConfigurationTest, EachSourceOverridesTheOneBelowAndIsNamed) {
 
 TEST_F(ConfigurationTest, AProjectMayNotWidenWhatItsJobsMayDo) {
   for (const char* text : {"sandbox: {allow_nested: true}\n", "sandbox: {host_paths: [/root]}\n", "state_dir: /x\n",
-                           "sandbox:\n  allow_host_network: true\n"}) {
+                           "sandbox:\n  allow_host_network: true\n", "backend: fake\n", "backend: 'fake'\n"}) {
     write("project.yaml", text);
     const auto loaded = Configuration::load(sources_);
     ASSERT_FALSE(loaded) << text;
@@ -65,6 +65,19 @@ TEST_F(ConfigurationTest, AProjectMayNotWidenWhatItsJobsMayDo) {
   ASSERT_TRUE(loaded) << loaded.error().what;
   EXPECT_EQ(loaded->settings().memory_bytes, 1U << 30U);
   EXPECT_EQ(loaded->settings().cpus, 1.5);
+}
+
+TEST_F(ConfigurationTest, AStrangersProjectIsNotRead) {
+  sources_.distrusts_project = true;
+  auto loaded = Configuration::load(sources_);
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_TRUE(loaded->left_out().empty()) << "there is none";
+  write("project.yaml", "max_parallel: 1\nimage: /a\nno such: [\n");
+  loaded = Configuration::load(sources_);
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_EQ(loaded->values().at("image").origin, "built in");
+  EXPECT_EQ(loaded->left_out(), sources_.project_file);
+  EXPECT_NE(loaded->to_text().find("# not read: " + sources_.project_file.string() + "\n"), std::string::npos);
 }
 
 TEST_F(ConfigurationTest, AllProblemsOfAFileAreReportedWithTheirPlaces) {

@@ -7,11 +7,12 @@ namespace {
 constexpr std::uint64_t kMostParallel = 1024;  // a thread each
 
 constexpr SettingRow kRows[] = {
-    {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|docker|fake"},
+    {"backend", SettingType::choice, "native", SettableBy::anyone, "what runs the sandboxes", "native|docker|fake",
+     "fake"},
     {"image", SettingType::text, "host", SettableBy::anyone,
      "image of jobs that name none: `host`, a directory or a name", ""},
     {"state_dir", SettingType::text, "", SettableBy::operator_only, "where runs, caches and artifacts lie", ""},
-    {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", "", 0,
+    {"max_parallel", SettingType::number, "0", SettableBy::anyone, "jobs at a time; 0: one a processor", "", "", 0,
      kMostParallel},
     {"log_cap", SettingType::size, "64MiB", SettableBy::anyone, "output kept from the start of each step", ""},
     {"cache_limit", SettingType::size, "5GiB", SettableBy::operator_only,
@@ -44,7 +45,7 @@ constexpr SettingRow kRows[] = {
      "programs for other kinds of sources, each /DIRECTORY/slipway-source-KIND", ""},
     {"source.readable", SettingType::list, "", SettableBy::operator_only,
      "files and directories that those programs may read", ""},
-    {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", "", 1,
+    {"history.runs", SettingType::number, "500", SettableBy::operator_only, "runs kept; the oldest go first", "", "", 1,
      1'000'000},
 };
 

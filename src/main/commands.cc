@@ -101,6 +101,20 @@ int complete(const Surroundings& around, const cli::CompletionOptions& options) 
   return with_history(around, [](cli::RunHistory& history, const cli::RunsStyle&) { return cli::run_words(history); });
 }
 
+// `--event-file` of a command that has one. Read once: it may be a pipe.
+Result<std::optional<EventFile>> event_of(const cli::Command& command) {
+  const std::string path =
+      std::visit(Overloaded{[](const cli::RunOptions& options) { return options.what.event_file; },
+                            [](const cli::PlanOptions& options) { return options.what.event_file; },
+                            [](const cli::ExplainOptions& options) { return options.what.event_file; },
+                            [](const cli::GraphOptions& options) { return options.what.event_file; },
+                            [](const auto&) { return std::string(); }},
+                 command);
+  if (path.empty()) return std::nullopt;
+  SW_TRY(EventFile file, EventFile::read(path));
+  return std::optional(std::move(file));
+}
+
 int dispatch(const Surroundings& around, const cli::Command& command, SignalWatch& signals) {
   return std::visit(
       Overloaded{
@@ -157,12 +171,19 @@ int carry_out(const cli::Invocation& invocation, const std::map<std::string, std
   directory = (directory / common.directory).lexically_normal();
   const auto tree = source::read_working_tree(directory, os::within(kGitLimit));
   if (!tree) return give_up(tree.error(), common, signals);
-  const auto configuration = cli::Configuration::load(cli::standard_sources(environment, tree->root, common.settings));
+  const auto event = event_of(invocation.command);
+  if (!event) return give_up(event.error(), common, signals);
+  cli::Configuration::Sources sources = cli::standard_sources(environment, tree->root, common.settings);
+  sources.distrusts_project = *event && (*event)->trust() == model::Trust::untrusted;
+  const auto configuration = cli::Configuration::load(sources);
   if (!configuration) {
     const bool denied = configuration.error().kind == ErrorKind::denied;
     return give_up({denied ? ErrorKind::denied : ErrorKind::invalid, configuration.error().what}, common, signals);
   }
-  const Surroundings around{environment, directory, common, *configuration};
+  if (!configuration->left_out().empty()) {
+    std::fputs("slipway: .slipway/config.yaml is not read: the event is of a fork's pull request\n", stderr);
+  }
+  const Surroundings around{environment, directory, common, *configuration, *event};
   if (common.print_config) return dispatch(around, cli::PrintConfigOptions{}, signals);
   return dispatch(around, invocation.command, signals);
 }

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/trust.h"
 #include "os/files.h"
 
 namespace slipway::program {
@@ -131,6 +132,8 @@ Result<EventFile> EventFile::read(const std::filesystem::path& path) {
   }
   return file;
 }
+
+model::Trust EventFile::trust() const { return model::trust_of(said_); }
 
 void EventFile::apply_to(model::Event& event) const {
   for (const TextKey& text : kTexts) {

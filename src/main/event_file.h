@@ -18,6 +18,8 @@ class EventFile {
   static Result<EventFile> read(const std::filesystem::path& path);
 
   std::optional<model::EventKind> kind() const { return kind_; }
+  /// Of the code that the event is about.
+  model::Trust trust() const;
   /// Sets what the file says and leaves the rest.
   void apply_to(model::Event& event) const;
   /// Keys that mean nothing here: only jobs see them.

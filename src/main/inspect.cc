@@ -32,7 +32,8 @@ template <class Show>
 int with_plan(const Surroundings& around, const cli::Selection& what, const SignalWatch& signals, Show&& show) {
   const cli::Settings& settings = around.configuration.settings();
   SourceKit kit(settings, around.common.json ? SourceKit::Progress::silent : SourceKit::Progress::told);
-  const auto selected = select(what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
+  const auto selected =
+      select(what, around.event, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful()));
   if (!selected) return give_up(selected.error(), around.common, signals);
   if (!report_problems(*selected, around.common, settings)) return cli::kExitUsage;
   const Time now = wall_now();

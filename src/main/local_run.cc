@@ -245,8 +245,8 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
   const cli::Settings& settings = around.configuration.settings();
   const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
   SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
-  SW_TRY(Selected selected,
-         select(options.what, around.directory, kit.sources(), os::within(kLookUpLimit, signals.graceful())));
+  SW_TRY(Selected selected, select(options.what, around.event, around.directory, kit.sources(),
+                                   os::within(kLookUpLimit, signals.graceful())));
   if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
 
   SW_TRY(std::vector<cli::Planned> planned, plan_all(selected, run_options(options.what, settings), wall_now()));

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "cli/configuration.h"
 #include "cli/options.h"
+#include "main/event_file.h"
 #include "main/signals.h"
 #include "model/run.h"
 
@@ -16,6 +18,7 @@ struct Surroundings {
   std::filesystem::path directory;  ///< where the command works, absolute
   const cli::CommonOptions& common;
   const cli::Configuration& configuration;
+  const std::optional<EventFile>& event;  ///< `--event-file`
 };
 
 /// `slipway run`: looks up, plans, drives to the end, shows. Returns the process's exit code (docs/concepts.md).

@@ -10,7 +10,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "main/event_file.h"
 #include "model/trust.h"
 #include "source/git_command.h"
 
@@ -73,12 +72,9 @@ Result<std::string> with_inputs(const std::string& payload,
   return json::serialize(object);
 }
 
-Result<model::Event> make_event(const cli::Selection& what, Selected& selected, const os::CallLimit& limit) {
-  std::optional<EventFile> file;
-  if (!what.event_file.empty()) {
-    SW_TRY(file, EventFile::read(what.event_file));
-    selected.warnings = file->warnings();
-  }
+Result<model::Event> make_event(const cli::Selection& what, const std::optional<EventFile>& file, Selected& selected,
+                                const os::CallLimit& limit) {
+  if (file) selected.warnings = file->warnings();
   model::Event event;
   event.kind = file ? file->kind().value_or(what.event) : what.event;
   if (what.event_given && event.kind != what.event) {
@@ -278,8 +274,8 @@ std::string selection_json(const cli::Selection& what) {
   return json::serialize(asked);
 }
 
-Result<Selected> select(const cli::Selection& what, const std::filesystem::path& directory, source::Sources& sources,
-                        const os::CallLimit& limit) {
+Result<Selected> select(const cli::Selection& what, const std::optional<EventFile>& file,
+                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit) {
   Selected selected;
   SW_TRY(selected.tree, source::read_working_tree(directory, limit));
   selected.is_foreign = is_foreign(what);
@@ -290,7 +286,7 @@ Result<Selected> select(const cli::Selection& what, const std::filesystem::path&
   SW_TRY(selected.source_spec, sources.pin(sources.with_kind(source_spec(what, selected.tree)), limit));
   SW_TRY(selected.source, sources.prepare(selected.source_spec, limit));
 
-  SW_TRY(selected.event, make_event(what, selected, limit));
+  SW_TRY(selected.event, make_event(what, file, selected, limit));
   selected.source_trust = model::trust_of(selected.event);
   selected.source_spec.trust = selected.source_trust;
   selected.checkout_trust = selected.source_trust;

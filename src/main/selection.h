@@ -8,6 +8,7 @@
 #include "cli/definitions.h"
 #include "cli/options.h"
 #include "cli/planned.h"
+#include "main/event_file.h"
 #include "model/event.h"
 #include "model/plan.h"
 #include "os/call_limit.h"
@@ -34,9 +35,10 @@ struct Selected {
   bool named_file = false;  ///< the user named what to run, so `on` is not asked
 };
 
-/// Errors: `not_found` (no such file, revision, nothing below `.slipway/`), `invalid` (a broken --event-file).
-Result<Selected> select(const cli::Selection& what, const std::filesystem::path& directory, source::Sources& sources,
-                        const os::CallLimit& limit);
+/// `file`: what `what` names as `--event-file`. Errors: `not_found` (no such file, revision, nothing below
+/// `.slipway/`), `invalid`.
+Result<Selected> select(const cli::Selection& what, const std::optional<EventFile>& file,
+                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit);
 
 /// What was asked for, as JSON for the history: enough to ask for it again. A URL's credentials are not in it.
 std::string selection_json(const cli::Selection& what);

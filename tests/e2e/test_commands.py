@@ -123,8 +123,9 @@ def test_print_config_shows_value_and_origin_of_each_layer(slipway, file):
 
 
 def test_a_projects_config_grants_no_permission(slipway, file):
-    slipway.project.write(".slipway/config.yaml", "sandbox: {allow_nested: true}\n")
-    assert slipway("run", file).expect(4)
+    for text in ("sandbox: {allow_nested: true}\n", "backend: fake\n"):
+        slipway.project.write(".slipway/config.yaml", text)
+        assert "can only be set by whoever runs this machine" in slipway("run", file).expect(4).err
 
 
 def test_each_command_has_help(slipway):

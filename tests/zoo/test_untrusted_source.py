@@ -128,6 +128,22 @@ def test_a_file_of_the_forks_own_checkout_is_the_forks_however_it_is_named(slipw
     assert run(slipway, file, "--source-url", f"file://{fork.path}", "--event-file", event(), cwd=trusted).expect(0).output() == "ran\n"
 
 
+@pytest.mark.parametrize("text", ["image: {of_fork}\n", "backend: fake\n", "keep: true\nmax_parallel: 1\nsandbox: {{memory: 1MiB, pids: 1}}\n", "not: [yaml\n"])
+def test_a_forks_settings_say_nothing(slipway, event, fork, tmp_path, text):
+    (tmp_path / "rootfs").mkdir()
+    fork.write(".slipway/config.yaml", text.format(of_fork=tmp_path / "rootfs"))
+    fork.commit()
+    (tmp_path / "trusted").mkdir()
+    trusted = tmp_path / "trusted/ci.yaml"
+    trusted.write_text(json.dumps({"job": {"network": "none", "secrets": ["KEY"], "run": "echo ran"}}))
+    ran = run(slipway, trusted, "--event-file", event(), cwd=fork.path).expect(0)
+    assert ran.output() == "ran\n" and ".slipway/config.yaml is not read: the event is of a fork's pull request" in ran.err
+    shown = slipway("run", trusted, "--event-file", event(), "--print-config", cwd=fork.path).expect(0).out
+    assert "# not read: " in shown and str(tmp_path / "rootfs") not in shown and "backend: native" in shown
+    piped = slipway("plan", trusted, "--event-file", "/dev/stdin", cwd=fork.path, stdin=open(event()).read())
+    assert piped.code == 0, piped
+
+
 def test_a_fork_does_not_shadow_job_code(slipway, event, fork):
     fork.write("ci/check.sh", "echo the fork has $KEY")
     fork.commit()
