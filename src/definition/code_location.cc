@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "base/paths.h"
 #include "definition/values.h"
 
 namespace slipway::definition {
@@ -55,11 +55,7 @@ void Values::check_code_url(Node& url) {
 }
 
 void Values::check_code_path(Node& path) {
-  const std::vector<std::string_view> parts = split(path.text, '/');
-  const bool leads_out = path.text.starts_with('/') || std::ranges::any_of(parts, [](std::string_view part) {
-                           return part.empty() || part == "." || part == "..";
-                         });
-  if (!leads_out) return;
+  if (is_clean_relative(path.text)) return;
   source_.report(path, "E064", fmt::format("`{}` is no path below the checkout", path.text),
                  "names with `/` between them, without `.` and `..`");
 }

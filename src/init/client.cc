@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
 #include "os/files.h"
 
 namespace slipway::init {
@@ -169,10 +170,6 @@ std::string absolute(const std::string& path, const std::string& working_dir) {
   return clean;
 }
 
-bool lies_in(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory + "/");
-}
-
 Result<control::Request> parse_sandbox(const Arguments& arguments, const std::string& working_dir) {
   const char* workspace = ::getenv("SLIPWAY_WORKSPACE");
   const std::string source = std::string(workspace == nullptr ? "/job" : workspace) + "/src";
@@ -196,8 +193,8 @@ Result<control::Request> parse_sandbox(const Arguments& arguments, const std::st
   request.argv.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i + 1), arguments.end());
   // Where the caller stands, if the sandbox has that place too.
   const bool is_seen =
-      lies_in(working_dir, source) ||
-      std::ranges::any_of(request.shares, [&](const std::string& share) { return lies_in(working_dir, share); });
+      lies_below(working_dir, source) ||
+      std::ranges::any_of(request.shares, [&](const std::string& share) { return lies_below(working_dir, share); });
   request.working_dir = is_seen ? working_dir : source;
   return sandbox;
 }

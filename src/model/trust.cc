@@ -4,18 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
+
 namespace slipway::model {
 
 namespace {
 
-bool lies_below(std::string_view path, std::string_view directory) {
-  return path == directory || (path.starts_with(directory) && path.substr(directory.size()).starts_with('/'));
-}
-
-// A pattern's part before its first wildcard: what it can name lies below.
+// An absolute pattern's part before its first wildcard: what it can name lies below.
 std::string_view plain_part(std::string_view pattern) {
   const std::size_t wild = pattern.find_first_of("*?[{");
-  return wild == std::string_view::npos ? pattern : pattern.substr(0, pattern.rfind('/', wild));
+  return wild == std::string_view::npos ? pattern : pattern.substr(0, pattern.rfind('/', wild) + 1);
 }
 
 bool meets(const JobSpec& job, const std::string& path, const std::vector<std::string>& shares) {

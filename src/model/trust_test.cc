@@ -68,7 +68,8 @@ TEST(Trust, WhatSourceCouldWriteIsOfSource) {
     job.artifacts = {{"dist", {path}, {}, {}}};
     return may_be_of_source(job, "dist", shares);
   };
-  for (const char* path : {"dist/*", "/job/src", "/job/src/dist/*", "/job/from-source/x", "/job/**", "/*", "**"})
+  for (const char* path : {"dist/*", "/job/src", "/job/src/dist/*", "/job//src/x", "/job/./src", "/job/from-source/x",
+                           "/job/**", "/*", "**"})
     EXPECT_TRUE(of_source(path)) << path;
   for (const char* path : {"/job/signed", "/job/artifacts/**", "/job/srcs/x"}) EXPECT_FALSE(of_source(path)) << path;
   EXPECT_TRUE(of_source("/job/out/a", {"/job/out"}));

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/paths.h"
 #include "base/scope_exit.h"
 #include "os/files.h"
 #include "os/wait.h"
@@ -42,10 +43,6 @@ bool tmpfs_has_idmaps() {
   return major > 6 || (major == 6 && minor >= 3);
 }
 
-bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory) {
-  return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first == directory.end();
-}
-
 // Whoever names slipway's own directories, or what they lie in, would get what all runs left there as their own files.
 Result<void> check_apart(const std::string& image, const NativeOptions& options) {
   std::error_code unreadable;
@@ -54,8 +51,8 @@ Result<void> check_apart(const std::string& image, const NativeOptions& options)
   for (const std::filesystem::path& directory : {options.state_dir, options.runtime_dir}) {
     const std::filesystem::path own = std::filesystem::canonical(directory, unreadable);
     if (unreadable) return fail(ErrorKind::unavailable, directory.string() + ": " + unreadable.message());
-    const bool inside = lies_in(root, own);
-    if (!inside && !lies_in(own, root)) continue;
+    const bool inside = lies_below(root.native(), own.native());
+    if (!inside && !lies_below(own.native(), root.native())) continue;
     return fail(ErrorKind::denied, "image " + image + (inside ? " lies in " : " holds ") + directory.string() +
                                        ", where slipway keeps its own files: name a directory apart from it");
   }
