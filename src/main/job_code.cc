@@ -8,10 +8,12 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
 #include "base/text.h"
 #include "model/plan.h"
 #include "os/files.h"
 #include "os/openat2.h"
+#include "source/local_directory.h"
 #include "source/working_tree.h"
 
 namespace slipway::program {
@@ -23,16 +25,15 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostPlaces = 1'000;  // of a run
 constexpr std::size_t kMostFirstLine = 256;
 
-// Of this machine: its path. Empty: it is not.
-fs::path local_path(const std::string& location) {
-  if (location.starts_with('/')) return location;
-  const std::size_t file = location.find("file://");
-  return file == std::string::npos ? fs::path() : fs::path(location.substr(file + sizeof "file://" - 1));
-}
-
-bool holds(const fs::path& directory, const fs::path& path) {
-  const fs::path below = path.lexically_relative(directory);
-  return !below.empty() && *below.begin() != "..";
+// What Slipway keeps for itself is no place for code, nor is what it lies in.
+Result<void> check_apart(const source::SourceSpec& spec, const fs::path& state_dir) {
+  SW_TRY(const auto local, source::local_directory(spec));
+  if (!local) return {};
+  std::error_code unreadable;
+  const fs::path state = fs::canonical(state_dir, unreadable);
+  if (unreadable) return fail(ErrorKind::unavailable, state_dir.string() + ": " + unreadable.message());
+  if (!lies_below(local->native(), state.native()) && !lies_below(state.native(), local->native())) return {};
+  return fail(ErrorKind::denied, local->string() + " holds what slipway keeps for itself, or lies in it");
 }
 
 // `<outputs.JOB.NAME>` stands in a preview for what is not known yet.
@@ -55,14 +56,9 @@ Result<source::SourceSpec> JobCode::look_up(const model::CodeSpec& wanted, const
     return at == known.end() ? std::optional<source::SourceSpec>() : std::optional(at->second);
   };
   if (auto found = known_.with(find)) return *std::move(found);
-  if (const fs::path local = local_path(wanted.url); !local.empty()) {
-    std::error_code unreadable;
-    const fs::path at = fs::weakly_canonical(local, unreadable), state = fs::weakly_canonical(state_dir_, unreadable);
-    if (holds(state, at) || holds(at, state)) {
-      return fail(ErrorKind::denied, wanted.url + " holds what slipway keeps for itself, or lies in it");
-    }
-  }
-  SW_TRY(source::SourceSpec pinned, sources_.pin(sources_.with_kind({"", wanted.url, wanted.ref, {}, {}}), limit));
+  const source::SourceSpec spec = sources_.with_kind({"", wanted.url, wanted.ref, {}, {}});
+  SW_CHECK(check_apart(spec, state_dir_));
+  SW_TRY(source::SourceSpec pinned, sources_.pin(spec, limit));
   // Whoever was first is right: all jobs get the same.
   return known_.with([&](auto& known) { return known.emplace(key, std::move(pinned)).first->second; });
 }

@@ -9,9 +9,11 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "model/trust.h"
 #include "source/git_command.h"
+#include "source/local_directory.h"
 
 namespace slipway::program {
 
@@ -183,24 +185,46 @@ void distrust(std::vector<cli::DefinitionFile>& files) {
   }
 }
 
-std::filesystem::path real(const std::filesystem::path& path) {
+// What holds the source's files: of a repository, or of a part of a checkout, the whole checkout. None: the source is
+// of another machine.
+Result<std::optional<std::filesystem::path>> directory_of_source(const Selected& selected, const os::CallLimit& limit) {
+  SW_TRY(std::optional<std::filesystem::path> local,
+         source::local_directory(selected.is_foreign
+                                     ? selected.source_spec
+                                     : source::SourceSpec{"directory", selected.tree.root.string(), {}, {}, {}}));
   std::error_code unreadable;
-  return std::filesystem::weakly_canonical(path, unreadable);
+  if (!local || !std::filesystem::is_directory(*local, unreadable)) return local;
+  const auto repository = std::ranges::find(*local, std::filesystem::path(".git"));
+  std::filesystem::path checkout;
+  for (auto name = local->begin(); name != repository; ++name) checkout /= *name;
+  SW_TRY(const source::WorkingTree tree, source::read_working_tree(checkout, limit));
+  checkout = std::filesystem::canonical(tree.root, unreadable);
+  if (unreadable) return fail(ErrorKind::unavailable, tree.root.string() + ": " + unreadable.message());
+  return checkout;
 }
 
-bool holds(const std::filesystem::path& directory, const std::filesystem::path& path) {
-  const std::filesystem::path below = real(path).lexically_relative(real(directory));
-  return !below.empty() && *below.begin() != "..";
-}
-
-// Does `path` lie in what the run is about? A working tree too may be checked out at a stranger's commit: what is of
-// the same repository is not told apart.
-bool is_of_source(const Selected& selected, const std::filesystem::path& path) {
-  if (!selected.is_foreign) return holds(selected.tree.root, path);
-  constexpr std::string_view kFile = "file://";
-  const std::string& location = selected.source_spec.location;
-  const std::string local = location.starts_with(kFile) ? location.substr(kFile.size()) : location;
-  return local.starts_with('/') && holds(local, path);
+// Does `path` lie in what the run is about, or is it reached through there? A working tree too may be checked out at a
+// stranger's commit: what is of the same repository is not told apart. What cannot be looked at is the source's.
+bool is_of_source(const Selected& selected, const std::filesystem::path& path, const os::CallLimit& limit) {
+  const auto source = directory_of_source(selected, limit);
+  if (!source) return true;
+  if (!*source) return false;
+  std::filesystem::path reached;
+  bool is_inside = false;
+  for (const std::filesystem::path& name : path) {
+    std::error_code unreadable;
+    if (name == "..") {  // of where links have led; the way here is left behind
+      reached = std::filesystem::weakly_canonical(reached, unreadable).parent_path();
+      is_inside = false;
+    } else {
+      reached /= name;
+    }
+    if (unreadable) return true;
+    const std::filesystem::path real = std::filesystem::weakly_canonical(reached, unreadable);
+    if (unreadable) return true;
+    is_inside = is_inside || lies_below(real.native(), (*source)->native());
+  }
+  return is_inside;
 }
 
 // The FILE of the command line. Of another revision it is read from there, where it exists there: but not from code
@@ -213,7 +237,7 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
   const std::filesystem::path named = (directory / what.file).lexically_normal();
   const std::filesystem::path below = named.lexically_relative(selected.tree.root);
   const bool inside = !below.empty() && !below.string().starts_with("..");
-  const bool is_mine = ::access(named.c_str(), F_OK) == 0 && !is_of_source(selected, named);
+  const bool is_mine = ::access(named.c_str(), F_OK) == 0 && !is_of_source(selected, directory / what.file, limit);
   const bool there = !own_tree && inside && ::access((selected.source.directory / below).c_str(), F_OK) == 0 &&
                      !(untrusted && is_mine);
   if (there) {
@@ -225,7 +249,7 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
   if (untrusted && !is_mine) distrust(selected.files);
   if (own_tree || there) return {};
   SW_TRY(selected.checkout, sources.prepare({"directory", selected.tree.root.string(), {}, {}, {}}, limit));
-  if (!is_of_source(selected, selected.tree.root)) selected.checkout_trust = model::Trust::trusted;
+  if (!is_of_source(selected, selected.tree.root, limit)) selected.checkout_trust = model::Trust::trusted;
   return {};
 }
 

@@ -142,9 +142,16 @@ def test_a_ref_may_be_of_the_event(slipway, app, tmp_path):
 
 
 @pytest.mark.parametrize("code, said", [
-    ({"url": "file:///nowhere/at/all.git"}, "ci.yaml:"), ({"url": "URL", "ref": "mian"}, "main"), ({"url": "STATE"}, "keeps for itself")])
-def test_a_place_that_is_not_there_is_told_with_its_place(slipway, ci, code, said):
-    code = {key: {"URL": url(ci), "STATE": str(slipway.state)}.get(value, value) for key, value in code.items()}
+    ({"url": "file:///nowhere/at/all.git"}, "ci.yaml:"), ({"url": "URL", "ref": "mian"}, "main"), ({"url": "STATE"}, "keeps for itself"),
+    ({"url": "file://STATE/"}, "keeps for itself"), ({"url": "git+file://localhostSTATE/source"}, "keeps for itself"), ({"url": "/proc/self/rootSTATE/store.db"}, "keeps for itself"),
+    ({"url": "LINK"}, "keeps for itself"), ({"url": "file://LINK"}, "keeps for itself"), ({"url": "TURNING/x"}, "looking at")])
+def test_a_place_that_is_not_there_is_told_with_its_place(slipway, ci, tmp_path, code, said):
+    (tmp_path / "link.git").symlink_to(slipway.state)
+    if code["url"] == "LINK":  # the other finds link.git, as git does
+        (tmp_path / "link").symlink_to(slipway.state)
+    (tmp_path / "turning").symlink_to("turning")
+    for word, meant in {"URL": url(ci), "STATE": str(slipway.state), "LINK": str(tmp_path / "link"), "TURNING": str(tmp_path / "turning")}.items():
+        code = code | {"url": code["url"].replace(word, meant)}
     told = slipway("run", slipway.project.job(keys={"ci_code": code}, run="true"))
     assert told.code != 0 and said in told.err and "ci_code of job job" in told.err, told
 

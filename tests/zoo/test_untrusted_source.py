@@ -117,15 +117,22 @@ def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork)
 def test_a_file_of_the_forks_own_checkout_is_the_forks_however_it_is_named(slipway, event, fork, tmp_path):
     file = workflow(fork, {"name": "j", "secrets": ["KEY"], "run": "echo ran"})
     fork.commit()
+    fork.write("part/x", "x")
     (tmp_path / "link").symlink_to(fork.path)
+    for location in (".", "../fork", "./part", fork.path / ".git", f"file://{fork.path}/.git", f"file://localhost{fork.path}", f"git+file://{fork.path}"):
+        told = slipway("run", file, "--source-url", location, "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}, cwd=fork.path)
+        assert told.code == 4 and "E111" in told.err, (location, told)
+    (fork.path / "mine.yaml").symlink_to(slipway.project.path / workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "echo ran"}))
     for arguments, cwd in [((file, "--commit", "HEAD"), fork.path), ((file, "--source-url", f"file://{fork.path}"), fork.path),
                            ((fork.path / file, "--source-url", fork.path), slipway.project.path), ((file,), tmp_path / "link"),
-                           (("-C", tmp_path / "link", fork.path / file), slipway.project.path), ((tmp_path / "link" / file, "-C", fork.path), slipway.project.path)]:
+                           (("-C", tmp_path / "link", fork.path / file), slipway.project.path),
+                           ((fork.path / "mine.yaml", "--source-url", fork.path), slipway.project.path), ((tmp_path / "link" / file, "-C", fork.path), slipway.project.path)]:
         told = slipway("run", *arguments, "--event-file", event(), "--secret", "KEY", env={"KEY": SECRET}, cwd=cwd)
         assert told.code == 4 and "E111" in told.err, (arguments, told)
     trusted = tmp_path / "trusted"
     fork.git("worktree", "add", "-q", str(trusted), "HEAD")
     assert run(slipway, file, "--source-url", f"file://{fork.path}", "--event-file", event(), cwd=trusted).expect(0).output() == "ran\n"
+    assert run(slipway, "../trusted/" + file, "--source-url", ".", "--event-file", event(), cwd=fork.path).expect(0).output() == "ran\n"
 
 
 @pytest.mark.parametrize("text", ["image: {of_fork}\n", "backend: fake\n", "keep: true\nmax_parallel: 1\nsandbox: {{memory: 1MiB, pids: 1}}\n", "not: [yaml\n"])
