@@ -219,6 +219,58 @@ def test_a_member_of_the_group_runs_jobs_on_a_copy_of_the_tree(daemon):
         assert no_containers(daemon) and sandbox_directories(home / "state") == []
 
 
+def beside_a_fork(home, project):
+    """A job of trusted text, with a secret, in a run about a fork's source: the source is to be kept apart."""
+    (home / "trusted").mkdir(parents=True)
+    file, event = home / "trusted/ci.yaml", home / "trusted/event.json"
+    file.write_text(json.dumps({"job": {"image": docker.IMAGE, "network": "none", "secrets": ["KEY"], "run": "echo ran; ! touch new; ! ./evil.sh"}}))
+    event.write_text(json.dumps({"event": "pull_request", "pr": {"number": 7, "base": "main", "head": "fix", "fork": True}}))
+    project.write("evil.sh", "#!/bin/sh\necho evil ran\n").chmod(0o755)
+    project.commit()
+    return str(file), "--event-file", str(event), "--secret", "KEY"
+
+
+def test_a_copy_is_not_called_apart(daemon):
+    user = 65501
+    home = daemon.root / "apart"
+    before = os.stat(daemon.socket)
+    command = [*daemon.inside, "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", str(BUILD / "slipway")]
+    with Slipway(home, home / "state", Project(home / "project"), command) as slipway:
+        slipway.environment |= {"DOCKER_HOST": f"unix://{daemon.socket}", "SLIPWAY_CONFIG_BACKEND": "docker"}
+        asked = beside_a_fork(home, slipway.project)
+        for path in (home, *home.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+        os.chown(daemon.socket, before.st_uid, user)
+        try:
+            ran = slipway.run(*asked, env={"KEY": SECRET})
+            doctor = slipway("doctor").out
+        finally:
+            os.chown(daemon.socket, before.st_uid, before.st_gid)
+        assert ran.code not in (0, 1) and "the source cannot be kept apart from job code here: only root can mount it" in ran.err + ran.out, ran
+        assert "ran\n" not in ran.output() and "cannot be kept apart from job code" in doctor
+        [finished] = ran.of("job_finished")
+        assert finished["outcome"] == "rejected"
+        assert no_containers(daemon) and sandbox_directories(home / "state") == []
+
+
+def test_where_no_overlay_can_be_made_the_source_is_not_called_apart(slipway, daemon, tmp_path):
+    asked = beside_a_fork(tmp_path, slipway.project)
+    assert slipway.run(*asked, env={"KEY": SECRET}).expect(0).output().startswith("ran\n")
+    for name in ("lower", "upper", "work"):
+        (tmp_path / "layers" / name).mkdir(parents=True)
+    options = ",".join(f"{key}={tmp_path}/layers/{name}" for key, name in (("lowerdir", "lower"), ("upperdir", "upper"), ("workdir", "work")))
+    state = slipway.state / "sandboxes"  # no overlay writes to an overlay
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, state], check=True)
+    try:
+        ran = slipway.run(*asked, env={"KEY": SECRET})
+        assert ran.code not in (0, 1) and "keeping the source apart from job code" in ran.err + ran.out, ran
+        assert "ran\n" not in ran.output()
+        assert slipway.run(job(slipway.project, "echo plain", secrets=[])).expect(0).output() == "plain\n"
+        assert no_containers(daemon)
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+
+
 # --- walls ---
 
 def test_a_secret_is_in_nothing_that_docker_shows(slipway, daemon):

@@ -50,6 +50,8 @@ std::string id_in(const std::string& text) {
   return id != nullptr && id->is_string() ? std::string(id->get_string()) : std::string();
 }
 
+bool keeps_source_apart(const SandboxSpec& spec) { return std::ranges::any_of(spec.mounts, &Mount::of_source); }
+
 // A tree as it is, in a file without a name.
 Result<os::Fd> bundle_of(const Mount& mount, const std::filesystem::path& directory) {
   SW_TRY(const os::Fd tree, os::open_file(mount.outside, O_RDONLY | O_DIRECTORY));
@@ -128,8 +130,11 @@ Capabilities DockerBackend::capabilities() {
         "that)");
   }
   if (facts_.remaps_users) can.notes.emplace_back("no `services`: this daemon remaps users");
-  if (!can_attach_)
-    can.notes.emplace_back("the source is copied into each container: without root it cannot be mounted");
+  if (!attaches_mounts()) {
+    can.notes.push_back(
+        fmt::format("the source is copied into each container, and cannot be kept apart from job code: {}",
+                    can_attach_ ? "this daemon maps users" : "without root it cannot be mounted"));
+  }
   return can;
 }
 
@@ -169,6 +174,8 @@ Result<std::string> DockerBackend::user_of(const ImageFacts& image, const os::Ca
   return user;
 }
 
+bool DockerBackend::attaches_mounts() const { return can_attach_ && !facts_.remaps_users && !facts_.rootless; }
+
 Result<void> DockerBackend::check(const SandboxSpec& spec) const {
   SW_CHECK(check_spec(spec));
   if (spec.nested) {
@@ -180,6 +187,13 @@ Result<void> DockerBackend::check(const SandboxSpec& spec) const {
     return fail(ErrorKind::denied,
                 "`services` need `--backend native`: this Docker daemon remaps users, each container's for itself, and "
                 "none may link itself with another's network");
+  }
+  // A copy would be the job's own, to write and to execute.
+  if (keeps_source_apart(spec) && !attaches_mounts()) {
+    return fail(ErrorKind::denied,
+                fmt::format("the source cannot be kept apart from job code here: {}. Use `--backend native` as root",
+                            can_attach_ ? "this Docker daemon maps users, so it can only be copied into the container"
+                                        : "only root can mount it into a container"));
   }
   for (const std::string& name : spec.devices) {
     if (!is_plain_name(name)) return fail(ErrorKind::invalid, "the device `" + name + "` is not a name in /dev");
@@ -258,10 +272,12 @@ Result<std::string> DockerBackend::create_container(const std::filesystem::path&
 Result<os::Fd> DockerBackend::launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit) {
   LiveContainer& container = *record.container;
   SW_TRY(net::HttpConnection starting, engine_.begin("POST", "/containers/" + container.container() + "/start", limit));
-  if (can_attach_ && !facts_.remaps_users && !facts_.rootless) {
+  if (attaches_mounts()) {
     auto made = mounts_.make(spec.mounts, job_id(spec.run_as), container.directory().path() / "layers");
     if (made) {
       record.mounts = std::move(*made);
+    } else if (keeps_source_apart(spec)) {
+      return wrap(made.error(), "keeping the source apart from job code");
     } else {  // a file system that overlays cannot write to, an old kernel: it travels instead
       log_.write(LogLevel::debug, "source_is_copied", {{"sandbox", spec.id.value}, {"error", made.error().what}});
     }

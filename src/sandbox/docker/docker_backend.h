@@ -51,6 +51,7 @@ class DockerBackend final : public SandboxBackend {
   struct Record;
 
   DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log);
+  bool attaches_mounts() const;  // else what is mounted into a container is copied into it
   Result<void> check(const SandboxSpec& spec) const;
   Result<std::string> user_of(const ImageFacts& image, const os::CallLimit& limit);
   Result<std::string> network_of(const SandboxSpec& spec, const os::CallLimit& limit);
