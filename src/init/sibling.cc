@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "init/children.h"
+#include "init/command_end.h"
 #include "init/environment.h"
 #include "init/own_directory.h"
 #include "init/step_process.h"
@@ -27,10 +28,7 @@ class Sibling {
     owner_.attach({[this](const wire::Cancel& cancel) { stop(cancel); }, [this] { over_ = true; }});
     owner_.send(wire::Running{});
     if (const auto started = start(); !started) {
-      const bool by_author = started.error().kind == ErrorKind::invalid;
-      end_.outcome = by_author ? model::Outcome::failed : model::Outcome::infra_failed;
-      end_.reason = started.error().what;
-      over_ = true;
+      over(end_of(started.error()));
     }
     while (!over_) poller_.turn();
     // What the command left running ends with this process: nothing is waited for, nobody can miss its output.
@@ -70,28 +68,19 @@ class Sibling {
     poller_.at(os::Clock::now() + grace, [this] { children_->signal_all(SIGKILL); });
   }
 
-  void on_end(const ChildEnd& child) {
+  void over(CommandEnd end) {
     over_ = true;
+    end_.outcome = end.outcome;
+    end_.exit_code = end.exit_code;
+    end_.reason = std::move(end.reason);
+  }
+
+  void on_end(const ChildEnd& child) {
     const os::CgroupFigures figures = group_.figures();
-    end_.exit_code = child.exit_code;
     end_.cpu_micros = figures.cpu_micros;
     end_.memory_peak_bytes = figures.memory_peak_bytes;
-    if (forced_) {
-      end_.outcome = model::Outcome::cancelled;
-      end_.reason = "cancelled";
-      return;
-    }
-    end_.outcome = model::Outcome::failed;
-    if (const auto failure = start_failure(process_)) {
-      end_.reason = explain(*failure);
-    } else if (child.exit_code == 0) {
-      end_.outcome = model::Outcome::succeeded;
-    } else if (figures.out_of_memory_kills > 0) {
-      end_.outcome = model::Outcome::out_of_memory;
-      end_.reason = "the kernel ended it: it used more memory than the job may have";
-    } else {
-      end_.reason = explain_exit(child.exit_code);
-    }
+    over(forced_ ? CommandEnd{model::Outcome::cancelled, child.exit_code, "cancelled", false}
+                 : end_of(child.exit_code, start_failure(process_), figures.out_of_memory_kills));
   }
 
   Entry entry_;

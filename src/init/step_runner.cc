@@ -68,12 +68,10 @@ void StepRunner::advance() {
 
 void StepRunner::start_one(std::size_t index) {
   if (os::Clock::now() >= kill_at_) {
-    return finish_unstarted(index, {model::Outcome::cancelled, 0, late_reason_});
+    return finish_unstarted(index, {model::Outcome::cancelled, 0, late_reason_, true});
   }
   const auto started = try_start(index);
-  if (started) return;
-  const bool by_author = started.error().kind == ErrorKind::invalid || started.error().kind == ErrorKind::not_found;
-  finish_unstarted(index, {by_author ? model::Outcome::failed : model::Outcome::infra_failed, 0, started.error().what});
+  if (!started) finish_unstarted(index, end_of(started.error()));
 }
 
 Result<void> StepRunner::try_start(std::size_t index) {
@@ -253,22 +251,11 @@ void StepRunner::settle(std::size_t index) {
   });
 }
 
-StepRunner::End StepRunner::end_of(const Running& step, const os::CgroupFigures& figures) {
+CommandEnd StepRunner::end_of_step(const Running& step, const os::CgroupFigures& figures) {
   const int exit_code = step.main_end->exit_code;
-  if (step.forced) return {*step.forced, exit_code, step.forced_reason};
-  if (step.sibling_end) return {step.sibling_end->outcome, exit_code, step.sibling_end->reason};
-  if (const auto failure = start_failure(step.process)) {
-    const bool by_author =
-        failure->stage == StartFailure::Stage::program || failure->stage == StartFailure::Stage::working_dir;
-    const bool is_there = failure->error_number != ENOENT && failure->stage == StartFailure::Stage::program;
-    return {by_author ? model::Outcome::failed : model::Outcome::infra_failed, is_there ? 126 : 127, explain(*failure),
-            true};
-  }
-  if (exit_code == 0) return {model::Outcome::succeeded, 0, {}};
-  if (figures.out_of_memory_kills > 0) {
-    return {model::Outcome::out_of_memory, exit_code, "the kernel ended it: it used more memory than the job may have"};
-  }
-  return {model::Outcome::failed, exit_code, explain_exit(exit_code)};
+  if (step.forced) return {*step.forced, exit_code, step.forced_reason, false};
+  if (step.sibling_end) return {step.sibling_end->outcome, exit_code, step.sibling_end->reason, false};
+  return end_of(exit_code, start_failure(step.process), figures.out_of_memory_kills);
 }
 
 void StepRunner::finish(std::size_t index) {
@@ -279,7 +266,7 @@ void StepRunner::finish(std::size_t index) {
   parts_.output.drain(number);
   parts_.control.close(number);
   const os::CgroupFigures figures = step.cgroup.figures();
-  const End end = end_of(step, figures);
+  const CommandEnd end = end_of_step(step, figures);
   // Children may live on in it; the host removes it at the latest. On v1 only the group itself knows its kills: one
   // that had some is left for the host to count.
   if (figures.out_of_memory_kills == 0) (void)step.cgroup.remove();
@@ -310,7 +297,7 @@ void StepRunner::finish(std::size_t index) {
   advance();
 }
 
-void StepRunner::finish_unstarted(std::size_t index, End end) {
+void StepRunner::finish_unstarted(std::size_t index, CommandEnd end) {
   parts_.control.close(static_cast<std::uint16_t>(index));
   parts_.records.notice(static_cast<std::uint16_t>(index), "not_started", end.reason);
   model::StepResult result = results_[index];

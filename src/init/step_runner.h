@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "init/children.h"
+#include "init/command_end.h"
 #include "init/control_server.h"
 #include "init/entry.h"
 #include "init/environment.h"
@@ -70,12 +71,6 @@ class StepRunner {
     os::Deadline kill_at = os::Deadline::max();
     Poller::Token timeout = Poller::kNone, silence = Poller::kNone, kill = Poller::kNone;
   };
-  struct End {
-    model::Outcome outcome = model::Outcome::infra_failed;
-    int exit_code = 0;
-    std::string reason;
-    bool not_started = false;
-  };
 
   void advance();
   void start_one(std::size_t index);
@@ -90,9 +85,9 @@ class StepRunner {
   void on_main_end(std::size_t index, const ChildEnd& end);
   void settle(std::size_t index);
   bool signal_members(const Running& step, int signal) const;
-  End end_of(const Running& step, const os::CgroupFigures& figures);
+  static CommandEnd end_of_step(const Running& step, const os::CgroupFigures& figures);
   void finish(std::size_t index);
-  void finish_unstarted(std::size_t index, End end);
+  void finish_unstarted(std::size_t index, CommandEnd end);
   void record_end(std::size_t index, model::StepResult result, const std::string& reason);
 
   Parts parts_;

@@ -1,11 +1,5 @@
 #include "init/step_words.h"
 
-#include <string.h>
-
-#include <cerrno>
-
-#include <fmt/format.h>
-
 #include "base/text.h"
 
 namespace slipway::init {
@@ -44,32 +38,6 @@ std::string working_dir_of(const model::StepSpec& step, const std::string& works
   const std::string source = workspace + "/src";
   if (step.working_dir.empty()) return source;
   return step.working_dir.starts_with('/') ? step.working_dir : source + "/" + step.working_dir;
-}
-
-std::string explain(const StartFailure& failure) {
-  const char* why = ::strerrordesc_np(failure.error_number);
-  const std::string_view reason = why == nullptr ? "unknown error" : why;
-  switch (failure.stage) {
-    case StartFailure::Stage::cgroup: return fmt::format("its control group cannot be entered: {}", reason);
-    case StartFailure::Stage::identity: return fmt::format("its user cannot be taken on: {}", reason);
-    case StartFailure::Stage::working_dir: return fmt::format("its working directory cannot be entered: {}", reason);
-    case StartFailure::Stage::filter: return fmt::format("its system call filter cannot be set: {}", reason);
-    case StartFailure::Stage::program: break;
-  }
-  if (failure.error_number == ENOENT) {
-    return "its program or shell was not found in this image (set `shell`, or install it)";
-  }
-  return fmt::format("its program or shell cannot be executed: {}", reason);
-}
-
-std::string explain_exit(int exit_code) {
-  constexpr int kSignalBase = 128;
-  if (exit_code > kSignalBase) {
-    if (const char* name = ::sigabbrev_np(exit_code - kSignalBase); name != nullptr) {
-      return fmt::format("exit code {} (SIG{})", exit_code, name);
-    }
-  }
-  return fmt::format("exit code {}", exit_code);
 }
 
 }  // namespace slipway::init

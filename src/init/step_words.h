@@ -7,7 +7,7 @@
 #include "init/step_process.h"
 #include "model/job_spec.h"
 
-/// A step's own words: what is executed, where, and what people are told about it.
+/// A step's own words: what is executed, where, and what people know it by.
 namespace slipway::init {
 
 /// The argv of a step; its script becomes the file `name` of `runtime`.
@@ -18,8 +18,5 @@ std::string working_dir_of(const model::StepSpec& step, const std::string& works
 
 /// The first line of a script, or the argv: at most 200 bytes.
 std::string title_of(const model::StepSpec& step);
-std::string explain(const StartFailure& failure);
-/// For an exit code that is not 0.
-std::string explain_exit(int exit_code);
 
 }  // namespace slipway::init

@@ -57,7 +57,9 @@ def test_the_exit_code_and_reason_of_source_are_the_steps(slipway):
     ran = slipway.run(job(slipway.project, ("source killed", "kill -9 $$"))).expect(1)
     assert ran.step("killed")["exit_code"] == 137
     ran = slipway.run(job(slipway.project, ("source no shell", "true", {"shell": "/bin/nosuchshell"}))).expect(1)
-    assert "not found" in ran.out, ran
+    assert "not found" in ran.out and ran.step("no shell")["exit_code"] == 127, ran
+    ran = slipway.run(job(slipway.project, ("source no program", "true", {"shell": "/etc/passwd"}))).expect(1)
+    assert "cannot be executed" in ran.out and ran.step("no program")["exit_code"] == 126, ran
 
 
 def test_conditions_retries_and_parallel_steps_hold_for_source(slipway):
