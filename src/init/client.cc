@@ -170,9 +170,9 @@ std::string absolute(const std::string& path, const std::string& working_dir) {
   return clean;
 }
 
-Result<control::Request> parse_sandbox(const Arguments& arguments, const std::string& working_dir) {
-  const char* workspace = ::getenv("SLIPWAY_WORKSPACE");
-  const std::string source = std::string(workspace == nullptr ? "/job" : workspace) + "/src";
+Result<control::Request> parse_sandbox(const Arguments& arguments, const ClientPlace& place) {
+  const std::string& working_dir = place.working_dir;
+  const std::string source = place.workspace + "/src";
   control::Sandbox sandbox;
   wire::SandboxRequest& request = sandbox.request;
   std::size_t i = 1;
@@ -204,6 +204,7 @@ int sandbox_exit(const wire::Ended& end) {
   constexpr int kNotRun = 125;
   if (end.outcome == model::Outcome::succeeded) return 0;
   fmt::print(stderr, "slipway: sandbox: {}\n", end.reason);
+  if (end.outcome == model::Outcome::infra_failed) return kNotRun;
   if (end.exit_code != 0) return end.exit_code;
   return end.outcome == model::Outcome::failed ? 1 : kNotRun;
 }
@@ -303,7 +304,7 @@ std::string usage_of(std::string_view command) {
 
 }  // namespace
 
-Result<control::Request> parse_command(const Arguments& arguments, const std::string& working_dir, StdinText& input) {
+Result<control::Request> parse_command(const Arguments& arguments, const ClientPlace& place, StdinText& input) {
   using Kind = wire::payload::OutputVariable::Kind;
   if (arguments.empty()) return usage("what is to be done?");
   const std::string& command = arguments[0];
@@ -312,9 +313,9 @@ Result<control::Request> parse_command(const Arguments& arguments, const std::st
   if (command == "mask") return parse_mask(arguments, input);
   if (command == "trigger") return parse_trigger(arguments, input);
   if (command == "annotate") return parse_annotate(arguments);
-  if (command == "artifact") return parse_artifact(arguments, working_dir);
+  if (command == "artifact") return parse_artifact(arguments, place.working_dir);
   if (command == "group") return parse_group(arguments);
-  if (command == "sandbox") return parse_sandbox(arguments, working_dir);
+  if (command == "sandbox") return parse_sandbox(arguments, place);
   if (command == "state" || command == "changed-files" || command == "git-info") return parse_question(arguments);
   return usage(fmt::format("`{}` is no command here", command));
 }
@@ -357,9 +358,10 @@ int client_main(const Arguments& arguments) {
   }
   RealInput input;
   char* here = ::getcwd(nullptr, 0);
-  const std::string working_dir = here == nullptr ? "/" : here;
+  ClientPlace place{.working_dir = here == nullptr ? "/" : here};
   ::free(here);
-  const auto request = parse_command(arguments, working_dir, input);
+  if (const char* const workspace = ::getenv("SLIPWAY_WORKSPACE"); workspace != nullptr) place.workspace = workspace;
+  const auto request = parse_command(arguments, place, input);
   if (!request) {
     const int code = complain(request.error());
     if (code == 2) fmt::print(stderr, "{}", arguments.empty() ? std::string(kClientUsage) : usage_of(arguments[0]));

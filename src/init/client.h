@@ -24,8 +24,14 @@ class StdinText {
   virtual Result<std::string> read_file(const std::string& path, std::size_t most_bytes) = 0;
 };
 
-/// `invalid`: usage. `arguments` are those behind the program's name; `working_dir` is where relative paths begin.
-Result<wire::control::Request> parse_command(const std::vector<std::string>& arguments, const std::string& working_dir,
+/// Where the command is called.
+struct ClientPlace {
+  std::string working_dir;  ///< where relative paths begin
+  std::string workspace = "/job";
+};
+
+/// `invalid`: usage. `arguments` are those behind the program's name.
+Result<wire::control::Request> parse_command(const std::vector<std::string>& arguments, const ClientPlace& place,
                                              StdinText& input);
 
 /// How long a client waits. The job answers at once, but for what its owner has to be asked.

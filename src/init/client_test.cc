@@ -26,7 +26,7 @@ class FixedInput final : public StdinText {
 
 Result<control::Request> parse(const std::vector<std::string>& arguments) {
   FixedInput input;
-  return parse_command(arguments, "/job/src", input);
+  return parse_command(arguments, {.working_dir = "/job/src"}, input);
 }
 
 template <class T>
@@ -63,6 +63,16 @@ TEST(Client, ReadsEveryCommand) {
   EXPECT_EQ(sandbox.shares, (std::vector<std::string>{"/job/out"}));
   EXPECT_EQ(sandbox.outputs, (std::vector<std::string>{"a/b"}));
   EXPECT_EQ(sandbox.working_dir, "/job/src");
+}
+
+TEST(Client, ASandboxIsOfTheWorkspaceItIsCalledIn) {
+  FixedInput input;
+  const auto request = parse_command({"sandbox", "--output", "a", "--", "make"},
+                                     {.working_dir = "/builds/src/sub", .workspace = "/builds"}, input);
+  ASSERT_TRUE(request) << request.error().what;
+  EXPECT_EQ(std::get<control::Sandbox>(*request).request.outputs, (std::vector<std::string>{"sub/a"}));
+  EXPECT_EQ(std::get<control::Sandbox>(*request).request.working_dir, "/builds/src/sub");
+  EXPECT_FALSE(parse_command({"sandbox", "--output", "a", "--", "make"}, {"/job/src", "/builds"}, input));
 }
 
 TEST(Client, RefusesWrongUsage) {
