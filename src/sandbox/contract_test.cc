@@ -157,6 +157,7 @@ TEST_P(Contract, WhatADeadOwnerLeftIsListedAndSwept) {
   backend_.reset();  // its locks go with it, and its leashes, as with a dead process
   left.clear();
   make_backend();
+  ASSERT_TRUE(backend_) << "it is not there any more";
   auto listed = backend_->list_abandoned();
   ASSERT_TRUE(listed) << listed.error().what;
   EXPECT_EQ(std::set(listed->begin(), listed->end()), expected);
@@ -204,12 +205,23 @@ TEST_P(Limits, OfMemoryEndsTheStepAndIsTold) {
   EXPECT_GT(usage().memory_peak_bytes, 32U << 20U);
 }
 
+constexpr const char* kFortyProcesses =
+    "exec 2>&1; i=0; while [ $i -lt 40 ]; do sleep 5 >/dev/null 2>&1 & i=$((i+1)); done; echo all";
+
+TEST_P(Limits, OfProcessesTakesNoneWhereItIsLarge) {
+  start({.pids = 1000});
+  if (!leash_) return;
+  EXPECT_EQ(run(kFortyProcesses).output, "all\n");
+}
+
 TEST_P(Limits, OfProcessesHolds) {
   if (!backend_->capabilities().limits.pids) GTEST_SKIP() << "no limit of processes can be held here";
   start({.pids = 16});
   if (!leash_) return;
-  const Answer bomb = run("i=0; while [ $i -lt 40 ]; do sleep 5 >/dev/null 2>&1 & i=$((i+1)); done; echo all");
+  const Answer bomb = run(kFortyProcesses);
   EXPECT_EQ(bomb.output.find("all"), std::string::npos) << bomb.output;
+  EXPECT_GT(bomb.code, 0) << "the shell could not fork and says so";
+  EXPECT_NE(bomb.output, "");
 }
 
 TEST_P(Limits, OfProcessorTimeHolds) {
