@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "main/job_repository.h"
 #include "os/files.h"
 #include "source/git_files.h"
 
@@ -26,11 +27,6 @@ bool differs(const model::Checkout& asked) {
   return asked.depth.has_value() || asked.submodules || asked.lfs || asked.clean;
 }
 
-bool has_repository(const std::filesystem::path& directory) {
-  std::error_code unreadable;
-  return std::filesystem::is_directory(std::filesystem::symlink_status(directory / ".git", unreadable));
-}
-
 // Whose caches and results code from elsewhere has: those of its place. What a directory's `.git` says of a remote is
 // whatever stands there.
 std::string project_of(const source::SourceSpec& spec, const source::Prepared& code) {
@@ -41,41 +37,6 @@ std::string project_of(const source::SourceSpec& spec, const source::Prepared& c
 std::uint32_t owner_of(const std::filesystem::path& path) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? status.st_uid : 0;
-}
-
-// What stands in `.git` and is not for jobs: credentials in URLs, headers and helpers.
-using Replaced = std::vector<std::pair<std::string, std::string>>;
-void add_config(const std::filesystem::path& file, const std::string& shown_at, Replaced& replaced) {
-  constexpr std::size_t kMostConfig = 16U << 10U;
-  std::error_code unreadable;
-  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(file, unreadable))) return;
-  // One that cannot be read here is shown empty, not as it is.
-  replaced.emplace_back(shown_at, source::config_for_jobs(os::read_file(file, kMostConfig).value_or("")));
-}
-
-Result<Replaced> without_credentials(const std::filesystem::path& repository, const std::string& prefix) {
-  Replaced replaced;
-  for (const char* name : {"config", "config.worktree"}) add_config(repository / name, prefix + name, replaced);
-  constexpr int kDeepest = 12;
-  constexpr std::size_t kMost = 1000;
-  // Of submodules and other checkouts; and remotes as git kept them before it had `config`.
-  for (const char* part : {"modules", "worktrees", "remotes", "branches"}) {
-    std::error_code unreadable;
-    for (std::filesystem::recursive_directory_iterator at(repository / part, unreadable), end; !unreadable && at != end;
-         at.increment(unreadable)) {
-      const std::string name = at->path().filename().string();
-      if (name == "objects" || name == "refs" || name == "logs") at.disable_recursion_pending();
-      if (at.depth() >= kDeepest || replaced.size() >= kMost) {
-        return fail(ErrorKind::exhausted, (repository / part).string() +
-                                              " holds more repositories than can be searched " +
-                                              "for credentials before a job may see them");
-      }
-      const bool is_remote = std::string_view(part) == "remotes" || std::string_view(part) == "branches";
-      if (!is_remote && name != "config" && name != "config.worktree") continue;
-      add_config(at->path(), prefix + at->path().lexically_relative(repository).string(), replaced);
-    }
-  }
-  return replaced;
 }
 
 }  // namespace
@@ -100,18 +61,18 @@ Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::Prepared
                                      const os::CallLimit& limit) {
   if (!job.ci_code) return {};
   const source::Prepared* from = context_.checkout ? &*context_.checkout : &context_.source;
+  std::string kind = context_.checkout ? "directory" : context_.source_spec.kind;
   if (!job.ci_code->url.empty()) {
     SW_TRY(JobCode::Found found, context_.code.prepare(*job.ci_code, {}, model::Trust::trusted, limit));
     job_code_ = std::move(found.code);
     from = &*job_code_;
+    kind = found.spec.kind;
   }
   const std::string& path = job.ci_code->path;
   SW_TRY(const CodePlace place, place_of(from->directory, path));
   const std::string inside = job.workspace + std::string(kJobCodeInside);
   prepared.mounts.push_back({sandbox::Mount::Kind::read_only, place.directory, inside, false, from->owner, {}});
-  if (has_repository(place.directory)) {
-    SW_TRY(prepared.mounts.back().replaced, without_credentials(place.directory / ".git", ".git/"));
-  }
+  SW_CHECK(show_repository(prepared.mounts.back(), kind == "git" || kind == "directory"));
   prepared.job_env.emplace_back("SLIPWAY_CI_CODE", inside);
   prepared.job_env.emplace_back("SLIPWAY_CI_REVISION", from->sha);
   if (!job.code_entrypoint) return {};
@@ -128,55 +89,59 @@ Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::Prepared
 // Who writes /job/src/.git can make run what they like as whoever calls git there. So the repository lies beside, where
 // source only reads it, and job code's git is told where. Source's own finds it by a file, which it may change: nobody
 // else goes by that.
-Result<void> LocalHost::move_repository_out(const model::JobSpec& job, const std::filesystem::path& checkout,
-                                            std::uint32_t owner, worker::PreparedSource& prepared) {
+Result<void> LocalHost::keep_repository_apart(const model::JobSpec& job, bool is_gits,
+                                              worker::PreparedSource& prepared) {
+  sandbox::Mount checkout = std::move(prepared.mounts.back());
+  prepared.mounts.pop_back();
+  checkout.of_source = true;
   const std::string inside = job.workspace + std::string(kGitInside);
-  prepared.mounts.back().replaced = {{".git", "gitdir: " + inside + "\n"}};
-  SW_TRY(Replaced replaced, without_credentials(checkout / ".git", ""));
-  const sandbox::Mount repository{
-      sandbox::Mount::Kind::overlay, checkout / ".git", inside, false, owner, std::move(replaced)};
-  prepared.mounts.push_back(repository);
-  prepared.sibling_mounts.push_back(repository);
-  prepared.sibling_mounts.back().kind = sandbox::Mount::Kind::read_only;
-  prepared.sibling_mounts.back().plain_data = true;
-  const std::string work_tree = job.workspace + "/src";
-  const std::pair<const char*, std::string> facts[] = {{"GIT_DIR", inside},
-                                                       {"GIT_WORK_TREE", work_tree},
-                                                       {"GIT_CONFIG_COUNT", "2"},
-                                                       {"GIT_CONFIG_KEY_0", "safe.directory"},
-                                                       {"GIT_CONFIG_VALUE_0", work_tree},
-                                                       {"GIT_CONFIG_KEY_1", "safe.bareRepository"},
-                                                       {"GIT_CONFIG_VALUE_1", "explicit"}};
-  for (const auto& [name, value] : facts) prepared.job_env.emplace_back(name, value);
+  const bool is_there = is_gits && has_repository(checkout.outside);
+  if (is_there) {
+    SW_TRY(RepositoryApart apart, repository_apart(checkout.outside, checkout.owner.value_or(0), inside));
+    checkout.replaced = std::move(apart.in_checkout);
+    prepared.mounts.push_back(apart.repository);
+    prepared.sibling_mounts.push_back(std::move(apart.repository));
+    prepared.sibling_mounts.back().kind = sandbox::Mount::Kind::read_only;
+    prepared.sibling_mounts.back().plain_data = true;
+  } else {
+    const std::filesystem::path empty = context_.state_dir / "empty";
+    SW_CHECK(os::make_directories(empty, 0755));
+    prepared.mounts.push_back(no_repository(empty, owner_of(empty), inside));
+  }
+  prepared.mounts.push_back(std::move(checkout));
+  for (auto& fact : git_apart(job.workspace, inside, is_there)) prepared.job_env.push_back(std::move(fact));
+  return {};
+}
+
+Result<void> LocalHost::add_checkout(const model::JobSpec& job, const source::Prepared& code,
+                                     worker::PreparedSource& prepared) {
+  sandbox::Mount mount{sandbox::Mount::Kind::overlay, {}, job.workspace + "/src", false, code.owner};
+  // A `.git` that came with the code by other ways than git's is whatever its author made it.
+  bool is_gits = spec().kind == "git" || is_own_tree();
+  if (job.checkout.none) {
+    if (!job.separated) return {};
+    mount.outside = context_.state_dir / "empty";  // a place of the source's own, for what it fetches itself
+    SW_CHECK(os::make_directories(mount.outside, 0755));
+    mount.owner = owner_of(mount.outside);
+  } else {
+    SW_TRY(const CodePlace place, place_of(code.directory, job.source_code ? job.source_code->path : ""));
+    if (place.is_file) {
+      return fail(ErrorKind::invalid, "`" + job.source_code->path + "`, the path of `source_code`, is a file");
+    }
+    mount.outside = place.directory;
+    is_gits = is_gits || (spec().kind == "directory" && !job.separated);
+    SW_CHECK(show_repository(mount, is_gits));
+  }
+  prepared.mounts.push_back(std::move(mount));
+  if (job.separated) return keep_repository_apart(job, is_gits, prepared);
+  prepared.sibling_mounts.push_back(prepared.mounts.back());
   return {};
 }
 
 Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& job, const os::CallLimit& limit) {
   worker::PreparedSource prepared;
   SW_TRY(const source::Prepared* const code, find_source(job, limit));
-  if (!job.checkout.none) {
-    SW_TRY(const CodePlace place, place_of(code->directory, job.source_code ? job.source_code->path : ""));
-    if (place.is_file) {
-      return fail(ErrorKind::invalid, "`" + job.source_code->path + "`, the path of `source_code`, is a file");
-    }
-    prepared.mounts.push_back(
-        {sandbox::Mount::Kind::overlay, place.directory, job.workspace + "/src", false, code->owner, {}});
-    if (has_repository(place.directory)) {
-      SW_TRY(prepared.mounts.back().replaced, without_credentials(place.directory / ".git", ".git/"));
-    }
-    if (job.separated) {
-      prepared.mounts.back().of_source = true;
-      if (has_repository(place.directory)) SW_CHECK(move_repository_out(job, place.directory, code->owner, prepared));
-    } else {
-      prepared.sibling_mounts.push_back(prepared.mounts.back());
-    }
-  } else if (job.separated) {  // a place of the source's own, for what it fetches itself
-    const std::filesystem::path empty = context_.state_dir / "empty";
-    SW_CHECK(os::make_directories(empty, 0755));
-    sandbox::Mount place{sandbox::Mount::Kind::overlay, empty, job.workspace + "/src", false, owner_of(empty)};
-    place.of_source = true;
-    prepared.mounts.push_back(std::move(place));
-  }
+  SW_CHECK(add_checkout(job, *code, prepared));
   if (auto added = add_job_code(job, prepared, limit); !added) {
     return wrap(added.error(), shown_code("ci_code", *job.ci_code));
   }
@@ -186,6 +151,7 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     SW_TRY(Replaced replaced, without_credentials(repository, ""));
     prepared.mounts.push_back(
         {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository), std::move(replaced)});
+    prepared.mounts.back().hidden = {"commondir"};  // it may lead to what source writes
     prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);

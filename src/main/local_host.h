@@ -54,8 +54,8 @@ class LocalHost final : public worker::AttemptHost {
 
  private:
   Result<const source::Prepared*> find_source(const model::JobSpec& job, const os::CallLimit& limit);
-  Result<void> move_repository_out(const model::JobSpec& job, const std::filesystem::path& checkout,
-                                   std::uint32_t owner, worker::PreparedSource& prepared);
+  Result<void> add_checkout(const model::JobSpec& job, const source::Prepared& code, worker::PreparedSource& prepared);
+  Result<void> keep_repository_apart(const model::JobSpec& job, bool is_gits, worker::PreparedSource& prepared);
   Result<void> add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared, const os::CallLimit& limit);
   bool is_own_tree() const { return !context_.is_foreign && spec().kind == "directory" && !own_is_apart_; }
   const source::SourceSpec& spec() const { return own_spec_ ? *own_spec_ : context_.source_spec; }

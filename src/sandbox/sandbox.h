@@ -30,7 +30,7 @@ struct Mount {
   /// Files below it (relative, clean) that the sandbox sees with another text, as the job's own: {".git/config",
   /// "..."}.
   std::vector<std::pair<std::string, std::string>> replaced = {};
-  /// Names at its top that the sandbox does not see: {".git"}. For overlays.
+  /// Names at its top that the sandbox does not see: {".git"}.
   std::vector<std::string> hidden = {};
   /// An overlay whose files belong to `source` (ids.h), the user that siblings write as; the sandbox itself sees it
   /// noexec, nosuid and nodev. At most one mount is it, at `workspace`/src.

@@ -83,7 +83,7 @@ Result<void> write_hidden(const std::string& layer, const Mount& mount) {
 // In a mount namespace of its own, standing in an empty directory.
 Result<os::Fd> make_one(const Mount& wanted, int shown_through, std::uint32_t owner, std::size_t number) {
   const std::string outside = wanted.outside.string();
-  if (wanted.kind == Mount::Kind::read_only && wanted.replaced.empty()) {
+  if (wanted.kind == Mount::Kind::read_only && wanted.replaced.empty() && wanted.hidden.empty()) {
     SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
     SW_CHECK(os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_through));
     return mount;

@@ -256,7 +256,7 @@ class RootBuilder {
       const Mount& wanted = spec_.sandbox.mounts[i];
       const int shown_as = namespaces_.mount_owner[i];
       const std::string outside = wanted.outside.string();
-      if (wanted.kind == Mount::Kind::read_only && wanted.replaced.empty()) {
+      if (wanted.kind == Mount::Kind::read_only && wanted.replaced.empty() && wanted.hidden.empty()) {
         SW_TRY(os::Fd mount, os::clone_mount(AT_FDCWD, outside, Submounts::included));
         const auto done = os::restrict_mount(mount.get(), read_only_attributes(wanted), Submounts::included, shown_as);
         if (done) {
