@@ -45,9 +45,10 @@ void PlainView::run_started(const model::RunStarted& started) {
   summary_.run_started(started);
   std::string where = started.branch;
   if (!started.sha.empty()) where += fmt::format("{}@ {}", where.empty() ? "" : " ", short_sha(started.sha));
+  if (!where.empty()) where = (started.branch.empty() ? " " : ", ") + where;
   line("", "",
-       fmt::format("run {} of {} ({}{}{}): {}", started.run.value, started.workflow, started.event,
-                   where.empty() ? "" : ", ", where, counted(started.jobs.size(), "job")));
+       fmt::format("run {} of {} ({}{}): {}", started.run.value, started.workflow, started.event, where,
+                   counted(started.jobs.size(), "job")));
 }
 
 void PlainView::jobs_added(const model::JobsAdded& added) {

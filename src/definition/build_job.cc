@@ -169,6 +169,15 @@ void JobBuilder::read_where_it_runs(model::JobDefinition& job) {
     const bool good = job.workspace.size() > 1 && job.workspace[0] == '/' &&
                       job.workspace.find("..") == std::string::npos && !job.workspace.ends_with('/') &&
                       job.workspace.find("//") == std::string::npos;
+    static constexpr std::string_view kSystem[] = {"/bin",  "/boot", "/dev",  "/etc", "/lib", "/lib32", "/lib64",
+                                                   "/proc", "/run",  "/sbin", "/sys", "/tmp", "/usr",   "/var/run"};
+    const bool of_system = std::ranges::any_of(kSystem, [&](std::string_view taken) {
+      return job.workspace == taken || (job.workspace.starts_with(taken) && job.workspace[taken.size()] == '/');
+    });
+    if (good && of_system)
+      source_.report(*workspace, "E061",
+                     fmt::format("the workspace cannot be `{}`: the system lies there", job.workspace),
+                     "a place of its own, as /workspace");
     if (!good)
       source_.report(*workspace, "E061", fmt::format("the workspace cannot be `{}`", job.workspace),
                      "an absolute path, as /workspace");

@@ -38,7 +38,7 @@ class SupportCheck {
       if (auto problem = image_problem(service.image.literal(), service.image.place, support_))
         problems_.push_back(std::move(*problem));
     }
-    if (job.image && job.image->is_literal()) {
+    if (support_.job_images && job.image && job.image->is_literal()) {
       if (auto problem = image_problem(job.image->literal(), place_of(job, "image"), support_))
         problems_.push_back(std::move(*problem));
     }

@@ -41,9 +41,26 @@ Result<std::string> text_of(const json::object& object, const char* key, std::st
   return std::string(value->get_string());
 }
 
+constexpr std::string_view kPullRequestKeys[] = {"number", "title", "base", "head", "fork"};
+
+// What is said of a pull request decides who gets secrets: a slip of the pen must not.
+Result<void> check_keys(const json::object& pull_request) {
+  const std::vector<std::string> known(std::begin(kPullRequestKeys), std::end(kPullRequestKeys));
+  for (const auto& [key, value] : pull_request) {
+    const std::string name(key);
+    if (std::ranges::find(known, name) != known.end()) continue;
+    if (const auto near = nearest(name, known)) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("`pr.{}` has no meaning: did you mean `{}`?", printable(name, Colour::strip), *near));
+    }
+  }
+  return {};
+}
+
 Result<model::PullRequest> pull_request_of(const json::value& value) {
   if (!value.is_object()) return wrong("pr", "an object with number, title, base, head, fork", value);
   const json::object& fields = value.get_object();
+  SW_CHECK(check_keys(fields));
   model::PullRequest request;
   if (const json::value* number = fields.if_contains("number"); number != nullptr) {
     boost::system::error_code bad;

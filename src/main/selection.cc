@@ -171,6 +171,12 @@ source::SourceSpec source_spec(const cli::Selection& what, const source::Working
   return {"directory", tree.root.string(), {}, {}};
 }
 
+// As forges keep proposals of strangers beside the branches of a repository.
+bool names_a_proposal(std::string_view ref) {
+  if (ref.starts_with("refs/")) ref.remove_prefix(5);
+  return ref.starts_with("pull/") || ref.starts_with("merge-requests/");
+}
+
 bool is_own_tree(const cli::Selection& what, const Selected& selected) {
   return !selected.is_foreign && what.commit.empty();
 }
@@ -312,6 +318,13 @@ Result<Selected> select(const cli::Selection& what, const std::optional<EventFil
 
   SW_TRY(selected.event, make_event(what, file, selected, limit));
   selected.source_trust = model::trust_of(selected.event);
+  const std::string& ref = what.source_ref.empty() ? what.git_ref : what.source_ref;
+  if (what.event_file.empty() && names_a_proposal(ref)) {
+    selected.source_trust = model::Trust::untrusted;
+    selected.warnings.push_back(printable(ref, Colour::strip) +
+                                " is taken for a fork's, whose code is not trusted; an event file says otherwise: "
+                                R"(--event-file with "pr": {"fork": false})");
+  }
   selected.source_spec.trust = selected.source_trust;
   selected.checkout_trust = selected.source_trust;
   SW_CHECK(read_files(what, directory, sources, limit, selected));

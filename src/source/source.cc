@@ -96,6 +96,12 @@ Result<Prepared> Sources::prepare(const SourceSpec& given, const os::CallLimit& 
 }
 
 Result<SourceSpec> DirectorySource::pin(const SourceSpec& spec, const os::CallLimit& limit) {
+  if (!spec.revision.empty()) {
+    return fail(ErrorKind::invalid,
+                fmt::format("a directory is what it is, and has no `{}`: leave the revision out, or "
+                            "say git+file://... for a repository",
+                            printable(spec.revision, Colour::strip)));
+  }
   SW_TRY(const WorkingTree tree, read_working_tree(spec.location, limit));
   SourceSpec pinned = spec;
   pinned.branch = tree.branch;

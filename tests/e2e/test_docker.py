@@ -333,6 +333,13 @@ def test_no_link_of_an_image_leads_its_set_up_out(slipway, daemon, canary, direc
         assert sorted(file.name for file in canary.place.iterdir()) == ["program", "said"], number
 
 
+def test_an_image_for_all_replaces_what_the_file_says(slipway):
+    file = slipway.project.job(run="ls /bin/busybox", keys={"image": "host"})
+    refused = slipway("run", file).expect(2)
+    assert "E102" in refused.err and "--image" in refused.err
+    assert slipway.run(file, "--image", docker.IMAGE).expect(0).output() == "/bin/busybox\n"
+
+
 def test_a_jobs_own_name_has_an_address_without_a_network(slipway):
     assert slipway.run(job(slipway.project, "grep -c \"127.0.1.1.*$(hostname)\" /etc/hosts")).expect(0).output() == "1\n"
 
