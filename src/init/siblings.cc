@@ -1,6 +1,7 @@
 #include "init/siblings.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "init/helper_child.h"
 #include "init/step_process.h"
 #include "os/files.h"
+#include "os/openat2.h"
 #include "wire/owner_json.h"
 
 namespace slipway::init {
@@ -40,11 +42,27 @@ std::string title_of(const std::vector<std::string>& argv, const RecordKeeper& r
   return printable(title, Colour::strip);
 }
 
+/// The directory of the file `name` below `top`, made where it is missing, through no link: a sibling may have had a
+/// part of it as a share, and left one.
+Result<os::Fd> open_parent(int top, const std::string& name) {
+  os::Fd at(::fcntl(top, F_DUPFD_CLOEXEC, 3));
+  for (std::size_t begin = 0, slash = 0; (slash = name.find('/', begin)) != std::string::npos; begin = slash + 1) {
+    const std::string part = name.substr(begin, slash - begin);
+    const std::string so_far = name.substr(0, slash);
+    if (::mkdirat(at.get(), part.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno(errno, "making " + so_far);
+    os::Fd next = os::open_held(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY, os::kBeneath);
+    if (!next && errno == ELOOP) return fail(ErrorKind::denied, so_far + " is a link, which is not followed");
+    if (!next) return fail_errno(errno, "opening " + so_far);
+    at = std::move(next);
+  }
+  return at;
+}
+
 /// One file, with the rights of the step's user. It is data: no bit of its mode comes along.
-Result<std::uint64_t> copy_file(int from, const std::string& path, std::uint64_t most) {
-  SW_CHECK(os::make_directories(std::filesystem::path(path).parent_path(), 0755));
-  (void)::unlink(path.c_str());  // of an earlier command; whatever else is wrong with it shows right below
-  SW_TRY(const os::Fd to, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+Result<std::uint64_t> copy_file(int from, int directory, const std::string& path, std::uint64_t most) {
+  (void)::unlinkat(directory, path.c_str(), 0);  // of an earlier command; whatever else is wrong shows right below
+  const os::Fd to(::openat(directory, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!to) return fail_errno(errno, "writing " + path);
   std::vector<char> buffer(kCopyBytes);
   std::uint64_t copied = 0;
   for (;;) {
@@ -63,11 +81,15 @@ Result<std::uint64_t> copy_file(int from, const std::string& path, std::uint64_t
 Result<std::string> copy_files(const std::string& directory, const std::vector<std::string>& names,
                                const std::vector<int>& fds) {
   std::uint64_t left = wire::kMaxSourceOutputBytes;
+  SW_CHECK(os::make_directories(directory, 0755));
+  SW_TRY(const os::Fd top, os::open_file(directory, O_RDONLY | O_DIRECTORY));
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::string path = directory + "/" + names[i];
-    const auto copied = copy_file(fds[i], path, left);
+    const auto parent = open_parent(top.get(), names[i]);
+    if (!parent) return wrap(parent.error(), "output " + names[i]);
+    const std::string file = names[i].substr(names[i].rfind('/') + 1);
+    const auto copied = copy_file(fds[i], parent->get(), file, left);
     if (!copied) {
-      (void)::unlink(path.c_str());  // a part of it would be taken for the whole
+      (void)::unlinkat(parent->get(), file.c_str(), 0);  // a part of it would be taken for the whole
       return wrap(copied.error(), "output " + names[i]);
     }
     left -= *copied;
@@ -98,6 +120,11 @@ Result<void> Siblings::check(const wire::SandboxRequest& request) const {
   for (const std::string& share : request.shares) {
     if (!share.starts_with(below) || !is_clean_relative(std::string_view(share).substr(below.size()))) {
       return fail(ErrorKind::invalid, fmt::format("`{}` is no directory below {}", share, parts_.entry.workspace));
+    }
+    const std::string arriving = parts_.entry.workspace + std::string(wire::kFromSource);
+    if (share == arriving || share.starts_with(arriving + "/")) {
+      return fail(ErrorKind::invalid,
+                  fmt::format("`{}` cannot be shared: outputs arrive in {}, as the job's own", share, arriving));
     }
   }
   return {};

@@ -257,9 +257,19 @@ def test_links_that_job_code_is_led_by_lead_an_output_nowhere_else(slipway):
     assert "refused\n" in ran.output() and "Permission denied" in ran.output(), ran
 
 
-@pytest.mark.parametrize("share", ["/", "/etc", "/job", "/job/secrets", "/job/src", "/job/source.git", "/job/link", "/job/link/inner", "/job/../etc", "/proc/self", "/run/slipway", "/job/file"])
+def test_a_link_in_a_share_that_outputs_arrive_in_leads_one_nowhere(slipway):
+    slipway.project.write("attack", "ln -s /home/runner /job/place/out 2>/dev/null; mkdir -p out; echo HAD > out/.bashrc")
+    ran = slipway.run(slipway.project.job(run="""
+        mkdir /job/place; ln -s place /job/from-source
+        slipway sandbox --share /job/place -- sh attack
+        slipway sandbox --output out/.bashrc -- sh attack || echo refused
+        cat /home/runner/.bashrc 2>/dev/null || echo nothing"""))
+    assert ran.output().endswith("refused\nnothing\n") and "out is a link" in str(ran), ran
+
+
+@pytest.mark.parametrize("share", ["/", "/etc", "/job", "/job/from-source", "/job/from-source/inner", "/job/secrets", "/job/src", "/job/source.git", "/job/link", "/job/link/inner", "/job/../etc", "/proc/self", "/run/slipway", "/job/file"])
 def test_what_is_no_plain_directory_of_the_job_is_not_shared(slipway, share):
-    ran = slipway.run(slipway.project.job(run=f"mkdir -p /job/real/inner; ln -s real /job/link; echo x > /job/file; slipway sandbox --share {share} -- sh -c 'echo HAD' || echo refused")).expect(0)
+    ran = slipway.run(slipway.project.job(run=f"mkdir -p /job/real/inner /job/from-source/inner; ln -s real /job/link; echo x > /job/file; slipway sandbox --share {share} -- sh -c 'echo HAD' || echo refused")).expect(0)
     assert "refused\n" in ran.output() and "HAD" not in ran.output(), ran
 
 
