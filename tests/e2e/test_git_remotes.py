@@ -39,7 +39,8 @@ def remote(tmp_path):
 def expect_all(slipway, url, env=None):
     for ref, text, subject in (("main", "two", "second"), ("v1", "one", "first"), ("refs/pull/7/head", "proposed", "third"), ("pull/7/head", "proposed", "third"),
                                ("main", "two", "second")):
-        ran = slipway.run("--git-url", url, "--git-ref", ref, "--image", "host", "--job-command", SHOW, env=env).expect(0)
+        job = slipway.project.write("show.yaml", json.dumps({"job": {"name": "show", "image": "host", "network": "none", "run": SHOW}}))
+        ran = slipway.run("--source-url", url, "--source-ref", ref, str(job), env=env).expect(0)
         assert ran.output().startswith(f"{text}\n{subject}\n")
         assert PASSWORD not in ran.out + ran.err
 

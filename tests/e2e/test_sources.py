@@ -289,8 +289,8 @@ def test_eight_checkouts_through_one_mirror_at_once_and_none_is_broken(alone, tm
                 pack.write_bytes(pack.read_bytes()[: pack.stat().st_size // 2])
             shutil.rmtree(alone.state / "source/checkouts")
         command = "test $(git rev-parse HEAD) = $SLIPWAY_REVISION; git status --porcelain; git fsck 2>&1; cat number d4/f29 | tail -n 1"
-        runs = [alone.start("run", "--json", "--git-url", f"file://{repository.path}", "--git-ref", commit, "--job-command", command,
-                            "--image", "host") for commit in commits]
+        job = alone.project.write("job.yaml", json.dumps({"job": {"name": "look", "image": "host", "network": "none", "run": command}}))
+        runs = [alone.start("run", "--json", "--source-url", f"git+file://{repository.path}", "--source-ref", commit, str(job)) for commit in commits]
         for number, running in enumerate(runs):
             assert running.ended(120).expect(0).output() == f"{number} 29\n"
 
