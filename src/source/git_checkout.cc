@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostConfig = 1U << 20U;
 constexpr std::string_view kHeads = "refs/heads/";
 
-// Where git-lfs looks by itself (https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md).
+// Where git-lfs looks by itself (its document "Server Discovery").
 std::string large_files_url(const std::string& repository) {
   if (repository.starts_with('/')) return "file://" + repository;
   if (!repository.starts_with("http")) return repository;
