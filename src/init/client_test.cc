@@ -65,6 +65,11 @@ TEST(Client, ReadsEveryCommand) {
   EXPECT_EQ(sandbox.working_dir, "/job/src");
 }
 
+TEST(Client, SaysWhereFilesOfTheSourceArrive) {
+  EXPECT_NE(std::string_view(kClientUsage).find("$SLIPWAY_WORKSPACE" + std::string(wire::kFromSource) + "/"),
+            std::string_view::npos);
+}
+
 TEST(Client, ASandboxIsOfTheWorkspaceItIsCalledIn) {
   FixedInput input;
   const auto request = parse_command({"sandbox", "--output", "a", "--", "make"},

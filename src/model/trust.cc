@@ -24,7 +24,7 @@ bool meets(const JobSpec& job, const std::string& path, const std::vector<std::s
     return lies_below(plain, directory) || lies_below(directory, plain);
   };
   // Where the sandboxes of source write, and where files arrive that they hand over.
-  return overlaps(job.workspace + "/src") || overlaps(job.workspace + "/from-source") ||
+  return overlaps(job.workspace + "/src") || overlaps(job.workspace + std::string(kFromSource)) ||
          std::ranges::any_of(shares, overlaps);
 }
 

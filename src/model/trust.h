@@ -19,6 +19,9 @@ namespace slipway::model {
 /// The artifact of what a job leaves in its artifacts directory.
 inline constexpr std::string_view kArtifactOfDirectory = "artifacts";
 
+/// Below the workspace: where files arrive that a command on untrusted source hands over, apart from the job's own.
+inline constexpr std::string_view kFromSource = "/from-source";
+
 /// Of the code that the event is about: a pull request from a fork is a stranger's.
 Trust trust_of(const Event& event);
 

@@ -4,6 +4,7 @@
 
 #include "base/scope_exit.h"
 #include "wire/json_fields.h"
+#include "wire/sandbox_value.h"
 
 namespace slipway::wire::control {
 
@@ -117,9 +118,7 @@ json::object to_object(const Request& request) {
             object["do"] = ask.kind;
             return object;
           },
-          [](const Sandbox& sandbox) {
-            return parse_object(control_json(sandbox.request), "request").value_or(json::object{});
-          },
+          [](const Sandbox& sandbox) { return control_object(sandbox.request); },
       },
       request);
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "wire/json_fields.h"
+#include "wire/sandbox_value.h"
 
 namespace slipway::wire {
 
@@ -95,11 +96,11 @@ Result<StopSandbox> decode_stop_sandbox(std::string_view text) {
   return checked(StopSandbox{fields.count("id"), fields.flag("at_once")}, problem, "stop_sandbox");
 }
 
-std::string control_json(const SandboxRequest& request) {
+json::object control_object(const SandboxRequest& request) {
   json::object object = to_object(request);
   object.erase("step");
   object["do"] = "sandbox";
-  return json::serialize(object);
+  return object;
 }
 
 std::string ended_json(const Ended& end) { return json::serialize(to_object(end)); }

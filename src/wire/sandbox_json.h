@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/trust.h"
 #include "wire/leash.h"
 
 /// The JSON of wire::Request `sandbox` and `stop_sandbox`: a command for a sandbox of its own, beside that of the job.
@@ -15,8 +16,7 @@ inline constexpr std::size_t kMaxShares = 16;
 inline constexpr std::size_t kMaxSourceOutputs = 32;                 ///< a descriptor each in the reply
 inline constexpr std::uint64_t kMaxSourceOutputBytes = 1ULL << 30U;  ///< of all that one command hands over
 
-/// Where files that a command hands over arrive, below the workspace: apart from the job's own.
-inline constexpr std::string_view kFromSource = "/from-source";
+using model::kFromSource;
 
 /// Descriptors: [0] the command's standard output, [1] its standard error.
 struct SandboxRequest {
@@ -46,8 +46,7 @@ struct StopSandbox {
 std::string encode(const StopSandbox& stop);
 Result<StopSandbox> decode_stop_sandbox(std::string_view text);
 
-/// What a client of the control socket says and hears: a request without its step; how the command ended.
-std::string control_json(const SandboxRequest& request);
+/// What a client of the control socket hears: how the command ended.
 std::string ended_json(const Ended& end);
 Result<Ended> decode_ended(std::string_view text);
 

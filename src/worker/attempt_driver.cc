@@ -81,6 +81,25 @@ sandbox::SandboxSpec sibling_spec(const sandbox::SandboxSpec& of_job, std::vecto
   return spec;
 }
 
+// What all sandboxes beside the job's begin with.
+SiblingBase sibling_base(const sandbox::SandboxSpec& of_job, const sandbox::ImageFacts& image, PreparedSource source,
+                         const model::JobSpec& job) {
+  model::Variables env = image.env;
+  env.insert(env.end(), source.env.begin(), source.env.end());
+  return {sibling_spec(of_job, std::move(source.sibling_mounts)), std::move(env), job};
+}
+
+// The job as its init gets it: with what is known of the source, and what job code runs.
+model::JobSpec with_source(model::JobSpec job, const PreparedSource& source) {
+  for (const model::Variables* variables : {&source.job_env, &source.env}) {
+    job.env.insert(job.env.begin(), variables->begin(), variables->end());
+  }
+  if (job.code_entrypoint) {
+    for (model::StepSpec& step : job.steps) step.action = model::Argv{source.code_entrypoint};
+  }
+  return job;
+}
+
 // Of an attempt that did not come to say itself how it ended.
 model::AttemptReport without_steps(const model::JobSpec& job, model::Outcome outcome, std::string reason) {
   model::AttemptReport report;
@@ -117,14 +136,7 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   parts_.host.started(job, files.journal);
   SW_TRY(PreparedSource source, parts_.host.prepare_source(job, os::within(kSourceLimit, control.stopping())));
   SW_TRY(const std::vector<wire::SecretValue> secrets, parts_.host.secrets(job));
-  model::JobSpec ordered = job;
-  for (const model::Variables* variables : {&source.job_env, &source.env}) {
-    ordered.env.insert(ordered.env.begin(), variables->begin(), variables->end());
-  }
-
-  if (ordered.code_entrypoint) {
-    for (model::StepSpec& step : ordered.steps) step.action = model::Argv{source.code_entrypoint};
-  }
+  model::JobSpec ordered = with_source(job, source);
   SW_TRY(const sandbox::ImageFacts image, prepare_image(job, control));
   if (auto taken = take_facts(image, ordered); !taken) return wrap(taken.error(), "image " + job.image);
   sandbox::SandboxSpec spec = sandbox_spec(ordered, std::move(source.mounts));
@@ -150,11 +162,8 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   if (lost_service) {
     return End{without_steps(job, model::Outcome::failed, *std::move(lost_service)), JournalEnd::unknown};
   }
-  model::Variables sibling_env = image.env;
-  sibling_env.insert(sibling_env.end(), source.env.begin(), source.env.end());
   SW_TRY(std::unique_ptr<Siblings> siblings,
-         Siblings::make(parts_.sandboxes, parts_.log,
-                        {sibling_spec(spec, std::move(source.sibling_mounts)), std::move(sibling_env), job}));
+         Siblings::make(parts_.sandboxes, parts_.log, sibling_base(spec, image, std::move(source), job)));
   AttemptSession session(parts_, ordered, control, *std::move(started), *siblings, role);
   SW_CHECK(session.send_orders(secrets, files));
   const os::Deadline deadline =

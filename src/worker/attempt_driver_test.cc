@@ -1,5 +1,7 @@
 #include "worker/attempt_driver.h"
 
+#include <sys/inotify.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <future>
@@ -233,11 +235,14 @@ TEST_F(AttemptDriverTest, WhoStillWritesAJournalHasTheLastWord) {
   const model::JobSpec job = job_of({"true"});
   JournalFiles files = create_journal_files(dir / "runs", job).value();
   auto dying = journal::Writer::create(std::move(files.journal_fd)).value();
+  const os::Fd closings(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  ASSERT_GE(::inotify_add_watch(closings.get(), files.journal.c_str(), IN_CLOSE_WRITE), 0);
   model::AttemptReport lost;
   lost.outcome = model::Outcome::infra_failed;
   auto closing =
       std::async(std::launch::async, [&] { close_journal(dir / "runs", job, lost, JournalEnd::unknown, log); });
-  EXPECT_EQ(closing.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  // It has opened the journal and let go of it again, since it is locked.
+  EXPECT_TRUE(os::wait_readable(closings.get(), os::within(std::chrono::seconds(10))));
   model::AttemptReport last;
   last.outcome = model::Outcome::timed_out;
   ASSERT_TRUE(dying.append(journal::RecordType::attempt_finished, journal::kNoStep, 0, Time{},

@@ -21,6 +21,7 @@
 #include "sandbox/native/setup_spec.h"
 #include "sandbox/rootfs/skopeo.h"
 #include "sandbox/spec_check.h"
+#include "wire/sandbox_json.h"
 
 namespace slipway::sandbox::native {
 
@@ -72,8 +73,9 @@ Result<void> check_image_directory(const std::string& image, const NativeOptions
 }
 
 Result<void> check_shares(const SandboxSpec& spec) {
-  constexpr std::size_t kMostShares = 16;
-  if (spec.beside->shares.size() > kMostShares) return fail(ErrorKind::invalid, "at most 16 directories can be shared");
+  if (spec.beside->shares.size() > wire::kMaxShares) {
+    return fail(ErrorKind::invalid, "at most " + std::to_string(wire::kMaxShares) + " directories can be shared");
+  }
   for (const std::string& share : spec.beside->shares) {
     if (!is_clean_absolute(share) || !share.starts_with(spec.workspace + "/")) {
       return fail(ErrorKind::invalid, "`" + share + "` is not a directory below " + spec.workspace);

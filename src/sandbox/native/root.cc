@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -178,13 +179,16 @@ class RootBuilder {
     }
     const bool by_layer = user_namespace >= 0 && !mapped && !names.empty();
     if (names.empty()) names.emplace_back("v/none");  // an image without any file
-    options.emplace_back("lowerdir", join(names, ":"));
+    options.emplace_back(kLowers, join(names, ":"));
     return by_layer;
   }
 
+  static constexpr const char* kLowers = "lowerdir";
+
   static Result<os::Fd> make_overlay(const os::MountOptions& options) {
     constexpr std::size_t kMost = 255;  // of an option's value
-    if (options.front().second.size() <= kMost) return os::make_mount("overlay", options, kPlain);
+    const auto lowers = std::ranges::find(options, kLowers, &os::MountOptions::value_type::first);
+    if (lowers == options.end() || lowers->second.size() <= kMost) return os::make_mount("overlay", options, kPlain);
     // `lowerdir+`, one at a time, takes Linux 6.5.
     if (::mkdir("o", 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making a mount point");
     return os::make_mount_at("o", "overlay", options, kPlain);
