@@ -194,19 +194,21 @@ constexpr Code kCodes[] = {
      "same, and the run's record says so."},
     {"E112", "what untrusted source may have written would come beside secrets",
      "A job with secrets takes in an artifact that a fork's source could write: a program in it would find the "
-     "secrets.",
+     "secrets. Or outputs of a job that may run such source, or the pull request's `pr.title`, `pr.head`, `branch`, "
+     "`actor`, choose its `image`, a service's, its `working_dir`, or the `paths` of its caches and artifacts.",
      "",
      "Build and use it in one job, the build as a step that says `run_as: source`; or pass it on from outside of "
      "/job/src "
      "of a job that keeps its source apart. `--accept-risk secrets-with-source` runs it all the same."},
-    {"E113", "a fork names another place for code, or a directory as an image",
-     "`ci_code` and `source_code` with a `url` are fetched with the rights of whoever runs Slipway, and `image: DIR` "
-     "shows "
-     "files of this machine. The text of a fork's pull request may not choose what that is.",
+    {"E113", "a fork names another place for code, or an image of this machine",
+     "`ci_code` and `source_code` with a `url` are fetched with the rights of whoever runs Slipway, and an "
+     "`image` that is a directory, a layout (`oci:`), an archive, of the local Docker (`docker-daemon:`) or named by "
+     "its "
+     "id shows files of this machine. The text of a fork's pull request may not choose what that is; `host` and names "
+     "of registries are allowed. Docker takes a name of hexadecimal digits alone for an id: write `cafe:latest`.",
      "",
-     "Name a workflow file of yours, with `--source-url` for the fork's code; an image that is a directory may be "
-     "given by "
-     "`--image`."},
+     "Name a workflow file of yours, with `--source-url` for the fork's code; an image of this "
+     "machine may be given by `--image`."},
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/instances.h"
-#include "model/trust.h"
+#include "model/steering.h"
 
 namespace slipway::model {
 
@@ -163,20 +163,6 @@ Result<std::optional<CodeSpec>> code_of(const Run& run, const std::optional<Code
   return std::optional(std::move(spec));
 }
 
-/// Whom its code may be believed, and what is kept apart for that.
-void take_trust(const Run& run, const JobDefinition& definition, JobSpec& spec) {
-  spec.source_trust = run.options.source_trust;
-  spec.text_trust = definition.trust;
-  // Job code of the checkout is as good as its commit; of another place, as good as the text that names the place.
-  if (spec.ci_code && spec.ci_code->url.empty()) spec.text_trust = weaker(spec.text_trust, run.options.checkout_trust);
-  spec.secrets_with_source = run.options.secrets_with_source;
-  const bool beside_secrets = spec.source_trust == Trust::untrusted && spec.text_trust == Trust::trusted &&
-                              holds_secrets(spec) && !spec.secrets_with_source && !spec.checkout.none;
-  spec.separated = beside_secrets || std::ranges::any_of(spec.steps, [](const StepSpec& step) {
-                     return step.run_as.kind == RunAs::Kind::source;
-                   });
-}
-
 /// The one job that is sure to make the artifact; empty: any job of the run.
 std::string maker_of(const Run& run, const Group& group, const std::string& artifact) {
   std::string maker;
@@ -232,6 +218,9 @@ Result<std::vector<ServiceSpec>> resolve_services(const JobDefinition& definitio
     ServiceSpec& made = services.emplace_back();
     made.name = service.name;
     SW_TRY(made.image, expanded(service.image, scope, fmt::format("image of service `{}`", service.name)));
+    if (auto path = check_image_path(made.image); !path) {
+      return wrap(std::move(path).error(), fmt::format("image of service `{}`", service.name));
+    }
     for (const auto& [name, text] : service.env) {
       SW_TRY(const std::string value, expanded(text, scope, fmt::format("env {} of service `{}`", name, service.name)));
       set(made.env, name, value);
@@ -260,7 +249,9 @@ std::optional<bool> known_answer(const ExpressionPtr& simple, const Scope& scope
 Result<std::string> image_of(const Run& run, const JobDefinition& definition, const Scope& scope) {
   if (!run.options.image.empty()) return run.options.image;
   if (!definition.image) return run.options.default_image;
-  return expanded(*definition.image, scope, "image");
+  SW_TRY(std::string image, expanded(*definition.image, scope, "image"));
+  if (auto path = check_image_path(image); !path) return wrap(std::move(path).error(), "image");
+  return image;
 }
 
 Resources with_defaults(Resources own, const Resources& defaults) {
@@ -325,6 +316,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
     spec.steps.push_back(std::move(*step));
   }
   take_trust(run, definition, spec);
+  SW_CHECK(check_steering(run, group, definition, spec));
   return spec;
 }
 

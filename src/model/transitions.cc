@@ -172,9 +172,10 @@ bool Mover::start_one(const AttemptId& fresh) {
   auto spec = resolve(run_, index, fresh, job.attempts + 1, Purpose::execute);
   if (!spec) {
     const ErrorKind kind = spec.error().kind;
-    const bool authors = kind == ErrorKind::invalid || kind == ErrorKind::not_found || kind == ErrorKind::exhausted;
+    const bool pointless = kind == ErrorKind::invalid || kind == ErrorKind::not_found || kind == ErrorKind::exhausted ||
+                           kind == ErrorKind::denied;
     note(job.name, "reject", {{"templates", spec.error().what}});
-    finish(index, authors ? Outcome::rejected : Outcome::infra_failed, 0, spec.error().what);
+    finish(index, pointless ? Outcome::rejected : Outcome::infra_failed, 0, spec.error().what);
     return false;
   }
   if (!definition_of(job).late.empty()) {

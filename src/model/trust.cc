@@ -34,6 +34,14 @@ bool may_write(const JobSpec& job, const std::vector<std::string>& paths, const 
   return std::ranges::any_of(paths, [&](const std::string& path) { return meets(job, path, shares); });
 }
 
+// All but `host` and a registry's names. Docker takes hexadecimal digits alone for the beginning of an id.
+bool is_of_this_machine(std::string_view image) {
+  if (image == "host") return false;
+  constexpr std::string_view kKinds[] = {"/", ".", "oci:", "docker-archive:", "docker-daemon:", "sha256:"};
+  return image.find_first_not_of("0123456789abcdef") == std::string_view::npos ||
+         std::ranges::any_of(kKinds, [&](std::string_view kind) { return image.starts_with(kind); });
+}
+
 }  // namespace
 
 Trust trust_of(const Event& event) {
@@ -72,18 +80,18 @@ Result<void> check_secrets_beside_source(const JobSpec& job) {
 
 Result<void> check_code_places(const JobSpec& job) {
   if (job.text_trust == Trust::trusted) return {};
-  const auto is_directory = [](const std::string& image) { return image.starts_with('/'); };
   if ((job.ci_code && !job.ci_code->url.empty()) || (job.source_code && !job.source_code->url.empty())) {
     return fail(ErrorKind::denied,
                 "the text of a fork's pull request cannot choose another place for code, which would be fetched with "
                 "your rights; name a workflow of your own");
   }
-  if ((job.image_of_text && is_directory(job.image)) ||
-      std::ranges::any_of(job.services, [&](const ServiceSpec& service) { return is_directory(service.image); })) {
+  if ((job.image_of_text && is_of_this_machine(job.image)) ||
+      std::ranges::any_of(job.services, [](const ServiceSpec& service) { return is_of_this_machine(service.image); })) {
     return fail(
         ErrorKind::denied,
-        "the text of a fork's pull request cannot choose a directory of this machine as an image, whose files it "
-        "would get; name a workflow of your own, or give the directory by --image");
+        "the text of a fork's pull request may name `host` and images of registries, as `debian:12`, and no directory, "
+        "layout, archive or id of an image on this machine, whose files it would get; name a workflow of your own, or "
+        "give the image by --image");
   }
   return {};
 }

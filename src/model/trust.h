@@ -41,8 +41,8 @@ bool may_be_of_source(const JobSpec& job, const CacheSpec& cache, const std::vec
 /// `denied`, with code and the way out: the job holds secrets, and its own text is untrusted.
 Result<void> check_secrets_beside_source(const JobSpec& job);
 
-/// `denied`: untrusted text names another place for code, which would be fetched with the user's rights, or a directory
-/// of this machine as an image.
+/// `denied`: untrusted text names another place for code, which would be fetched with the user's rights, or an image of
+/// this machine: anything but `host`, the operator's choice and the name of a registry's.
 Result<void> check_code_places(const JobSpec& job);
 
 /// `denied`: a job with secrets that takes in what untrusted source may have written. `what`: of which artifact, cache.

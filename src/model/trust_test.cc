@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/builders_for_test.h"
 #include "model/plan.h"
 
 namespace slipway::model {
@@ -49,17 +50,31 @@ TEST(Trust, UntrustedTextNamesNoOtherPlace) {
   EXPECT_TRUE(check_code_places(job));
 }
 
-TEST(Trust, UntrustedTextNamesNoDirectoryOfThisMachine) {
+TEST(Trust, UntrustedTextNamesNoImageOfThisMachine) {
   JobSpec job = beside_a_fork();
   job.image = "/srv/root";
   job.text_trust = Trust::untrusted;
   EXPECT_TRUE(check_code_places(job)) << "who runs it gave it";
   job.image_of_text = true;
   EXPECT_FALSE(check_code_places(job));
-  job.image = "host";
-  EXPECT_TRUE(check_code_places(job));
-  job.services = {{"db", "/srv/root", {}, {}, {}}};
-  EXPECT_FALSE(check_code_places(job));
+  const std::string id(64, 'a');
+  for (const std::string& image :
+       {std::string("oci:/srv/layout:1"), std::string("docker-archive:/srv/a.tar"), "sha256:" + id, id,
+        std::string("docker-daemon:app"), std::string("./root"), std::string("cafe"), std::string()}) {
+    job.services.clear();
+    job.image = image;
+    EXPECT_FALSE(check_code_places(job)) << image;
+    job.image = "host";
+    EXPECT_TRUE(check_code_places(job));
+    job.services = {{"db", image, {}, {}, {}}};
+    EXPECT_FALSE(check_code_places(job)) << image;
+  }
+  job.services.clear();
+  for (const char* image :
+       {"debian", "debian:12", "cafe:latest", "registry.example.org:5000/team/tool@sha256:00", "oci/tool"}) {
+    job.image = image;
+    EXPECT_TRUE(check_code_places(job)) << image;
+  }
 }
 
 TEST(Trust, WhatSourceCouldWriteIsOfSource) {
@@ -115,6 +130,97 @@ TEST(Trust, TheSourceIsKeptApartFromSecrets) {
   job.secrets = {{.name = "KEY", .env = "KEY"}};
   EXPECT_FALSE(resolved(job, {}).separated);
   EXPECT_TRUE(resolved(job, fork).separated);
+}
+
+/// `sign` holds a secret, `build` comes before it; what is said of the first of the two.
+class Steered : public testing::Test {
+ protected:
+  Steered() {
+    build_.outputs = {"dir"};
+    sign_.secrets = {{.name = "KEY", .env = "KEY"}};
+    options_.source_trust = Trust::untrusted;
+  }
+  Result<JobSpec> sign() const {
+    const auto run = planned(workflow({build_, sign_}), options_, event_);
+    return resolve(*run, 1, AttemptId(), 1, Purpose::preview);
+  }
+  std::string refusal() const {
+    const auto spec = sign();
+    return spec ? "" : std::string(spec.error().kind == ErrorKind::denied ? "denied: " : "") + spec.error().what;
+  }
+
+  const Template output_ = hole({"outputs", "build", "dir"});
+  JobDefinition build_ = job("build"), sign_ = job("sign", {"build"});
+  RunOptions options_;
+  Event event_{.kind = EventKind::pull_request,
+               .branch = "fix",
+               .pull_request = PullRequest{.number = 7, .title = "t", .base = "main", .head = "fix", .fork = true}};
+};
+
+TEST_F(Steered, AJobWithSecretsGoesWhereNoStrangerPoints) {
+  EXPECT_EQ(refusal(), "");
+  const JobDefinition plain = sign_;
+  const auto refused_with = [&](auto&& change) {
+    sign_ = plain;
+    change(sign_);
+    const std::string text = refusal();
+    return text.starts_with("denied: ") && text.find("slipway help E112") != std::string::npos;
+  };
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.image = output_; }));
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.working_dir = output_; }));
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.steps[0].working_dir = output_; }));
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.services = {{.name = "db", .image = output_}}; }));
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.cache = {{.key = Template::of("k"), .paths = {output_}}}; }));
+  EXPECT_TRUE(
+      refused_with([&](JobDefinition& job) { job.artifacts = {{.name = Template::of("a"), .paths = {output_}}}; }));
+  for (const char* name : {"title", "head"}) {
+    EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.image = hole({"pr", name}); })) << name;
+  }
+  EXPECT_TRUE(refused_with([&](JobDefinition& job) { job.image = hole({"branch"}); }));
+  EXPECT_FALSE(refused_with([&](JobDefinition& job) { job.image = hole({"pr", "base"}); }));
+  EXPECT_FALSE(refused_with([&](JobDefinition& job) { job.env = {{"DIR", output_}}; }));
+}
+
+TEST_F(Steered, VariablesAndItemsPassOnWhatTheyAreMadeOf) {
+  sign_.env = {{"A", output_}, {"B", hole({"env", "A"})}};
+  sign_.image = hole({"env", "B"});
+  EXPECT_NE(refusal().find("`image` is chosen by `outputs.build.dir`"), std::string::npos) << refusal();
+  sign_.image.reset();
+  sign_.steps[0].env = {{"C", output_}};
+  sign_.steps[0].working_dir = hole({"env", "C"});
+  EXPECT_NE(refusal(), "");
+}
+
+TEST_F(Steered, OnlyByWhatUntrustedSourceMayHaveSaid) {
+  sign_.image = output_;
+  build_.secrets = sign_.secrets;  // its source is kept apart
+  EXPECT_EQ(refusal(), "");
+  build_.trust = Trust::untrusted;
+  EXPECT_NE(refusal(), "");
+  options_.secrets_with_source = true;
+  EXPECT_EQ(refusal(), "");
+  options_ = {};
+  EXPECT_EQ(refusal(), "");
+  options_.source_trust = Trust::untrusted;
+  sign_.secrets.clear();
+  EXPECT_EQ(refusal(), "");
+  sign_.secrets = build_.secrets;
+  options_.image = "debian:12";  // in place of what the text says
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(Steered, AnImagesPathLeadsNowhereUp) {
+  options_ = {};
+  for (const char* image : {"/srv/../x", "/srv/..", "..", "oci:/srv/..:tag", "docker-archive:/a/../b"}) {
+    sign_.image = Template::of(image);
+    EXPECT_NE(refusal().find("no `..`"), std::string::npos) << image;
+    sign_.image.reset();
+    sign_.services = {{.name = "db", .image = Template::of(image)}};
+    EXPECT_NE(refusal().find("no `..`"), std::string::npos) << image;
+    sign_.services.clear();
+  }
+  sign_.image = Template::of("/srv/a..b/...");
+  EXPECT_EQ(refusal(), "");
 }
 
 TEST(Trust, JobCodeOfTheCheckoutIsAsGoodAsItsCommit) {

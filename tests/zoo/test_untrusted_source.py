@@ -99,9 +99,28 @@ def test_a_fork_names_no_other_place(slipway, event, fork, tmp_path):
 def test_a_fork_names_no_directory_of_this_machine_as_an_image(slipway, event, tmp_path):
     (tmp_path / "private").mkdir()
     (tmp_path / "private/key").write_text("PRIVATE-TEXT")
-    for job in ({"image": str(tmp_path / "private"), "run": "cat /key"}, {"run": "true", "services": [{"name": "s", "image": str(tmp_path / "private"), "command": ["/x"]}]}):
-        told = slipway("run", workflow(slipway.project, {"name": "j", **job}), "--event-file", event()).expect(4)
-        assert "E113" in told.err and "PRIVATE-TEXT" not in str(told)
+    private = str(tmp_path / "private")
+    for image in (private, f"oci:{private}:tag", f"docker-archive:{private}/key", "docker-daemon:private", "sha256:" + "a" * 64, "cafe"):
+        for job in ({"image": image, "run": "cat /key"}, {"run": "true", "services": [{"name": "s", "image": image, "command": ["/x"]}]}):
+            told = slipway("run", workflow(slipway.project, {"name": "j", **job}), "--event-file", event()).expect(4)
+            assert "E113" in told.err and "PRIVATE-TEXT" not in str(told)
+
+
+def test_outputs_of_the_fork_choose_no_image_and_no_place_for_a_job_with_secrets(slipway, event, fork, tmp_path):
+    (tmp_path / "images/mine").mkdir(parents=True)
+    (tmp_path / "victim").mkdir()
+    build = {"name": "build", "outputs": ["img"], "run": "slipway output img victim"}
+    image = f"{tmp_path}/images/{{{{ outputs.build.img }}}}"
+    for keys in ({"image": image}, {"working_dir": "/tmp/{{ outputs.build.img }}"}, {"env": {"IMG": image}, "image": "{{ env.IMG }}"}, {"image": "{{ pr.head }}"},
+                 {"for_each": {"in": "outputs.build.img"}, "image": "{{ item }}"}):
+        file = workflow(slipway.project, build, {"name": "sign", "depends_on": ["build"], "secrets": ["KEY"], "run": "echo ran", **keys})
+        told = on_fork(slipway, file, fork, event)
+        assert told.code not in (0, 1) and "E112" in told.out + told.err, (keys, told)
+        assert not any(event["outcome"] == "succeeded" for event in told.of("job_finished") if event["job"].startswith("sign")), keys
+    build["run"] = "slipway output img ../victim"
+    file = workflow(slipway.project, build, {"name": "plain", "depends_on": ["build"], "run": "echo ran", "image": image})
+    told = on_fork(slipway, file, fork, event)
+    assert told.code not in (0, 1) and "no `..`" in reason(told, "plain"), told
 
 
 def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork):
