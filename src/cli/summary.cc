@@ -198,6 +198,8 @@ void Summary::append_triggers(std::string& out, const RunEnd& run) const {
                          run.started.run.value);
     }
     out += ")\n";
+    // Pasted, a stranger's text would run as one's own.
+    if (run.started.source_trust == model::Trust::untrusted) continue;
     const std::string command = command_for(program_, triggered);
     if (!command.empty()) out += fmt::format("      {}\n", printable(command, Colour::strip));
   }

@@ -15,6 +15,7 @@ struct RunStarted {
   std::string workflow, event, branch, sha;
   std::vector<std::string> jobs;  ///< instances known so far
   Time at{};
+  Trust source_trust = Trust::trusted;  ///< of the code that it is about
 };
 /// More instances than were known at the start: a `for_each` was expanded, or a trigger asked for a job.
 struct JobsAdded {

@@ -57,8 +57,8 @@ void Mover::apply(const RunBegins&) {
   run_.started = now_;
   changes_.run_changed = true;
   RunStarted notice{
-      run_.id, run_.workflow->name, std::string(to_string(run_.event.kind)), run_.event.branch, run_.event.sha, {},
-      now_};
+      run_.id, run_.workflow->name,      std::string(to_string(run_.event.kind)), run_.event.branch, run_.event.sha, {},
+      now_,    run_.options.source_trust};
   notice.jobs.reserve(run_.jobs.size());
   for (JobIndex job = 0; job < run_.jobs.size(); ++job) {
     notice.jobs.push_back(run_.jobs[job].name);

@@ -123,6 +123,14 @@ def test_outputs_of_the_fork_choose_no_image_and_no_place_for_a_job_with_secrets
     assert told.code not in (0, 1) and "no `..`" in reason(told, "plain"), told
 
 
+def test_what_a_fork_asks_for_next_is_shown_but_not_to_be_pasted(slipway, event):
+    file = workflow(slipway.project, {"name": "j", "run": "slipway trigger --job next --run 'echo of the fork'"})
+    trusted = slipway("run", file, "--event-file", event(fork=False)).expect(0)
+    assert "would run next: next" in trusted.out + trusted.err and "--job-command 'echo of the fork'" in trusted.out + trusted.err, trusted
+    told = slipway("run", file, "--event-file", event()).expect(0)
+    assert "would run next: next" in told.out + told.err and "--job-command" not in told.out + told.err
+
+
 def test_a_fork_does_not_shadow_the_workflow_that_is_named(slipway, event, fork):
     workflow(fork, {"name": "j", "secrets": ["KEY"], "run": "echo the fork has $KEY"})
     fork.commit()
