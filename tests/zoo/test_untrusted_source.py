@@ -201,16 +201,18 @@ def test_source_beside_secrets_is_not_executed_nor_written_by_mistake(slipway, b
     assert "a repository" not in out
 
 
-def test_git_knows_its_repository_and_nothing_that_lies_in_the_source(slipway, event, fork):
+def test_git_knows_its_repository_and_clones_others(slipway, event, fork):
     fork.git("tag", "v1")
-    fork.write("inner/.git/HEAD", "ref: refs/heads/main\n")  # git does not take it in; the sibling of a job could make it
     file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": """
 git describe --tags; git status --short; git log --oneline | wc -l
 git config --get-all safe.directory; git config safe.bareRepository
-git clone -q "$GIT_URL" /tmp/clone 2>&1 || env -u GIT_DIR -u GIT_WORK_TREE git -c safe.bareRepository=all clone -q "$GIT_URL" /tmp/clone && ls /tmp/clone
+env -u GIT_DIR -u GIT_WORK_TREE git init -q --bare /tmp/other.git 2>&1
+env -u GIT_DIR -u GIT_WORK_TREE git clone -q /tmp/other.git /tmp/clone
+env -u GIT_DIR -u GIT_WORK_TREE git clone -q "$GIT_URL" /tmp/source 2>&1; ls /tmp/clone/.git/HEAD /tmp/source/hello.txt
+git log --format=%s
 """})
     out = on_fork(slipway, file, fork, event).expect(0).output()
-    assert out.startswith("v1\n1\n/job/src\nexplicit\n"), out
+    assert out == "v1\n1\n/job/src\nexplicit\n/tmp/clone/.git/HEAD\n/tmp/source/hello.txt\na pull request\n", out
 
 
 def test_a_planted_configuration_of_git_is_not_read(slipway, event, fork, tmp_path):
