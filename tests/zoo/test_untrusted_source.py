@@ -207,7 +207,7 @@ def test_git_knows_its_repository_and_clones_others(slipway, event, fork):
 git describe --tags; git status --short; git log --oneline | wc -l
 git config --get-all safe.directory; git config safe.bareRepository
 env -u GIT_DIR -u GIT_WORK_TREE git init -q --bare /tmp/other.git 2>&1
-env -u GIT_DIR -u GIT_WORK_TREE git clone -q /tmp/other.git /tmp/clone
+env -u GIT_DIR -u GIT_WORK_TREE git clone -q /tmp/other.git /tmp/clone 2>/dev/null
 env -u GIT_DIR -u GIT_WORK_TREE git clone -q "$GIT_URL" /tmp/source 2>&1; ls /tmp/clone/.git/HEAD /tmp/source/hello.txt
 git log --format=%s
 """})
