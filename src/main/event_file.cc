@@ -126,6 +126,9 @@ Result<EventFile> EventFile::read(const std::filesystem::path& path) {
     }
     for (const char* key : {"pr", "pull_request"}) {
       if (const json::value* value = object.if_contains(key); value != nullptr && !value->is_null()) {
+        // The second would take back what the first says of a fork.
+        if (file.said_.pull_request)
+          return fail(ErrorKind::invalid, "`pr` and `pull_request` are two names of one thing: leave one out");
         SW_TRY(file.said_.pull_request, pull_request_of(*value));
       }
     }

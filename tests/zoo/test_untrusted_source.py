@@ -63,6 +63,13 @@ def test_a_forks_own_workflow_gets_no_secret(slipway, event, job):
     run(slipway, file, "--event-file", event(fork=False)).expect(0)
 
 
+def test_an_event_does_not_say_twice_whether_it_is_of_a_fork(slipway, tmp_path):
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "run": "echo ran"})
+    (tmp_path / "both.json").write_text(json.dumps({"event": "pull_request", "pr": {"number": 7, "fork": True}, "pull_request": {"number": 7}}))
+    told = run(slipway, file, "--event-file", tmp_path / "both.json").expect(2)
+    assert "two names of one thing" in str(told)
+
+
 def test_a_forks_own_workflow_runs_without_secrets(slipway, event):
     file = workflow(slipway.project, {"name": "j", "run": "echo ran"})
     assert slipway.run(file, "--event-file", event()).expect(0).output() == "ran\n"
