@@ -167,8 +167,10 @@ constexpr Code kCodes[] = {
      "job:\n  run: make\n  source_code: {ref: main}",
      "job:\n  run: make\n  source_code: {url: \"https://git.example.org/app.git\", ref: main}"},
     {"E102", "this image cannot be run here",
-     "`--backend docker` runs images by name, and no others: not `host`, and no directories.", "image: debian:12",
-     "image: host"},
+     "`--backend docker` runs images that it has or pulls by name, and no others: not `host`, no directories, and no "
+     "layouts or archives (`oci:`, `docker-archive:`), which `skopeo copy IMAGE docker-daemon:NAME:TAG` puts into "
+     "Docker.",
+     "image: host", "image: debian:12"},
     {"E103", "code from another place cannot be used here",
      "This version runs the definition and the source of one checkout.", "", "Leave `ci_code` and `source_code` out."},
     {"E104", "hooks cannot be run here", "This version runs no hooks.", "", "Make them steps."},

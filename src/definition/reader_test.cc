@@ -205,6 +205,10 @@ TEST(Support, WhatCannotBeHonouredIsAnErrorAndWhatHasNoEffectANote) {
   for (const Problem& problem : unsupported(workflow, {})) codes.push_back(problem.code);
   EXPECT_EQ(codes, (std::vector<std::string>{"E102", "E110", "E102", "E106", "E103", "E104", "E105"}));
   EXPECT_TRUE(unsupported(must("job: {image: /srv/root, run: x}\n"), {}).empty());
+  const model::Workflow of_files =
+      must("job: {image: \"oci:/i:t\", run: x, services: [{name: d, image: \"oci:/i\"}]}\n");
+  EXPECT_EQ(unsupported(of_files, {.named_images = true, .image_files = false}).size(), 2U);
+  EXPECT_TRUE(unsupported(of_files, {.named_images = true}).empty());
 }
 
 std::string shape_of(std::string_view text) {

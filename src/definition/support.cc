@@ -108,6 +108,16 @@ std::optional<Problem> image_problem(const std::string& image, const model::Plac
                    "an image's name (`image: debian:12`, or --image), or take `--backend native`",
                    0};
   }
+  if ((image.starts_with("oci:") || image.starts_with("docker-archive:")) && !support.image_files) {
+    return Problem{"E102",
+                   Severity::error,
+                   place,
+                   fmt::format("the image `{}` lies in files of this machine, which Docker does not run", image),
+                   fmt::format("its name in Docker, once `skopeo copy {} docker-daemon:NAME:TAG` has put it there, or "
+                               "take `--backend native`",
+                               image),
+                   0};
+  }
   if (of_host || support.named_images) return std::nullopt;
   return Problem{"E102",
                  Severity::error,

@@ -14,6 +14,7 @@ namespace slipway::definition {
 struct BuildSupport {
   bool named_images = false;  ///< other than `host` or an absolute directory
   bool host_files = true;     ///< `host` and absolute directories
+  bool image_files = true;    ///< with named_images: also `oci:` and `docker-archive:`
   bool job_images = true;     ///< what jobs say; false: one for all of them is named from outside
   bool job_code = false;      ///< ci_code and source_code
   bool hooks = false;

@@ -79,10 +79,12 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
   if (name == "docker") {
     SW_TRY(const std::filesystem::path init, find_init_program());
     const char* host = std::getenv("DOCKER_HOST");
-    SW_TRY(
-        std::unique_ptr<sandbox::docker::DockerBackend> docker,
-        sandbox::docker::DockerBackend::open(
-            {.state_dir = settings.state_dir, .init_program = init, .docker_host = host != nullptr ? host : ""}, log));
+    SW_TRY(std::unique_ptr<sandbox::docker::DockerBackend> docker,
+           sandbox::docker::DockerBackend::open({.state_dir = settings.state_dir,
+                                                 .init_program = init,
+                                                 .docker_host = host != nullptr ? host : "",
+                                                 .pull = pull_of(settings)},
+                                                log));
     return docker;
   }
   SW_TRY(sandbox::native::NativeOptions options, native_options(settings));

@@ -58,6 +58,7 @@ Result<void> check_allowed(const std::string& at, const std::string& nested_at, 
 definition::BuildSupport build_support(const cli::Settings& settings) {
   return {.named_images = true,
           .host_files = settings.backend != "docker",
+          .image_files = settings.backend != "docker",
           .job_images = settings.image_of_all.empty(),
           .job_code = true,
           .source_steps = settings.backend == "fake" || (settings.backend == "native" && ::geteuid() == 0),

@@ -1,6 +1,8 @@
 """`--backend docker`: the same file, the same result, the same journal; and nothing left whatever dies."""
 import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
 import io
@@ -10,6 +12,7 @@ import docker
 import pytest
 from canary import CLIMB
 from harness import BUILD, SIGINT, SIGKILL, Project, Slipway, is_alive, sandbox_directories, wait_until
+from images import Registry, base, copy, entry, layer, layout
 
 pytestmark = pytest.mark.skipif(docker.missing() is not None, reason=docker.missing() or "")
 SECRET = "s3cr3t-of-the-docker-tests-4711"
@@ -371,58 +374,100 @@ def test_network_nat_reaches_neither_the_host_nor_other_jobs(slipway, daemon):
 
 # --- images ---
 
-REGISTRY = """
-import hashlib, http.server, json, pathlib, sys
-layer = pathlib.Path(sys.argv[2]).read_bytes()
-digest = lambda data: "sha256:" + hashlib.sha256(data).hexdigest()
-config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}).encode()
-kind = "application/vnd.docker.distribution.manifest.v2+json"
-described = lambda data, kind: {"mediaType": kind, "size": len(data), "digest": digest(data)}
-manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": described(config, "application/vnd.docker.container.image.v1+json"),
-                       "layers": [described(layer, "application/vnd.docker.image.rootfs.diff.tar")]}).encode()
-blobs = {digest(data): data for data in (layer, config, manifest)}
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        name = self.path.rpartition("/")[2]
-        data = b"{}" if self.path == "/v2/" else manifest if name == "1" else blobs.get(name)
-        self.send_response(200 if data is not None else 404)
-        self.send_header("Content-Type", kind if data is manifest else "application/octet-stream" if data is not None else "application/json")
-        if data is None:
-            data = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
-        self.send_header("Docker-Content-Digest", digest(data))
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-    do_HEAD = do_GET
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
-print("ready", digest(manifest), flush=True)
-server.serve_forever()
-"""
+@pytest.fixture
+def registry(daemon, tmp_path):
+    if not shutil.which("skopeo") or not shutil.which("docker-registry"):
+        pytest.skip("needs skopeo and docker-registry")
+    made = Registry(tmp_path / "registry", inside=daemon.inside)
+    yield made
+    made.stop()
 
 
-def test_an_image_that_is_not_here_is_pulled_and_pinned(slipway, daemon, rootfs, tmp_path):
-    (tmp_path / "layer.tar").write_bytes(rootfs)
-    (tmp_path / "registry.py").write_text(REGISTRY)
-    server = subprocess.Popen([*daemon.inside, "python3", tmp_path / "registry.py", "5005", tmp_path / "layer.tar"], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True)
-    try:
-        word, digest = server.stdout.readline().split()
-        assert word == "ready"
-        file = job(slipway.project, "echo pulled", image="127.0.0.1:5005/team/tool:1")
-        ran = slipway.run(file).expect(0)
-        assert ran.output() == "pulled\n"
-        assert any("127.0.0.1:5005/team/tool:1: pulling" in json.dumps(event) for event in ran.events), ran
-        again = slipway.run(file).expect(0)
-        assert not any("pulling" in json.dumps(event) for event in again.events)
-        missing = slipway.run(job(slipway.project, "true", image="127.0.0.1:5005/team/tool:2"))
-        assert missing.outcomes() == {"job": "rejected"}, missing
-        assert "is not on this machine" in missing.of("job_finished")[-1]["reason"], missing
-        by_digest = slipway.run(job(slipway.project, "echo same", image=f"127.0.0.1:5005/team/tool@{digest}")).expect(0)
-        assert by_digest.output() == "same\n"
-    finally:
-        server.kill()
-        server.wait()
+def saying(path, word: str):
+    """A layout with an image that says a word."""
+    return layout(path, [base(), layer(entry("word", word.encode() + b"\n"))])
+
+
+def says(slipway, image, *options):
+    return slipway.run(job(slipway.project, "cat /word", image=image, retry={"attempts": 0}), *options)
+
+
+def pinned(slipway) -> str:
+    [one] = json.loads(slipway("runs", "view", "--json").expect(0).out)["jobs"]
+    return one["attempts"][-1]["image"]
+
+
+def pulls(ran) -> bool:
+    return "pulling" in json.dumps(ran.events)
+
+
+def test_an_image_that_is_not_here_is_pulled_and_pinned_by_its_digest(slipway, registry, tmp_path):
+    name = registry.push(saying(tmp_path / "one", "one"), "team/tool:1")
+    ran = says(slipway, name).expect(0)
+    assert ran.output() == "one\n" and f"{name}: pulling" in json.dumps(ran.events), ran
+    pin = pinned(slipway)
+    assert re.fullmatch(rf"{registry.host}/team/tool@sha256:[0-9a-f]{{64}}", pin)
+    assert pin in slipway("runs", "view").expect(0).out
+    assert not pulls(says(slipway, name).expect(0))
+    assert says(slipway, pin).expect(0).output() == "one\n" and pinned(slipway) == pin
+    missing = says(slipway, f"{registry.host}/team/tool:2")
+    assert missing.outcomes() == {"job": "rejected"}, missing
+    assert "is not on this machine" in missing.of("job_finished")[-1]["reason"], missing
+
+
+def test_pull_says_when_a_registry_is_asked(slipway, registry, tmp_path):
+    name = registry.push(saying(tmp_path / "one", "one"), "moving:1")
+    never = slipway.run(job(slipway.project, "true", image=name), "--pull", "never").expect(2)
+    assert "images are not to be fetched" in never.of("job_finished")[-1]["reason"] and not pulls(never)
+    says(slipway, name).expect(0)
+    before = pinned(slipway)
+    registry.push(saying(tmp_path / "two", "two"), "moving:1")
+    assert says(slipway, name).expect(0).output() == "one\n"
+    assert says(slipway, name, "--pull", "always").expect(0).output() == "two\n"
+    assert pinned(slipway) != before
+    assert says(slipway, before, "--pull", "always").expect(0).output() == "one\n"
+    two_jobs = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "defaults": {"image": name, "network": "none"}, "jobs": [
+        {"name": "first", "run": "cat /word"}, {"name": "second", "depends_on": ["first"], "run": "cat /word"}]}}))
+    asked = slipway.run(two_jobs, "--pull", "always").expect(0)
+    assert asked.output("second") == "two\n"
+    assert {e["job"] for e in asked.of("notice") if "pulling" in e["message"]} == {"first"}, "a run asks once"
+    registry.stop()
+    assert says(slipway, name, "--pull", "never").expect(0).output() == "two\n"
+    assert "pulling it failed" in says(slipway, name, "--pull", "always").of("job_finished")[-1]["reason"]
+
+
+def test_an_image_of_dockers_own_is_never_asked_of_a_registry(slipway, daemon):
+    ran = slipway.run(job(slipway.project, "echo here", image=f"docker-daemon:{docker.IMAGE}"), "--pull", "always").expect(0)
+    assert ran.output() == "here\n" and re.fullmatch("sha256:[0-9a-f]{64}", pinned(slipway))
+    absent = slipway.run(job(slipway.project, "true", image="docker-daemon:nowhere/such:1")).expect(2)
+    assert "nowhere/such:1" in absent.of("job_finished")[-1]["reason"] and not pulls(absent)
+    service = {"name": "db", "image": f"docker-daemon:{docker.IMAGE}:latest", "command": ["sh", "-c", "echo up; sleep 60"], "ready": {"log": "up"}}
+    slipway.run(job(slipway.project, "true", services=[service])).expect(0)
+
+
+@pytest.mark.parametrize("image", ["oci:/images:tool", "docker-archive:/tool.tar"])
+def test_layouts_and_archives_are_refused_by_the_plan_with_the_way_into_docker(slipway, image):
+    way = f"skopeo copy {image} docker-daemon:NAME:TAG"
+    of_job = slipway.project.workflow(json.dumps({"job": {"name": "job", "image": image, "run": "true"}}))
+    for command in ("run", "lint", "plan"):
+        said = slipway(command, of_job).expect(2)
+        assert "E102" in str(said) and way in str(said) and "ci.yaml:1:" in str(said), said
+    of_service = job(slipway.project, "true", services=[{"name": "db", "image": image}])
+    late = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [
+        {"name": "job", "image": "{{ matrix.i }}", "matrix": {"axes": {"i": [image]}}, "run": "true"}]}}), "late")
+    for file in (of_service, late):
+        said = slipway("run", file).expect(2)
+        assert "E102" in str(said) and way in str(said), said
+    said = slipway("run", "--image", image, job(slipway.project, "true", image=docker.IMAGE)).expect(2)
+    assert "--image" in said.err and way in said.err
+
+
+def test_an_image_of_a_layout_gets_into_docker_as_the_refusal_says(slipway, daemon, tmp_path):
+    if not shutil.which("skopeo"):
+        pytest.skip("needs skopeo")
+    where = saying(tmp_path / "made", "made")
+    copy(f"oci:{where}:t", "docker-daemon:made:1", "--dest-daemon-host", f"unix://{daemon.socket}", inside=daemon.inside)
+    assert says(slipway, "made:1").expect(0).output() == "made\n"
 
 
 def with_user(daemon, user: str, link: str = "") -> str:
@@ -465,6 +510,7 @@ def test_errors_say_what_to_do(slipway, daemon, tmp_path):
     assert "is the Docker daemon running?" in slipway("run", file, env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}).expect(5).err
     tcp = slipway("run", file, env={"DOCKER_HOST": "tcp://127.0.0.1:2375"}).expect(2).err
     assert "shares no file system" in tcp
+    assert f"needs `unix://` before the path: unix://{daemon.socket}" in slipway("run", file, env={"DOCKER_HOST": daemon.socket}).expect(2).err
     host = slipway("run", job(slipway.project, "true", image="host")).expect(2)
     assert "E102" in host.err and "--backend native" in host.err
     absent = slipway.run(job(slipway.project, "true", image="no.such.registry.invalid/tool:1", retry={"attempts": 1}))

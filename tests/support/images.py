@@ -7,8 +7,8 @@ import io
 import json
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -67,13 +67,14 @@ def layout(path: Path, layers: list[bytes], config: dict | None = None, tag: str
     return path
 
 
-def copy(source: str, target: str, *options: str) -> None:
-    subprocess.run(["skopeo", "--insecure-policy", "copy", "-q", *options, source, target], check=True, capture_output=True)
+def copy(source: str, target: str, *options: str, inside=()) -> None:
+    subprocess.run([*inside, "skopeo", "--insecure-policy", "copy", "-q", *options, source, target], check=True, capture_output=True)
 
 
 class Registry:
-    def __init__(self, path: Path, login: tuple[str, str] | None = None):
-        self.path, self.login, self.port = path, login, free_port()
+    def __init__(self, path: Path, login: tuple[str, str] | None = None, inside=()):
+        """`inside`: what a command begins with to be in the network that it serves."""
+        self.path, self.login, self.port, self.inside = path, login, free_port(), inside
         self.host = f"localhost:{self.port}"
         path.mkdir(parents=True, exist_ok=True)
         settings = {"version": "0.1", "log": {"level": "info", "formatter": "json"}, "storage": {"filesystem": {"rootdirectory": str(path / "data")}},
@@ -88,11 +89,13 @@ class Registry:
 
     def start(self) -> None:
         with open(self.path / "log", "ab") as log:
-            self.process = subprocess.Popen([shutil.which("docker-registry"), "serve", str(self.path / "config.yml")], stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.inside, shutil.which("docker-registry"), "serve", str(self.path / "config.yml")], stdout=log, stderr=log)
+
+        probe = f"import socket, sys; sys.exit(socket.socket().connect_ex(('127.0.0.1', {self.port})))"
 
         def answers():
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            assert self.process.poll() is None, "docker-registry ended: " + (self.path / "log").read_text()[-2000:]
+            return subprocess.run([*self.inside, sys.executable, "-c", probe]).returncode == 0
 
         wait_until(answers, what="a registry that listens")
 
@@ -104,7 +107,7 @@ class Registry:
     def push(self, source: Path, name: str) -> str:
         """Gives the name for slipway."""
         login = ["--dest-creds", ":".join(self.login)] if self.login else []
-        copy(f"oci:{source}:t", f"docker://{self.host}/{name}", "--dest-tls-verify=false", *login)
+        copy(f"oci:{source}:t", f"docker://{self.host}/{name}", "--dest-tls-verify=false", *login, inside=self.inside)
         return f"{self.host}/{name}"
 
     def blobs_sent(self) -> list[str]:

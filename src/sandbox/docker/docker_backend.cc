@@ -140,7 +140,7 @@ Capabilities DockerBackend::capabilities() {
 
 Result<ImageFacts> DockerBackend::prepare_image(const std::string& image, const ImageProgress& progress,
                                                 const os::CallLimit& limit) {
-  SW_TRY(ImageFacts facts, docker::prepare_image(engine_, image, progress, limit));
+  SW_TRY(ImageFacts facts, docker::prepare_image(engine_, image, options_.pull, progress, limit));
   auto user = user_of(facts, limit);
   if (!user) return std::unexpected(user.error());
   facts.user = std::move(*user);

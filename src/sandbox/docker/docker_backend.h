@@ -13,6 +13,7 @@
 #include "sandbox/docker/network.h"
 #include "sandbox/docker/setup.h"
 #include "sandbox/live_sandboxes.h"
+#include "sandbox/rootfs/reference.h"
 #include "sandbox/sandbox.h"
 
 namespace slipway::sandbox::docker {
@@ -21,6 +22,7 @@ struct DockerOptions {
   std::filesystem::path state_dir;     ///< sandboxes/ lies in it
   std::filesystem::path init_program;  ///< the static `slipway-init`, at a path that the daemon sees too
   std::string docker_host;             ///< the environment's DOCKER_HOST; empty: the usual socket
+  rootfs::Pull pull = rootfs::Pull::missing;
 };
 
 /// Sandboxes as containers of a Docker daemon on this machine. See sandbox.h for the contract.

@@ -23,7 +23,11 @@ TEST(DockerHost, IsAUnixSocketOrRefusedWithTheReason) {
   ASSERT_FALSE(tcp);
   EXPECT_NE(tcp.error().what.find("shares no file system"), std::string::npos) << tcp.error().what;
   EXPECT_EQ(tcp.error().what.find("word@"), std::string::npos) << "an address may hold a password";
-  EXPECT_FALSE(daemon_socket("unix://"));
+  EXPECT_EQ(daemon_socket("unix://").error().what, "DOCKER_HOST=unix://: the socket's path is missing");
+  EXPECT_EQ(daemon_socket("/tmp/d.sock").error().what,
+            "DOCKER_HOST=/tmp/d.sock needs `unix://` before the path: unix:///tmp/d.sock");
+  EXPECT_EQ(daemon_socket("user:word@10.0.0.1").error().what,
+            "DOCKER_HOST has no `://` in it: a socket is named unix:///path/of/docker.sock");
 }
 
 TEST(DockerVersion, IsTheOldestThatBothKnow) {
@@ -38,17 +42,26 @@ TEST(DockerVersion, IsTheOldestThatBothKnow) {
     EXPECT_FALSE(choose_version(broken)) << broken;
 }
 
-TEST(DockerImage, NameIsTakenApartAsDockerDoes) {
-  const auto parts = [](const std::string& image) {
-    const auto name = parse_image_name(image);
-    return name ? name->repository + " " + name->reference : "refused";
+TEST(DockerImage, IsPinnedByTheDigestThatItsOwnRegistryKnowsItBy) {
+  const std::string one = "sha256:" + std::string(64, '1'), two = "sha256:" + std::string(64, '2');
+  const std::string answer = fmt::format(
+      R"({{"Id":"sha256:id","RepoDigests":["ghcr.io/other/tool@{0}","broken@sha256:7","debian@{0}","debian@{1}"],
+          "Config":{{"Cmd":["sh"],"Entrypoint":null,"Env":["A=b=c"],"User":"app"}}}})",
+      one, two);
+  const auto pinned = [&](const std::string& image) {
+    const auto facts = read_image(answer, rootfs::parse_reference(image).value());
+    return facts ? facts->image : facts.error().what;
   };
-  EXPECT_EQ(parts("debian"), "debian latest");
-  EXPECT_EQ(parts("debian:12"), "debian 12");
-  EXPECT_EQ(parts("registry:5000/team/tool"), "registry:5000/team/tool latest");
-  EXPECT_EQ(parts("registry:5000/team/tool:1.2"), "registry:5000/team/tool 1.2");
-  EXPECT_EQ(parts("debian:12@sha256:ab"), "debian sha256:ab");
-  for (const char* wrong : {"", "/rootfs", "./dir", "-x", "a b", "a?b", "a\nb"}) EXPECT_EQ(parts(wrong), "refused");
+  EXPECT_EQ(pinned("debian:12"), "docker.io/library/debian@" + one);
+  EXPECT_EQ(pinned("debian@" + two), "docker.io/library/debian@" + two);
+  EXPECT_EQ(pinned("made/here"), "sha256:id") << "no registry knows it by that name";
+  EXPECT_EQ(pinned("docker-daemon:debian:12"), "sha256:id");
+  EXPECT_EQ(pinned(one), "sha256:id");
+  const auto facts = read_image(answer, rootfs::parse_reference("debian").value());
+  EXPECT_EQ(facts->entrypoint, std::vector<std::string>{"sh"});
+  EXPECT_EQ(facts->env.at(0), (std::pair<std::string, std::string>("A", "b=c")));
+  for (const char* broken : {"", "[]", "{}", R"({"Id":7})"})
+    EXPECT_FALSE(read_image(broken, rootfs::parse_reference("debian").value())) << broken;
 }
 
 TEST(DockerFacts, AreReadFromInfo) {

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/text.h"
 #include "net/unix_socket.h"
 
 namespace slipway::sandbox::docker {
@@ -88,6 +89,14 @@ Result<std::filesystem::path> daemon_socket(std::string_view docker_host) {
   if (docker_host.starts_with(kUnix) && docker_host.size() > kUnix.size()) {
     return std::filesystem::path(docker_host.substr(kUnix.size()));
   }
+  if (docker_host.starts_with('/')) {
+    const std::string path = printable(docker_host, Colour::strip);
+    return fail(ErrorKind::invalid, "DOCKER_HOST=" + path + " needs `unix://` before the path: unix://" + path);
+  }
+  if (docker_host.find("://") == std::string_view::npos) {  // not shown: an address may hold a password
+    return fail(ErrorKind::invalid, "DOCKER_HOST has no `://` in it: a socket is named unix:///path/of/docker.sock");
+  }
+  if (docker_host == kUnix) return fail(ErrorKind::invalid, "DOCKER_HOST=unix://: the socket's path is missing");
   return fail(
       ErrorKind::invalid,
       "DOCKER_HOST=" + std::string(docker_host.substr(0, docker_host.find("://"))) +

@@ -1,6 +1,5 @@
 #include "sandbox/docker/images.h"
 
-#include <algorithm>
 #include <map>
 
 #include <boost/json.hpp>
@@ -13,7 +12,8 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t kMostName = 512;
+using Source = rootfs::ImageReference::Source;
+
 constexpr auto kTellEvery = std::chrono::milliseconds(500);
 
 std::string text_at(const json::object& object, std::string_view key) {
@@ -43,9 +43,9 @@ ErrorKind kind_of(std::string_view error) {
 }
 
 // Lines of the answer to a pull: {"status","id","progressDetail":{"current","total"}} or {"error"}.
-class Pull {
+class PullNews {
  public:
-  Pull(std::string image, const ImageProgress& progress) : image_(std::move(image)), progress_(progress) {}
+  PullNews(std::string image, const ImageProgress& progress) : image_(std::move(image)), progress_(progress) {}
 
   Result<void> take(std::string_view line) {
     boost::system::error_code bad;
@@ -88,19 +88,32 @@ class Pull {
   os::Deadline told_{};
 };
 
-Result<void> pull(Engine& engine, const std::string& image, const ImageProgress& progress, const os::CallLimit& limit) {
-  SW_TRY(const ImageName name, parse_image_name(image));
+Result<void> pull(Engine& engine, const rootfs::ImageReference& of, const std::string& image,
+                  const ImageProgress& progress, const os::CallLimit& limit) {
   if (progress) progress({image + ": pulling", 0, 0});
-  Pull news(image, progress);
+  PullNews news(image, progress);
   auto done = engine.post_lines(
-      fmt::format("/images/create?fromImage={}&tag={}", net::escape_component(name.repository),
-                  net::escape_component(name.reference)),
+      fmt::format("/images/create?fromImage={}&tag={}", net::escape_component(of.name),
+                  net::escape_component(of.is_pinned() ? of.digest : of.tag)),
       {}, [&](std::string_view line) { return news.take(line); }, limit);
   if (!done && done.error().kind == ErrorKind::internal) return fail(kind_of(done.error().what), done.error().what);
   return done;
 }
 
-Result<ImageFacts> facts_of(std::string_view text) {
+// In which of the registry's manifests the daemon knows it; empty: in none, it was made here.
+std::string digest_in(const json::object& image, const rootfs::ImageReference& reference) {
+  std::string digest;
+  for (const std::string& text : texts_at(image, "RepoDigests")) {
+    const auto known = rootfs::parse_reference(text);
+    if (!known || known->name != reference.name || !known->is_pinned()) continue;
+    if (digest.empty() || known->digest == reference.digest) digest = known->digest;
+  }
+  return digest;
+}
+
+}  // namespace
+
+Result<ImageFacts> read_image(std::string_view text, const rootfs::ImageReference& reference) {
   boost::system::error_code bad;
   const json::value document = json::parse(std::string(text), bad);
   if (bad || !document.is_object())
@@ -109,8 +122,11 @@ Result<ImageFacts> facts_of(std::string_view text) {
   ImageFacts facts;
   facts.image = facts.digest = text_at(image, "Id");
   if (facts.image.empty()) return fail(ErrorKind::invalid, "Docker's answer about the image lacks its id");
-  for (const std::string& one : texts_at(image, "RepoDigests")) {
-    if (const auto at = one.find('@'); at != std::string::npos) facts.digest = one.substr(at + 1);
+  if (reference.source == Source::registry) {
+    if (const std::string digest = digest_in(image, reference); !digest.empty()) {
+      facts.image = reference.name + "@" + digest;
+      facts.digest = digest;
+    }
   }
   if (const json::value* config = image.if_contains("Config"); config != nullptr && config->is_object()) {
     const json::object& of = config->get_object();
@@ -126,52 +142,33 @@ Result<ImageFacts> facts_of(std::string_view text) {
   return facts;
 }
 
-}  // namespace
-
-Result<ImageName> parse_image_name(const std::string& image) {
-  const bool plain = !image.empty() && image.size() <= kMostName && std::all_of(image.begin(), image.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-' || c == '/' || c == ':' || c == '@';
-  });
-  if (!plain || image.front() == '/' || image.front() == '.' || image.front() == '-') {
-    return fail(ErrorKind::invalid, "`" + image + "` is not the name of an image");
+Result<ImageFacts> prepare_image(Engine& engine, const std::string& image, rootfs::Pull when,
+                                 const ImageProgress& progress, const os::CallLimit& limit) {
+  if (image == "host" || image.starts_with('/')) {
+    return fail(ErrorKind::invalid, "it is of this machine's files, which Docker does not run");
   }
-  if (const auto at = image.find('@'); at != std::string::npos) {
-    std::string repository = image.substr(0, at);
-    if (const auto colon = repository.rfind(':');
-        colon != std::string::npos && repository.find('/', colon) == std::string::npos) {
-      repository.resize(colon);  // a tag beside a digest says nothing
-    }
-    return ImageName{repository, image.substr(at + 1)};
+  SW_TRY(const rootfs::ImageReference reference, rootfs::parse_reference(image));
+  if (reference.source == Source::oci_layout || reference.source == Source::docker_archive) {
+    return fail(ErrorKind::invalid, "it lies in files of this machine, which Docker does not run");
   }
-  const auto colon = image.rfind(':');
-  if (colon == std::string::npos || image.find('/', colon) != std::string::npos) return ImageName{image, "latest"};
-  return ImageName{image.substr(0, colon), image.substr(colon + 1)};
-}
-
-Result<ImageFacts> prepare_image(Engine& engine, const std::string& image, const ImageProgress& progress,
-                                 const os::CallLimit& limit) {
-  if (image == "host") {
-    return fail(
-        ErrorKind::invalid,
-        "`image: host` shows the files of this machine, which Docker cannot: name an image (`image: debian:12`, or "
-        "--image), or use `--backend native`");
+  const bool in_daemon = reference.source != Source::registry;
+  const std::string name =
+      in_daemon && !reference.is_pinned() ? reference.name + ":" + reference.tag : reference.text();
+  const std::string target = "/images/" + net::escape_component(name) + "/json";
+  const bool may_be_old = when == rootfs::Pull::always && !in_daemon && !reference.is_pinned();
+  if (may_be_old) {
+    if (const auto pulled = pull(engine, reference, image, progress, limit); !pulled)
+      return wrap(pulled.error(), "pulling it failed (--pull always)");
   }
-  if (image.starts_with('/') || image.starts_with('.')) {
-    return fail(ErrorKind::invalid,
-                "an image directory is for `--backend native`; for Docker make an image of it: tar -C " + image +
-                    " -c . | docker import - NAME");
-  }
-  if (!image.starts_with("sha256:")) SW_CHECK(parse_image_name(image));
-  const std::string target = "/images/" + net::escape_component(image) + "/json";
   auto known = engine.get(target, limit);
-  if (!known && known.error().kind == ErrorKind::not_found && !image.starts_with("sha256:")) {
-    if (const auto pulled = pull(engine, image, progress, limit); !pulled)
+  if (!known && known.error().kind == ErrorKind::not_found && !in_daemon && !may_be_old) {
+    if (when == rootfs::Pull::never) return rootfs::not_to_be_fetched();
+    if (const auto pulled = pull(engine, reference, image, progress, limit); !pulled)
       return wrap(pulled.error(), "it is not on this machine, and pulling it failed");
     known = engine.get(target, limit);
   }
   if (!known) return std::unexpected(known.error());
-  return facts_of(*known);
+  return read_image(*known, reference);
 }
 
 }  // namespace slipway::sandbox::docker

@@ -3,20 +3,17 @@
 #include <string>
 
 #include "sandbox/docker/engine.h"
+#include "sandbox/rootfs/reference.h"
 #include "sandbox/sandbox.h"
 
 namespace slipway::sandbox::docker {
 
-/// An image's name, taken apart for the Engine API.
-struct ImageName {
-  std::string repository;  ///< `debian`, `registry:5000/team/tool`
-  std::string reference;   ///< tag or digest; `latest` where there is none
-};
-/// `invalid` when it is none.
-Result<ImageName> parse_image_name(const std::string& image);
+/// SandboxBackend::prepare_image: the daemon's own image, or as `when` says pulled by it. What is of a registry is
+/// called `NAME@sha256:...` from then on, as on native, else by its id; `docker-daemon:NAME` never is of one.
+Result<ImageFacts> prepare_image(Engine& engine, const std::string& image, rootfs::Pull when,
+                                 const ImageProgress& progress, const os::CallLimit& limit);
 
-/// SandboxBackend::prepare_image: the daemon's own image where it has it, else pulled.
-Result<ImageFacts> prepare_image(Engine& engine, const std::string& image, const ImageProgress& progress,
-                                 const os::CallLimit& limit);
+/// From the daemon's answer about the image `reference`.
+Result<ImageFacts> read_image(std::string_view json, const rootfs::ImageReference& reference);
 
 }  // namespace slipway::sandbox::docker

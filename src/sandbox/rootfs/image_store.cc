@@ -151,9 +151,7 @@ Result<ReadyImage> ImageStore::prepare(const ImageReference& reference, const Im
   }
   if (reference.source == Source::here)
     return fail(ErrorKind::not_found, "there is no image " + reference.text() + " here");
-  if (options_.pull == Pull::never) {
-    return fail(ErrorKind::not_found, "it is not here, and images are not to be fetched (--pull never)");
-  }
+  if (options_.pull == Pull::never) return not_to_be_fetched();
   const std::size_t stripe = std::hash<std::string>()(reference.text()) % kFetchLocks;
   SW_TRY(const os::FileLock fetching,
          os::FileLock::acquire(path("locks") / std::to_string(stripe), os::LockMode::exclusive, limit));

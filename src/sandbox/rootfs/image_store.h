@@ -15,12 +15,6 @@
 
 namespace slipway::sandbox::rootfs {
 
-enum class Pull {
-  missing,  ///< what is here is used as it is
-  always,   ///< the registry is asked what a tag means now; only what differs is fetched
-  never,    ///< no network; what is not here is an error
-};
-
 struct StoreOptions {
   std::filesystem::path directory;       ///< STATE/images
   std::filesystem::path unpack_program;  ///< slipway-unpack

@@ -123,6 +123,10 @@ std::string ImageReference::text() const {
   return name + (is_pinned() ? "@" + digest : ":" + tag);
 }
 
+std::unexpected<Error> not_to_be_fetched() {
+  return fail(ErrorKind::not_found, "it is not here, and images are not to be fetched (--pull never)");
+}
+
 Result<ImageReference> parse_reference(std::string_view text) {
   using Source = ImageReference::Source;
   if (text.empty()) return fail(ErrorKind::invalid, "an image needs a name");

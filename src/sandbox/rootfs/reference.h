@@ -25,6 +25,15 @@ struct ImageReference {
   std::string_view registry() const { return std::string_view(name).substr(0, name.find('/')); }
 };
 
+/// When a registry is asked.
+enum class Pull {
+  missing,  ///< what is here is used as it is
+  always,   ///< what a tag means now; only what differs is fetched
+  never,    ///< no network; what is not here is an error
+};
+/// The error of Pull::never.
+std::unexpected<Error> not_to_be_fetched();
+
 /// Errors: `invalid`, with what is wrong.
 Result<ImageReference> parse_reference(std::string_view text);
 
