@@ -1,5 +1,7 @@
 #include "cli/attempt_notes.h"
 
+#include <fmt/format.h>
+
 #include "journal/reader.h"
 #include "journal/seal.h"
 
@@ -67,6 +69,12 @@ AttemptNotes read_notes(const std::filesystem::path& journal) {
     notes.is_cut = taken >= kMostNotes || reader->position() > kMostBytes;
   }
   return notes;
+}
+
+std::filesystem::path service_journal(const std::filesystem::path& journal, std::string_view service) {
+  std::filesystem::path beside = journal;
+  beside.replace_filename(fmt::format("{}.{}.journal", journal.stem().string(), service));
+  return beside;
 }
 
 }  // namespace slipway::cli

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/journal_json.h"
@@ -30,5 +31,8 @@ struct AttemptNotes {
 /// At most 1,000 of all kinds besides the steps, from the first 256 MiB of the journal; nothing of one that cannot be
 /// read.
 AttemptNotes read_notes(const std::filesystem::path& journal);
+
+/// A service's journal lies beside its job's.
+std::filesystem::path service_journal(const std::filesystem::path& journal, std::string_view service);
 
 }  // namespace slipway::cli

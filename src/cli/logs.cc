@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "cli/attempt_notes.h"
 #include "cli/configuration.h"
 #include "cli/json_writer.h"
 #include "cli/line_filter.h"
@@ -87,11 +88,10 @@ std::vector<const AttemptEntry*> attempts_of(const JobEntry& job, const LogsOpti
   return shown;
 }
 
-// A service's journal lies beside its job's.
 AttemptEntry shown_log(const AttemptEntry& attempt, const LogsOptions& options) {
   if (options.service.empty()) return attempt;
   AttemptEntry service = attempt;
-  service.journal.replace_filename(fmt::format("{}.{}.journal", attempt.id.value, options.service));
+  service.journal = service_journal(attempt.journal, options.service);
   service.step_names.clear();
   service.steps.clear();
   return service;

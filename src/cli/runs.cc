@@ -9,6 +9,7 @@
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
 #include "cli/trigger_text.h"
+#include "model/wording.h"
 
 namespace slipway::cli {
 
@@ -248,6 +249,10 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
     text += '\n';
     append_decisions(text, job.decisions, "    ");
     for (const AttemptEntry& attempt : job.attempts) append_attempt(text, attempt, job.attempts.size() > 1, style);
+    if (const std::string_view service = model::service_in(job.reason); !service.empty()) {
+      text += fmt::format("    slipway logs {} {} --service {}\n", run.id.value, shell_quoted(job.name),
+                          shell_quoted(service));
+    }
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
   for (const ArtifactEntry& artifact : run.artifacts) {

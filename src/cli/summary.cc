@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "cli/attempt_notes.h"
 #include "cli/configuration.h"
 #include "cli/plain_view.h"
 #include "cli/terminal_text.h"
 #include "cli/trigger_text.h"
+#include "model/wording.h"
 
 namespace slipway::cli {
 
@@ -87,7 +89,10 @@ void Summary::stored(const AttemptView& attempt, const wire::payload::Artifact& 
 }
 
 void Summary::attempt_finished(const AttemptView& attempt, const model::AttemptFinished& finished) {
-  LastAttempt last{.journal_path = attempt.journal_path, .failed_steps = {}, .steps = finished.report.steps.size()};
+  LastAttempt last{.journal_path = attempt.journal_path,
+                   .failed_steps = {},
+                   .steps = finished.report.steps.size(),
+                   .lost_service = std::string(model::service_in(finished.report.reason))};
   for (std::size_t i = 0; i < finished.report.steps.size(); ++i) {
     const model::StepResult& step = finished.report.steps[i];
     if (model::ending_of(step.outcome) != model::Ending::failed) continue;
@@ -166,12 +171,21 @@ void Summary::append_job(std::string& out, const RunEnd& run, const JobEnd& end)
     const std::string exit = exit_text(step.outcome, step.exit_code);
     out += fmt::format("      step {}: {}{}\n", printable(step.name, Colour::strip), outcome_text(step.outcome),
                        exit.empty() ? "" : ", " + exit);
-    for (const std::string& line : error_lines(end.attempt.journal_path, step.index, kErrorLines)) {
-      out += fmt::format("      {}|{} {}\n", dim(colour_), reset(colour_), line);
-    }
+    append_error_lines(out, end.attempt.journal_path, step.index);
+  }
+  if (const std::string& service = end.attempt.lost_service; !service.empty() && !end.attempt.journal_path.empty()) {
+    append_error_lines(out, service_journal(end.attempt.journal_path, service).string(), 0);
+    out += fmt::format("      {} logs {} {} --service {}\n", program_, run.started.run.value, shell_quoted(job.job),
+                       shell_quoted(service));
   }
   if (end.attempt.steps > 0) {
     out += fmt::format("      {} logs {} {}\n", program_, run.started.run.value, shell_quoted(job.job));
+  }
+}
+
+void Summary::append_error_lines(std::string& out, const std::string& journal_path, std::uint16_t step) const {
+  for (const std::string& line : error_lines(journal_path, step, kErrorLines)) {
+    out += fmt::format("      {}|{} {}\n", dim(colour_), reset(colour_), line);
   }
 }
 

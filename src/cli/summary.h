@@ -43,6 +43,7 @@ class Summary {
     std::string journal_path;
     std::vector<FailedStep> failed_steps;
     std::size_t steps = 0;
+    std::string lost_service;  // that ended, or never became ready, and so failed the job
   };
   struct JobEnd {
     model::JobFinished notice;
@@ -72,6 +73,7 @@ class Summary {
 
   void append_run(std::string& out, const RunEnd& run, Detail detail) const;
   void append_job(std::string& out, const RunEnd& run, const JobEnd& end) const;
+  void append_error_lines(std::string& out, const std::string& journal_path, std::uint16_t step) const;
   void append_stored(std::string& out, const RunEnd& run) const;
   void append_triggers(std::string& out, const RunEnd& run) const;
 

@@ -7,6 +7,7 @@
 
 #include "journal/lines.h"
 #include "journal/seal.h"
+#include "model/wording.h"
 
 namespace slipway::worker {
 
@@ -150,16 +151,16 @@ Result<std::optional<std::string>> Services::start(const os::CallLimit& limit) {
 
 Result<std::optional<std::string>> Services::why_not(const Service& failed) {
   tell_last_lines(failed);
-  const std::string why = fmt::format("service `{}`: {}", failed.spec->name, reason_of(failed.job, failed.report));
+  const std::string why = model::service_reason(failed.spec->name, ": " + reason_of(failed.job, failed.report));
   switch (failed.report.outcome) {
     case model::Outcome::infra_failed: return fail(ErrorKind::unavailable, why);
     case model::Outcome::rejected: return fail(ErrorKind::invalid, why);
     case model::Outcome::succeeded:
-      return std::optional(fmt::format("service `{}` ended before the job began: exit code 0", failed.spec->name));
+      return std::optional(model::service_reason(failed.spec->name, " ended before the job began: exit code 0"));
     case model::Outcome::failed:
     case model::Outcome::out_of_memory:
-      return std::optional(fmt::format("service `{}` ended before the job began: {}", failed.spec->name,
-                                       reason_of(failed.job, failed.report)));
+      return std::optional(model::service_reason(
+          failed.spec->name, " ended before the job began: " + reason_of(failed.job, failed.report)));
     default: return std::optional(why);
   }
 }
@@ -195,7 +196,7 @@ void Services::on_end(Service& service, const model::AttemptReport& report) {
   if (!is_lost) return;
   tell_last_lines(service);
   const std::string how = report.outcome == model::Outcome::succeeded ? "exit code 0" : reason_of(service.job, report);
-  on_lost_(fmt::format("service `{}` ended while the job ran: {}", service.spec->name, how));
+  on_lost_(model::service_reason(service.spec->name, " ended while the job ran: " + how));
 }
 
 void Services::tell(const Service& service, std::string_view text) {

@@ -1,5 +1,6 @@
 """Services: beside a job, found by name, ready before it begins, gone when it ends."""
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_a_service_that_dies_fails_the_job_with_its_log_shown(slipway):
     assert ran.job("job")["outcome"] == "failed"
     assert reason(ran) == "service `db` ended while the job ran: exit code 3"
     assert "service db | out of luck" in told(ran)
+
+
+@BOTH
+@pytest.mark.parametrize("script, ready", [("echo up; sleep 0.3; echo out of luck >&2; exit 3", {"log": "up"}), ("echo out of luck; exit 0", {"tcp": 1})])
+def test_the_summary_shows_a_dead_services_last_lines_and_its_log(slipway, script, ready):
+    file = job(slipway.project, [shell(script, ready=ready)], "sleep 50")
+    run = slipway.run(file).expect(1).finished["run"]
+    assert f"slipway logs {run} job --service db" in slipway("runs", "view", run).expect(0).out
+    for flags in ([], ["-q"]):
+        out = slipway("run", *flags, file).expect(1).out
+        lines = [line.strip() for line in out[out.index("✗ ci failed"):].splitlines()]
+        assert "| out of luck" in lines, out
+        assert re.fullmatch("\\S*slipway logs \\S+ job --service db", lines[lines.index("| out of luck") + 1]), out
 
 
 @BOTH
