@@ -369,7 +369,11 @@ int client_main(const Arguments& arguments) {
   }
   const char* socket = ::getenv("SLIPWAY_SOCKET");
   if (socket == nullptr) {
-    return complain({ErrorKind::unavailable, "SLIPWAY_SOCKET is not set: this command works inside a step of a job"});
+    const char* what = ::getenv("SLIPWAY_SANDBOX") != nullptr
+                           ? "source has no commands of its job: neither a `run_as: source` step nor what "
+                             "`slipway sandbox` runs may speak for it"
+                           : "SLIPWAY_SOCKET is not set: this command works inside a step of a job";
+    return complain({ErrorKind::unavailable, what});
   }
   const auto answer = ask_job(socket, *request);
   if (!answer) return complain(answer.error());

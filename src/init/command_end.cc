@@ -12,20 +12,30 @@ namespace {
 
 constexpr int kCannotBeExecuted = 126, kNotFound = 127, kSignalBase = 128;  // as shells have it
 
+// Whole or not at all: a part of a secret would not be recognized where this is masked.
+std::string shown(const std::string& name) {
+  constexpr std::size_t kMost = 200;
+  return name.size() > kMost ? fmt::format("of {} bytes", name.size()) : "`" + name + "`";
+}
+
 std::string explain(const StartFailure& failure) {
   const char* why = ::strerrordesc_np(failure.error_number);
   const std::string_view reason = why == nullptr ? "unknown error" : why;
   switch (failure.stage) {
     case StartFailure::Stage::cgroup: return fmt::format("its control group cannot be entered: {}", reason);
     case StartFailure::Stage::identity: return fmt::format("its user cannot be taken on: {}", reason);
-    case StartFailure::Stage::working_dir: return fmt::format("its working directory cannot be entered: {}", reason);
+    case StartFailure::Stage::working_dir:
+      return fmt::format("its working directory {} cannot be entered: {}", shown(failure.names.working_dir), reason);
     case StartFailure::Stage::filter: return fmt::format("its system call filter cannot be set: {}", reason);
     case StartFailure::Stage::program: break;
   }
-  if (failure.error_number == ENOENT) {
-    return "its program or shell was not found in this image (set `shell`, or install it)";
-  }
-  return fmt::format("its program or shell cannot be executed: {}", reason);
+  const CommandNames& names = failure.names;
+  const std::string what = fmt::format("its {} {}", names.is_script ? "shell" : "program", shown(names.program));
+  if (failure.error_number != ENOENT) return fmt::format("{} cannot be executed: {}", what, reason);
+  if (names.is_script) return what + " was not found in this image (set `shell`, or install it)";
+  // Of a script that is executed itself the kernel says the same when the interpreter in its first line is not there.
+  const bool may_be_script = names.program.find('/') != std::string::npos;
+  return fmt::format("{}{} was not found in this image", what, may_be_script ? ", or the interpreter it names," : "");
 }
 
 std::string explain_exit(int exit_code) {

@@ -20,6 +20,15 @@ TEST(CommandEnd, TheAuthorIsToldWhatCannotBeRun) {
   EXPECT_EQ(failure_at(Stage::working_dir, EACCES).exit_code, 127);
 }
 
+TEST(CommandEnd, WhatIsNotThereIsNamed) {
+  const auto reason = [](const CommandNames& names) {
+    return end_of(127, StartFailure{Stage::program, ENOENT, names}, 0).reason;
+  };
+  EXPECT_EQ(reason({"shh", "/", false}), "its program `shh` was not found in this image");
+  EXPECT_EQ(reason({"shh", "/", true}), "its shell `shh` was not found in this image (set `shell`, or install it)");
+  EXPECT_EQ(reason({std::string(201, 'x'), "/", false}), "its program of 201 bytes was not found in this image");
+}
+
 TEST(CommandEnd, TheMachineIsBlamedForWhatItCannotSetUp) {
   for (const Stage stage : {Stage::cgroup, Stage::identity, Stage::filter}) {
     const CommandEnd end = failure_at(stage, EPERM);

@@ -50,6 +50,7 @@ class Sibling {
     command.working_dir = working_dir_of(step, entry_.workspace);
     command.stdout_fd = fds_[0].get();
     command.stderr_fd = fds_[1].get();
+    command.is_script = std::holds_alternative<model::Script>(step.action);
     SW_TRY(command.argv, argv_of(step, runtime, "command.script"));
     SW_TRY(group_, entry_.cgroups.create("command"));
     SW_TRY(process_, start_step(command, group_));

@@ -212,7 +212,9 @@ void Siblings::end(std::uint64_t id, const wire::Ended& how) {
   if (!ended.title.empty()) {
     const bool succeeded = how.outcome == model::Outcome::succeeded;
     const std::string reason = succeeded ? "exit code 0" : parts_.records.masked(how.reason);
-    if (!succeeded) {
+    // What the command exits with is its caller's to judge.
+    const bool is_callers = how.outcome == model::Outcome::failed || how.outcome == model::Outcome::cancelled;
+    if (!succeeded && !is_callers) {
       parts_.records.notice(ended.step, "sandbox_failed", fmt::format("sandbox: {}: {}", ended.title, reason));
     }
     parts_.records.append(RecordType::group, ended.step, wire::payload::Group{false, reason});

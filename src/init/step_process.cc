@@ -40,9 +40,15 @@ struct Prepared {
   int stdout_fd = -1, stderr_fd = -1, error_fd = -1, null_fd = -1;
 };
 
+/// What the child says of a StartFailure, through a pipe.
+struct Told {
+  StartFailure::Stage stage = StartFailure::Stage::program;
+  int error_number = 0;
+};
+
 [[noreturn]] void give_up(const Prepared& prepared, StartFailure::Stage stage) {
-  const StartFailure failure{stage, errno};
-  (void)!::write(prepared.error_fd, &failure, sizeof failure);  // nobody is left to tell
+  const Told told{stage, errno};
+  (void)!::write(prepared.error_fd, &told, sizeof told);  // nobody is left to tell
   ::_exit(127);
 }
 
@@ -138,14 +144,18 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
   if (pid == 0) be_the_step(command, cgroup, prepared);
-  return StepProcess{pid, std::move(out.read), std::move(err.read), std::move(error.read)};
+  return StepProcess{pid,
+                     std::move(out.read),
+                     std::move(err.read),
+                     std::move(error.read),
+                     {command.argv[0], command.working_dir, command.is_script}};
 }
 
 std::optional<StartFailure> start_failure(const StepProcess& process) {
-  StartFailure failure;
-  const ssize_t got = ::read(process.start_error.get(), &failure, sizeof failure);
-  if (got != static_cast<ssize_t>(sizeof failure)) return {};
-  return failure;
+  Told told;
+  const ssize_t got = ::read(process.start_error.get(), &told, sizeof told);
+  if (got != static_cast<ssize_t>(sizeof told)) return {};
+  return StartFailure{told.stage, told.error_number, process.names};
 }
 
 }  // namespace slipway::init

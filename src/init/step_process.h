@@ -17,6 +17,7 @@ namespace slipway::init {
 /// What is to be executed for one try of a step.
 struct StepCommand {
   std::vector<std::string> argv;
+  bool is_script = false;  ///< `argv` is a shell and what it is to read
   std::vector<std::string> environment;
   std::string working_dir;
   Identity identity;
@@ -25,18 +26,26 @@ struct StepCommand {
   int stdout_fd = -1, stderr_fd = -1;  ///< where its output goes; -1: into pipes of its own
 };
 
+/// What people are told of a command that did not start.
+struct CommandNames {
+  std::string program, working_dir;
+  bool is_script = false;  ///< the program is its shell
+};
+
 /// A step's main process: leader of its own session and process group, input from /dev/null.
 struct StepProcess {
   pid_t pid = -1;
   os::Fd stdout_pipe;  ///< read ends, non-blocking; none where the command said where its output goes
   os::Fd stderr_pipe;
   os::Fd start_error;  ///< see start_failure
+  CommandNames names;
 };
 
 /// Why the process never came to execute the step's program.
 struct StartFailure {
   enum class Stage { cgroup, identity, working_dir, filter, program } stage = Stage::program;
   int error_number = 0;
+  CommandNames names;
 };
 
 /// A pipe for output: large, its read end non-blocking. It belongs to `writer`, who may open it by its name

@@ -139,6 +139,7 @@ Result<StepCommand> StepRunner::prepare(std::size_t index) {
   SW_CHECK(
       parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket_of(index), command.identity));
   SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, command.identity, parts_.secret_files));
+  command.is_script = std::holds_alternative<model::Script>(spec.action);
   SW_TRY(command.argv, argv_of(spec, parts_.runtime, fmt::format("{}.script", index)));
   return command;
 }

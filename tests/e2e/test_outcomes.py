@@ -30,6 +30,18 @@ def test_a_missing_command_fails_with_127(slipway):
     assert ran.job("job")["exit_code"] == 127
 
 
+@pytest.mark.parametrize("keys, says", [
+    ({"command": ["shh", "-c", "true"]}, "its program `shh` was not found in this image"),
+    ({"command": ["./none"]}, "its program `./none`, or the interpreter it names, was not found in this image"),
+    ({"run": "true", "shell": "nosuchshell"}, "its shell `nosuchshell` was not found in this image (set `shell`, or install it)"),
+    ({"run": "true", "working_dir": "nope"}, "its working directory `/job/src/nope` cannot be entered: No such file or directory"),
+])
+def test_what_a_step_cannot_start_is_named(slipway, keys, says):
+    file = slipway.project.workflow(json.dumps({"job": {"name": "job", "image": slipway.project.image, "network": "none", "steps": [{"name": "s", **keys}]}}))
+    ran = slipway.run(file).expect(1)
+    assert ran.job("job")["exit_code"] == 127 and ran.of("job_finished")[0]["reason"] == f"step `s`: {says}", ran
+
+
 @pytest.mark.limit("memory")
 def test_out_of_memory_is_told_from_a_failure(slipway):
     file = slipway.project.job(run="head -c 400000000 /dev/zero | tail", keys={"resources": {"memory": "64MiB"}})

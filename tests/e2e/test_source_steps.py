@@ -115,7 +115,20 @@ def test_output_can_be_opened_by_its_name(slipway):
         assert sorted(ran.output(step=step).split()) == ["err", "out", "third"], (step, ran)
 
 
+def test_source_is_told_that_it_has_no_commands_of_the_job(slipway):
+    ran = slipway.run(job(slipway.project, ("source build", "slipway output a b 2>&1 || true"))).expect(0)
+    assert "source has no commands of its job" in ran.output()
+
+
 # --- slipway sandbox ---
+
+def test_an_exit_code_that_the_script_handles_is_no_warning(slipway):
+    file = job(slipway.project, ("ask", "if slipway sandbox -- false; then echo yes; else echo no; fi; slipway sandbox -- nosuchprog || test $? = 127"))
+    ran = slipway.run(file).expect(0)
+    assert not ran.of("notice") and "its program `nosuchprog` was not found in this image" in ran.out, ran
+    assert "set `shell`" not in ran.out
+    assert "⚠" not in slipway("run", file).expect(0).out
+
 
 def test_a_command_shares_a_directory_and_hands_a_file_over(slipway):
     ran = slipway.run(job(slipway.project, ("build", """
@@ -161,16 +174,17 @@ def test_a_command_has_nothing_of_the_environment_of_its_caller(slipway):
     assert ran.output().endswith("cc clang\n")
 
 
-def test_a_command_is_folded_told_as_source_and_its_end_is_kept(slipway):
-    ran = slipway.run(job(slipway.project, ("build", "echo mine; slipway sandbox -- sh -c 'echo theirs; exit 4' || true"))).expect(0)
+def test_a_command_is_told_as_source_and_one_that_could_not_be_run_is_kept(slipway):
+    ran = slipway.run(job(slipway.project, ("build", "echo mine; slipway sandbox -- sh -c 'echo theirs; exit 4' || slipway sandbox --share /job/none -- sh -c 'exit 5' || true"))).expect(0)
     assert [(e["text"], e.get("origin")) for e in ran.of("output")][:2] == [("mine", None), ("theirs", "source")]
     viewed = slipway("runs", "view", ran.finished["run"]).expect(0).out
-    assert "sandbox: sh -c echo theirs; exit 4: exit code 4" in viewed, viewed
+    assert "sandbox: sh -c exit 5: " in viewed and "sandbox: sh -c echo" not in viewed, viewed
+    assert "slipway: sandbox: exit code 4\n" in ran.output()
 
 
 def test_a_secret_in_a_command_is_nowhere_in_its_title(slipway):
     token = "sesame-open-" + "0123456789" * 4
-    ran = slipway.run(job(slipway.project, ("build", 'slipway sandbox -- sh -c "exit 4; : $(printf "%0170d" 0) $TOKEN" || true'), secrets=["TOKEN"]), "--secret", "TOKEN", env={"TOKEN": token}).expect(0)
+    ran = slipway.run(job(slipway.project, ("build", 'slipway sandbox --share /job/none -- sh -c "exit 4; : $(printf "%0170d" 0) $TOKEN" || true'), secrets=["TOKEN"]), "--secret", "TOKEN", env={"TOKEN": token}).expect(0)
     [notice] = ran.of("notice")
     assert "sesame" not in ran.out and "000 ***" in notice["message"], ran
 
