@@ -72,7 +72,8 @@ ErrorKind kind_of(std::string_view message) {
   if (says({"not found", "does not exist", "does not appear to be a git repository", "not a git repository",
             "couldn't find remote ref", "unknown revision", "bad revision", "Not a valid", "not our ref",
             "No such file or directory", "unknown branch", "HTTP Error 404", "error: 404", "E160013", "E160006",
-            "E170000", "E200009", "filtered out by lookup"})) {
+            "E170000", "E200009", "filtered out by lookup"}) ||
+      says({"remote missing object", "Object does not exist"})) {  // git-lfs
     return ErrorKind::not_found;
   }
   return ErrorKind::internal;
@@ -88,6 +89,7 @@ std::string message_of(std::string_view error_output) {
     lines.push_back(printable(text, Colour::strip));
     if (text.starts_with("fatal:") || text.starts_with("error:") || text.starts_with("ssh:") ||
         text.starts_with("abort:") || text.starts_with("svn: E") || text.starts_with("curl:") ||
+        text.find("Smudge error:") != std::string_view::npos ||  // git-lfs: git itself says only that it failed
         text.find("ermission denied") != std::string_view::npos || text.starts_with("Host key")) {
       complaints.push_back(lines.back());
     }

@@ -287,6 +287,12 @@ TEST_F(GitSourceTest, KindsAreFoundByName) {
   EXPECT_EQ(sources.prepare(spec("main"), limit())->sha, second_);
   const auto unknown = sources.pin({.kind = "svn", .location = "x"}, limit());
   EXPECT_EQ(unknown.error().what, "no kind of source `svn`: there are directory, git");
+  sources.find_others_by([](const std::string&) { return std::unique_ptr<Source>(); });
+  for (const std::string& location : {std::string("p4://x/y"), std::string("p4+file:///x")}) {
+    EXPECT_EQ(sources.pin({.kind = "", .location = location}, limit()).error().what,
+              "no kind of source `p4`: there are directory, git, and no program `slipway-source-p4` is in PATH "
+              "(docs/sources.md)");
+  }
 }
 
 }  // namespace

@@ -48,19 +48,23 @@ Result<Source*> Sources::find(std::string_view kind) {
   if (Source* const source = look_up(kind)) return source;
   std::vector<std::string> kinds;
   for (const auto& source : sources_) kinds.emplace_back(source->kind());
-  return fail(ErrorKind::invalid, "no kind of source `" + printable(kind, Colour::strip) + "`: there are " +
-                                      join(kinds, ", ") +
-                                      (find_ ? ", and programs slipway-source-KIND (docs/sources.md)" : ""));
+  std::string what = "no kind of source `" + printable(kind, Colour::strip) + "`: there are " + join(kinds, ", ");
+  if (find_ && is_kind_name(kind)) {
+    what += ", and no program `slipway-source-" + std::string(kind) + "` is in PATH (docs/sources.md)";
+  }
+  return fail(ErrorKind::invalid, what);
 }
 
 SourceSpec Sources::with_kind(SourceSpec spec) {
   if (!spec.kind.empty()) return spec;
   const std::size_t scheme_end = std::min(spec.location.find("://"), spec.location.size());
+  const bool has_scheme = scheme_end < spec.location.size();
   const std::size_t plus = spec.location.find('+');
   // `svn+ssh` is Subversion's own scheme.
   if (plus < scheme_end && !spec.location.starts_with("svn+ssh://")) {
-    if (Source* const named = look_up(std::string_view(spec.location).substr(0, plus))) {
-      spec.kind = named->kind();
+    const std::string named = spec.location.substr(0, plus);
+    if (look_up(named) != nullptr || (has_scheme && is_kind_name(named))) {  // `find` tells if there is none
+      spec.kind = named;
       spec.location.erase(0, plus + 1);
       return spec;
     }
@@ -70,10 +74,9 @@ SourceSpec Sources::with_kind(SourceSpec spec) {
     spec.kind = source->kind();
     return spec;
   }
-  const bool has_scheme = scheme_end < spec.location.size();
   constexpr std::string_view kGits[] = {"https", "http", "ssh", "git", "file"};
   const std::string scheme = spec.location.substr(0, scheme_end);
-  if (has_scheme && std::ranges::count(kGits, scheme) == 0 && look_up(scheme) != nullptr) {
+  if (has_scheme && std::ranges::count(kGits, scheme) == 0 && is_kind_name(scheme)) {
     spec.kind = scheme;
     return spec;
   }

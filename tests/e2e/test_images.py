@@ -88,6 +88,24 @@ def test_images_of_a_layout_and_of_an_archive(alone, plain, tmp_path):
     assert len(layers_kept(alone)) == 2
 
 
+def test_an_archive_that_is_none_is_its_authors_mistake(alone, tmp_path):
+    (tmp_path / "junk.tar").write_bytes(b"junk" * 100)
+    ran = alone.run(job(alone, f"docker-archive:{tmp_path}/junk.tar")).expect(2)
+    assert not ran.of("attempt_failed") and ran.job("job")["outcome"] == "rejected", ran
+
+
+def test_what_is_no_directory_for_an_image_is_said_once(alone, tmp_path):
+    assert "a directory is named by its absolute path" in alone("run", job(alone, "./x")).expect(2).err
+    assert reason(alone.run(job(alone, tmp_path / "nowhere")).expect(2)) == f"image {tmp_path}/nowhere: its directory: No such file or directory"
+
+
+def test_a_few_digits_of_an_id_are_no_name(alone, plain):
+    alone.run(job(alone, f"oci:{plain}:t")).expect(0)
+    begin = images(alone)[0]["id"].removeprefix("sha256:")
+    assert "at least 6 digits" in alone("images", "rm", begin[:5]).expect(2).err
+    alone("images", "rm", begin[:6]).expect(0)
+
+
 def test_a_layout_that_was_written_anew_is_read_anew(alone, tmp_path):
     where = layout(tmp_path / "l", [base(), layer(entry("two", b"old\n"))])
     assert alone.run(job(alone, f"oci:{where}")).expect(0).output() == "old\n"

@@ -272,6 +272,13 @@ def test_a_program_that_fails_is_told_of(slipway, tmp_path, script, says):
     assert refused.code != 0 and says in refused.err, refused
 
 
+@pytest.mark.parametrize("location", ["nosuch://x/y", "nosuch+file:///x"])
+def test_a_kind_of_source_that_nobody_gets_is_named(slipway, location):
+    says = "no program `slipway-source-nosuch` is in PATH"
+    assert says in show(slipway, location).expect(2).err
+    assert says in str(slipway.run(slipway.project.job(run="true", keys={"ci_code": {"url": location}})).expect(2))
+
+
 def test_eight_checkouts_through_one_mirror_at_once_and_none_is_broken(alone, tmp_path):
     """Eight processes, eight commits, one mirror that is made by whoever comes first; then once more with a broken one."""
     repository = Project(tmp_path / "history")
@@ -316,5 +323,6 @@ def test_large_files_come_when_asked_for(alone, tmp_path):
         assert ran.output().endswith("  large.bin\n") and ran.output() != whole
     shutil.rmtree(bare / "lfs")
     shutil.rmtree(alone.state / "source")
-    lost = alone.run("--source-url", f"file://{bare}", "with.yaml").expect(5)
-    assert "large.bin" in str(lost)
+    lost = alone.run("--source-url", f"file://{bare}", "with.yaml").expect(2)
+    assert "large.bin" in str(lost) and "remote missing object" in str(lost)
+    assert "again" not in str(lost) and len(lost.of("attempt_failed")) == 0

@@ -48,13 +48,13 @@ bool tmpfs_has_idmaps() {
 Result<void> check_apart(const std::string& image, const NativeOptions& options) {
   std::error_code unreadable;
   const std::filesystem::path root = std::filesystem::canonical(image, unreadable);
-  if (unreadable) return fail(ErrorKind::invalid, "image " + image + ": " + unreadable.message());
+  if (unreadable) return fail(ErrorKind::invalid, "its directory: " + unreadable.message());
   for (const std::filesystem::path& directory : {options.state_dir, options.runtime_dir}) {
     const std::filesystem::path own = std::filesystem::canonical(directory, unreadable);
     if (unreadable) return fail(ErrorKind::unavailable, directory.string() + ": " + unreadable.message());
     const bool inside = lies_below(root.native(), own.native());
     if (!inside && !lies_below(own.native(), root.native())) continue;
-    return fail(ErrorKind::denied, "image " + image + (inside ? " lies in " : " holds ") + directory.string() +
+    return fail(ErrorKind::denied, std::string(inside ? "it lies in " : "it holds ") + directory.string() +
                                        ", where slipway keeps its own files: name a directory apart from it");
   }
   return {};
@@ -64,8 +64,8 @@ bool is_directory_image(const std::string& image) { return image.starts_with('/'
 
 Result<void> check_image_directory(const std::string& image, const NativeOptions& options) {
   struct stat status{};
-  if (::stat(image.c_str(), &status) != 0) return fail_errno(errno, "image " + image);
-  if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "image " + image + " is not a directory");
+  if (::stat(image.c_str(), &status) != 0) return fail_errno(errno, "its directory");  // callers name the image
+  if (!S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, "it is a file, and no directory");
   if (std::filesystem::path(image).lexically_normal() == "/") {
     return fail(ErrorKind::denied, "image `/` would show all of this machine: `host` shows what a job may see");
   }

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "os/files.h"
 #include "os/unpack.h"
 #include "sandbox/rootfs/image_store.h"
@@ -175,12 +177,18 @@ Result<ImageStore::Removed> ImageStore::remove(const std::string& which, const o
   const auto reference = parse_reference(which);
   const std::string text = reference ? reference->text() : which;
   std::vector<const ListedImage*> meant;
+  constexpr std::size_t kFewest = 6;
+  bool is_short = false;
   for (const ListedImage& image : images) {
     const bool by_name =
         std::any_of(image.names.begin(), image.names.end(), [&](const auto& name) { return name.first == text; });
-    constexpr std::size_t kFewest = 6;
     const bool by_id = image.id == which || image.id.starts_with("sha256:" + which);
+    is_short = is_short || (by_id && which.size() < kFewest);
     if (by_name || (by_id && which.size() >= kFewest)) meant.push_back(&image);
+  }
+  if (meant.empty() && is_short) {
+    return fail(ErrorKind::invalid,
+                fmt::format("`{}`: of an image's id at least {} digits are needed", which, kFewest));
   }
   if (meant.empty()) return fail(ErrorKind::not_found, "there is no image `" + which + "` here");
   if (meant.size() > 1) return fail(ErrorKind::invalid, "`" + which + "` begins the ids of several images");

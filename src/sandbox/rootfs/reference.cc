@@ -132,6 +132,7 @@ Result<ImageReference> parse_reference(std::string_view text) {
   if (text.empty()) return fail(ErrorKind::invalid, "an image needs a name");
   if (text.size() > kLongestPath) return bad(text, "it is too long");
   if (text.find_first_of(std::string_view("\n\r\t \0", 5)) != std::string_view::npos) return bad(text, "it has spaces");
+  if (text.starts_with('.')) return bad(text, "a directory is named by its absolute path, `/...`");
   if (is_digest(text)) return ImageReference{Source::here, "", "", std::string(text)};
   const auto path_after = [&](std::string_view prefix) { return text.substr(prefix.size()); };
   if (text.starts_with("oci:") || text.starts_with("docker-archive:")) {

@@ -53,6 +53,7 @@ TEST(Reference, WhatIsNoNameIsRefused) {
                                   std::string("oci:relative"),
                                   std::string("docker-archive:a.tar"),
                                   std::string("--policy"),
+                                  std::string("./x"),
                                   std::string("a\nb"),
                                   std::string(5000, 'a'),
                                   std::string(300, 'a'),

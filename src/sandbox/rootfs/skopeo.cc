@@ -74,6 +74,8 @@ std::unexpected<Error> failure(const ImageReference& reference, std::string_view
     return std::any_of(words.begin(), words.end(),
                        [&](std::string_view word) { return text.find(word) != std::string::npos; });
   };
+  const bool is_file = reference.source == ImageReference::Source::docker_archive ||
+                       reference.source == ImageReference::Source::oci_layout;
   ErrorKind kind = ErrorKind::unavailable;
   if (says({"unauthorized", "denied", "authentication required"})) {
     kind = ErrorKind::denied;
@@ -84,6 +86,8 @@ std::unexpected<Error> failure(const ImageReference& reference, std::string_view
   } else if (says({"unknown", "not found", "no such file", "No such image", "does not exist", "name invalid",
                    "no image found", "no descriptor found"})) {
     kind = ErrorKind::not_found;
+  } else if (is_file && !text.empty() && !says({"no space left", "quota", "input/output error", "cannot allocate"})) {
+    kind = ErrorKind::invalid;  // a file that is no image stays none
   }
   return fail(kind, "skopeo: " + (text.empty() ? std::string("failed") : text));
 }
