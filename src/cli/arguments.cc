@@ -175,6 +175,15 @@ Result<const CommandRow*> find_group_command(std::vector<std::string>& words, st
 
 }  // namespace
 
+std::string job_command_hint(std::string_view name) {
+  constexpr std::string_view kCommands[] = {"output", "var",     "mask",  "trigger",       "annotate", "artifact",
+                                            "group",  "sandbox", "state", "changed-files", "git-info"};
+  if (std::ranges::find(kCommands, name) == std::ranges::end(kCommands)) return {};
+  return fmt::format(
+      "`slipway {0}` is a command inside a job, for its steps to call: see docs/{1}, or `slipway {0} --help` there",
+      name, name == "sandbox" ? "siblings.md" : "first-job.md");
+}
+
 Result<Arguments> read_arguments(const std::vector<std::string>& given) {
   Arguments arguments;
   std::vector<std::string> words = given;
@@ -190,6 +199,7 @@ Result<Arguments> read_arguments(const std::vector<std::string>& given) {
       if (name.ends_with(".yaml") || name.ends_with(".yml")) {
         return fail(ErrorKind::invalid, fmt::format("`{}` is no command, did you mean `slipway run {}`?", name, name));
       }
+      if (const std::string hint = job_command_hint(name); !hint.empty()) return fail(ErrorKind::invalid, hint);
       const auto near = nearest(name, command_names());
       return fail(ErrorKind::invalid, fmt::format("unknown command `{}`{}; see `slipway --help`", name,
                                                   near ? fmt::format(", did you mean `{}`?", *near) : ""));

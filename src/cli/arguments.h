@@ -23,6 +23,9 @@ class Arguments {
   std::vector<std::string> all(std::string_view key) const;
 };
 
+/// For the name of a command that is one inside of a job only: where it is told of. Empty for any other name.
+std::string job_command_hint(std::string_view name);
+
 /// Finds the command and reads its arguments by a parser built of its rows alone. Errors: `invalid`, for people.
 Result<Arguments> read_arguments(const std::vector<std::string>& words);
 

@@ -175,6 +175,7 @@ Result<Command> help_of(const Arguments& arguments) {
   if (const CommandRow* row = find_command(join(topic, " ")); row != nullptr) return ShowText{command_help(*row)};
   if (std::string group = group_help(topic.front()); topic.size() == 1 && !group.empty()) return ShowText{group};
   if (topic.size() > 1) return fail(ErrorKind::invalid, fmt::format("unknown command `{}`", join(topic, " ")));
+  if (const std::string hint = job_command_hint(topic.front()); !hint.empty()) return fail(ErrorKind::invalid, hint);
   return HelpCodeOptions{topic.front()};
 }
 

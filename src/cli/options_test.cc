@@ -78,6 +78,12 @@ TEST(Options, MistypedCommandsAndFlagsNameTheNearest) {
             "--event: `pushh` is not one of push, pull_request, tag, manual, schedule, api; did you mean `push`?");
   EXPECT_EQ(problem({"runs", "lss"}),
             "unknown command `runs lss`, did you mean `runs ls`?; there are: ls, view, rm, artifacts");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"sandbox", "--help"}, {"sandbox", "--", "true"}, {"help", "sandbox"}}) {
+    EXPECT_EQ(problem(words),
+              "`slipway sandbox` is a command inside a job, for its steps to call: see docs/siblings.md, or `slipway "
+              "sandbox --help` there");
+  }
   EXPECT_EQ(problem({"explain"}), "JOB is missing; see `slipway explain --help`");
   EXPECT_EQ(problem({"run", "a", "b"}), "unexpected argument `b`; see `slipway run --help`");
 }
