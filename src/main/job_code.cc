@@ -30,7 +30,7 @@ Result<void> check_apart(const source::SourceSpec& spec, const fs::path& state_d
   SW_TRY(const auto local, source::local_directory(spec));
   if (!local) return {};
   std::error_code unreadable;
-  const fs::path state = fs::canonical(state_dir, unreadable);
+  const fs::path state = fs::weakly_canonical(state_dir, unreadable);  // not there before the first run
   if (unreadable) return fail(ErrorKind::unavailable, state_dir.string() + ": " + unreadable.message());
   if (!lies_below(local->native(), state.native()) && !lies_below(state.native(), local->native())) return {};
   return fail(ErrorKind::denied, local->string() + " holds what slipway keeps for itself, or lies in it");
