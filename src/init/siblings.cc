@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
 #include "base/text.h"
 #include "init/helper_child.h"
 #include "init/step_process.h"
@@ -27,13 +28,6 @@ using journal::RecordType;
 constexpr std::size_t kMostAtOnce = 256;  // the owner runs few of them at a time
 constexpr std::size_t kTitleBytes = 200;
 constexpr std::size_t kCopyBytes = 1U << 20U;
-
-/// What stays inside whichever directory it is put behind.
-bool is_clean_relative(std::string_view path) {
-  if (path.empty() || path.starts_with('/') || path.find('\0') != std::string_view::npos) return false;
-  return std::ranges::none_of(split(path, '/'),
-                              [](std::string_view part) { return part.empty() || part == "." || part == ".."; });
-}
 
 /// Masked before it is cut, which could leave a part of a secret that nobody recognizes.
 std::string title_of(const std::vector<std::string>& argv, const RecordKeeper& records) {
@@ -122,7 +116,7 @@ Result<void> Siblings::check(const wire::SandboxRequest& request) const {
       return fail(ErrorKind::invalid, fmt::format("`{}` is no directory below {}", share, parts_.entry.workspace));
     }
     const std::string arriving = parts_.entry.workspace + std::string(wire::kFromSource);
-    if (share == arriving || share.starts_with(arriving + "/")) {
+    if (lies_below(share, arriving)) {
       return fail(ErrorKind::invalid,
                   fmt::format("`{}` cannot be shared: outputs arrive in {}, as the job's own", share, arriving));
     }

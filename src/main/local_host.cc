@@ -42,7 +42,7 @@ std::uint32_t owner_of(const std::filesystem::path& path) {
 }  // namespace
 
 // What the job sees in /job/src: the run's source, the same in another form of checkout, or code of another place.
-Result<const source::Prepared*> LocalHost::find_source(const model::JobSpec& job, const os::CallLimit& limit) {
+Result<void> LocalHost::find_source(const model::JobSpec& job, const os::CallLimit& limit) {
   if (job.source_code && !job.source_code->url.empty()) {
     auto found = context_.code.prepare(*job.source_code, job.checkout, job.source_trust, limit);
     if (!found) return wrap(found.error(), shown_code("source_code", *job.source_code));
@@ -54,7 +54,7 @@ Result<const source::Prepared*> LocalHost::find_source(const model::JobSpec& job
     own_spec_->checkout = job.checkout;
     SW_TRY(own_source_, context_.sources.prepare(*own_spec_, limit));
   }
-  return &code();
+  return {};
 }
 
 Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared,
@@ -113,9 +113,8 @@ Result<void> LocalHost::keep_repository_apart(const model::JobSpec& job, bool is
   return {};
 }
 
-Result<void> LocalHost::add_checkout(const model::JobSpec& job, const source::Prepared& code,
-                                     worker::PreparedSource& prepared) {
-  sandbox::Mount mount{sandbox::Mount::Kind::overlay, {}, job.workspace + "/src", false, code.owner};
+Result<void> LocalHost::add_checkout(const model::JobSpec& job, worker::PreparedSource& prepared) {
+  sandbox::Mount mount{sandbox::Mount::Kind::overlay, {}, job.workspace + "/src", false, code().owner};
   // A `.git` that came with the code by other ways than git's is whatever its author made it.
   bool is_gits = spec().kind == "git" || is_own_tree();
   if (job.checkout.none) {
@@ -124,7 +123,7 @@ Result<void> LocalHost::add_checkout(const model::JobSpec& job, const source::Pr
     SW_CHECK(os::make_directories(mount.outside, 0755));
     mount.owner = owner_of(mount.outside);
   } else {
-    SW_TRY(const CodePlace place, place_of(code.directory, job.source_code ? job.source_code->path : ""));
+    SW_TRY(const CodePlace place, place_of(code().directory, job.source_code ? job.source_code->path : ""));
     if (place.is_file) {
       return fail(ErrorKind::invalid, "`" + job.source_code->path + "`, the path of `source_code`, is a file");
     }
@@ -140,25 +139,25 @@ Result<void> LocalHost::add_checkout(const model::JobSpec& job, const source::Pr
 
 Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& job, const os::CallLimit& limit) {
   worker::PreparedSource prepared;
-  SW_TRY(const source::Prepared* const code, find_source(job, limit));
-  SW_CHECK(add_checkout(job, *code, prepared));
+  SW_CHECK(find_source(job, limit));
+  SW_CHECK(add_checkout(job, prepared));
   if (auto added = add_job_code(job, prepared, limit); !added) {
     return wrap(added.error(), shown_code("ci_code", *job.ci_code));
   }
-  if (!code->git_dir.empty()) {
+  if (!code().git_dir.empty()) {
     const std::string inside = job.workspace + std::string(kRepositoryInside);
-    const std::filesystem::path repository = is_own_tree() ? context_.tree.common_dir : code->git_dir;
+    const std::filesystem::path repository = is_own_tree() ? context_.tree.common_dir : code().git_dir;
     SW_TRY(Replaced replaced, without_credentials(repository, ""));
     prepared.mounts.push_back(
         {sandbox::Mount::Kind::read_only, repository, inside, true, owner_of(repository), std::move(replaced)});
     prepared.mounts.back().hidden = {"commondir"};  // it may lead to what source writes
     prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
-  prepared.env.emplace_back("SLIPWAY_REVISION", code->sha);
+  prepared.env.emplace_back("SLIPWAY_REVISION", code().sha);
   if (spec().kind == "directory" || spec().kind == "git") {
-    prepared.env.emplace_back("GIT_REF", code->branch.empty() ? code->sha : code->branch);
-    prepared.env.emplace_back("GIT_COMMIT", code->sha);
-    prepared.env.emplace_back("GIT_BRANCH", code->branch);
+    prepared.env.emplace_back("GIT_REF", code().branch.empty() ? code().sha : code().branch);
+    prepared.env.emplace_back("GIT_COMMIT", code().sha);
+    prepared.env.emplace_back("GIT_BRANCH", code().branch);
   }
   return prepared;
 }

@@ -53,8 +53,8 @@ class LocalHost final : public worker::AttemptHost {
                              const os::CallLimit& limit) override;
 
  private:
-  Result<const source::Prepared*> find_source(const model::JobSpec& job, const os::CallLimit& limit);
-  Result<void> add_checkout(const model::JobSpec& job, const source::Prepared& code, worker::PreparedSource& prepared);
+  Result<void> find_source(const model::JobSpec& job, const os::CallLimit& limit);
+  Result<void> add_checkout(const model::JobSpec& job, worker::PreparedSource& prepared);
   Result<void> keep_repository_apart(const model::JobSpec& job, bool is_gits, worker::PreparedSource& prepared);
   Result<void> add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared, const os::CallLimit& limit);
   bool is_own_tree() const { return !context_.is_foreign && spec().kind == "directory" && !own_is_apart_; }

@@ -243,9 +243,11 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
   const std::filesystem::path named = (directory / what.file).lexically_normal();
   const std::filesystem::path below = named.lexically_relative(selected.tree.root);
   const bool inside = !below.empty() && !below.string().starts_with("..");
-  const bool is_mine = ::access(named.c_str(), F_OK) == 0 && !is_of_source(selected, directory / what.file, limit);
-  const bool there = !own_tree && inside && ::access((selected.source.directory / below).c_str(), F_OK) == 0 &&
-                     !(untrusted && is_mine);
+  // Only where the source is a stranger's does it matter whose the file is.
+  const bool is_mine =
+      untrusted && ::access(named.c_str(), F_OK) == 0 && !is_of_source(selected, directory / what.file, limit);
+  const bool there =
+      !own_tree && inside && ::access((selected.source.directory / below).c_str(), F_OK) == 0 && !is_mine;
   if (there) {
     SW_TRY(selected.files,
            cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
@@ -255,7 +257,7 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
   if (untrusted && !is_mine) distrust(selected.files);
   if (own_tree || there) return {};
   SW_TRY(selected.checkout, sources.prepare({"directory", selected.tree.root.string(), {}, {}, {}}, limit));
-  if (!is_of_source(selected, selected.tree.root, limit)) selected.checkout_trust = model::Trust::trusted;
+  if (untrusted && !is_of_source(selected, selected.tree.root, limit)) selected.checkout_trust = model::Trust::trusted;
   return {};
 }
 

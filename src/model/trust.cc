@@ -73,8 +73,8 @@ Result<void> check_secrets_beside_source(const JobSpec& job) {
   return fail(
       ErrorKind::denied,
       "untrusted source would run beside secrets: the text of its steps, or its job code, is of a fork's pull request. "
-      "Name "
-      "a workflow file of yours, which may run the fork's code by `run_as: source` or `slipway sandbox`; keep job code "
+      "Name a workflow file of yours, which may run the fork's code by `run_as: source` or `slipway sandbox`; keep job "
+      "code "
       "apart by `ci_code`; give the job no secrets; or accept it by --accept-risk secrets-with-source");
 }
 

@@ -5,12 +5,11 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from harness import Project
-from servers import Server, free_port, needs
+from servers import Server, Serving, free_port, needs
 
 PASSWORD = "p4ssword-of-the-git-server"
 SHOW = "cat file; git log -1 --format=%s; env; cat .git/config"
@@ -84,7 +83,7 @@ class TlsServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
 
-class GitServer:
+class GitServer(Serving):
     """https://127.0.0.1:PORT/cgi-bin/git/NAME for those who know the password."""
 
     def __init__(self, root, place):
@@ -130,16 +129,6 @@ class GitServer:
         context.load_cert_chain(self.certificate, place / "key.pem")
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.base = f"https://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
 
 
 def test_git_over_https_with_the_users_credential_helper_and_authority(slipway, remote, tmp_path):

@@ -4,7 +4,8 @@ import time
 from signal import SIGHUP
 
 import pytest
-from harness import (SIGINT, SIGKILL, SIGTERM, cgroups, descendants, is_alive, mounts_below, sandbox_directories, wait_until)
+from harness import (SIGINT, SIGKILL, SIGTERM, cgroups, descendants, expect_nothing_after_kill_9, is_alive, mounts_below, sandbox_directories,
+                     wait_until)
 
 
 def slow_job(project, run="echo up; sleep 50"):
@@ -63,14 +64,7 @@ def test_kill_9_at_any_moment_leaves_no_process_mount_or_namespace(alone, moment
     while time.monotonic() < end:
         below |= set(descendants(running.pid))
     below |= set(descendants(running.pid))
-    running.signal(SIGKILL)
-    running.process.wait()
-    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
-    assert not mounts_below(alone.state / "sandboxes")
-    # At the next start, no directory and no cgroup of the dead one.
-    alone.run(alone.project.job(run="true")).expect(0)
-    assert sandbox_directories(alone.state) == []
-    wait_until(lambda: not (cgroups() - known), 5, what="the removal of cgroups")
+    expect_nothing_after_kill_9(alone, running, below, known)
 
 
 def test_kill_9_while_a_step_runs_ends_the_step_within_a_second(alone):

@@ -297,6 +297,18 @@ def sandbox_directories(state: Path) -> list[str]:
     return sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
 
 
+def expect_nothing_after_kill_9(slipway: Slipway, running: Running, below: set[int], known: set[str]) -> None:
+    """`below`: the processes under `running`; `known`: the cgroups that were there before."""
+    running.signal(SIGKILL)
+    running.process.wait()
+    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
+    assert not mounts_below(slipway.state / "sandboxes")
+    # At the next start, no directory and no cgroup of the dead one.
+    slipway.run(slipway.project.job(run="true")).expect(0)
+    assert sandbox_directories(slipway.state) == []
+    wait_until(lambda: not (cgroups() - known), 5, what="the removal of cgroups")
+
+
 @functools.cache
 def doctor() -> dict[str, dict]:
     """What `slipway doctor` says of this machine, by name."""

@@ -94,7 +94,21 @@ class S3Server(Server):
                 check=True, capture_output=True)
 
 
-class FileServer:
+class Serving:
+    """`self.server`, an HTTP server, in a thread of its own while it is entered."""
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class FileServer(Serving):
     """HTTP for a directory."""
 
     class Handler(SimpleHTTPRequestHandler):
@@ -104,13 +118,3 @@ class FileServer:
     def __init__(self, directory: Path):
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(self.Handler, directory=str(directory)))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self) -> FileServer:
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()

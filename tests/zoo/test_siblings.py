@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import SIGINT, SIGKILL, cgroups, descendants, is_alive, mounts_below, sandbox_directories, wait_until
+from harness import SIGINT, SIGKILL, cgroups, descendants, expect_nothing_after_kill_9, is_alive, sandbox_directories, wait_until
 from test_zoo import Listener, own_addresses, zoo  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a user id for the source needs root")
@@ -424,13 +424,7 @@ def test_kill_9_at_any_moment_of_a_sibling_leaves_nothing(alone, way, moment):
     running.wait_for('"step_started"')
     time.sleep(moment)  # the moment is what is tested
     below = set(descendants(running.pid))
-    running.signal(SIGKILL)
-    running.process.wait()
-    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 2, what="the end of every process")
-    assert not mounts_below(alone.state / "sandboxes")
-    alone.run(alone.project.job(run="true")).expect(0)
-    assert sandbox_directories(alone.state) == []
-    wait_until(lambda: not (cgroups() - known), 5, what="the removal of cgroups")
+    expect_nothing_after_kill_9(alone, running, below, known)
 
 
 @pytest.mark.parametrize("how", ["ctrl-c twice", "job timeout"])
