@@ -60,6 +60,15 @@ constexpr OptionRow kFileFlag[] = {
      .completes = Completes::file},
 };
 
+constexpr OptionRow kBackend = {.names = "--backend",
+                                .arity = Arity::one,
+                                .value = "NAME",
+                                .doc = "what runs the sandboxes",
+                                .completes = Completes::choices,
+                                .choices = "native|docker|fake",
+                                .setting = "backend"};
+constexpr OptionRow kDoctor[] = {kBackend};
+
 constexpr OptionRow kSelection[] = {
     {.names = "--job",
      .arity = Arity::many,
@@ -89,13 +98,7 @@ constexpr OptionRow kSelection[] = {
     {.names = "-e,--env", .arity = Arity::many, .value = "K=V", .doc = "set a variable in every job"},
     {.names = "-i,--input", .arity = Arity::many, .value = "K=V", .doc = "set an input of the workflow"},
     {.names = "--matrix", .arity = Arity::many, .value = "K=V", .doc = "only the matrix instances with this value"},
-    {.names = "--backend",
-     .arity = Arity::one,
-     .value = "NAME",
-     .doc = "what runs the sandboxes",
-     .completes = Completes::choices,
-     .choices = "native|docker|fake",
-     .setting = "backend"},
+    kBackend,
     {.names = "--image",
      .arity = Arity::one,
      .value = "IMAGE",
@@ -164,6 +167,11 @@ constexpr OptionRow kExplain[] = {
      .doc = "the job to explain",
      .completes = Completes::job,
      .required = true},
+    {.names = "FILE",
+     .arity = Arity::one,
+     .value = "FILE",
+     .doc = "the file it is in; without it, all below .slipway/",
+     .completes = Completes::file},
     {.names = "--run",
      .arity = Arity::one,
      .value = "RUN",
@@ -185,9 +193,9 @@ constexpr OptionRow kCompletion[] = {{.names = "SHELL",
                                      {.names = "--words",
                                       .arity = Arity::one,
                                       .value = "KIND",
-                                      .doc = "what the scripts ask for, one a line: runs, jobs or codes",
+                                      .doc = "what the scripts ask for, one a line: runs, jobs, images or codes",
                                       .completes = Completes::choices,
-                                      .choices = "runs|jobs|codes"}};
+                                      .choices = "runs|jobs|images|codes"}};
 constexpr OptionRow kHelp[] = {{.names = "TOPIC",
                                 .arity = Arity::many,
                                 .value = "CODE|COMMAND",
@@ -238,6 +246,7 @@ constexpr OptionRow kImagesRemove[] = {{.names = "IMAGE",
                                         .arity = Arity::many,
                                         .value = "IMAGE",
                                         .doc = "names, ids or their beginnings",
+                                        .completes = Completes::image,
                                         .required = true}};
 constexpr OptionRow kImagesPrune[] = {{.names = "--all", .doc = "every image that no run uses now"}};
 constexpr OptionRow kLogs[] = {
@@ -288,7 +297,7 @@ std::vector<CommandRow> make_rows() {
        {kFile, kPlan, kSelection, kJson}},
       {"explain",
        "why a job runs or does not",
-       "slipway explain deploy --event push\nslipway explain deploy --run latest",
+       "slipway explain deploy --event push\nslipway explain test ci.yaml\nslipway explain deploy --run latest",
        {kExplain, kFileFlag, kSelection, kJson}},
       {"graph",
        "the jobs and what they depend on",
@@ -315,7 +324,7 @@ std::vector<CommandRow> make_rows() {
        "slipway images prune --all",
        {kImagesPrune, kJson}},
       {"schema", "print the JSON Schema of definition files", "slipway schema > slipway.schema.json", {}},
-      {"doctor", "check what this machine offers", "", {kJson}},
+      {"doctor", "check what this machine offers", "slipway doctor --backend docker", {kDoctor, kJson}},
       {"completion",
        "print a completion script",
        "slipway completion bash > /etc/bash_completion.d/slipway",

@@ -63,8 +63,12 @@ std::string_view doc_of_group(std::string_view name) {
 
 /// What `slipway completion --words` is asked for.
 std::string_view words_kind(Completes completes) {
-  if (completes == Completes::run) return "runs";
-  return completes == Completes::job ? "jobs" : "codes";
+  switch (completes) {
+    case Completes::run: return "runs";
+    case Completes::job: return "jobs";
+    case Completes::image: return "images";
+    default: return "codes";
+  }
 }
 
 // --- bash ---
@@ -76,6 +80,7 @@ std::string bash_action(const OptionRow& row) {
     case Completes::directory: return "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- \"$cur\"))";
     case Completes::run:
     case Completes::job:
+    case Completes::image:
     case Completes::code: return fmt::format("_slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "COMPREPLY=()";
   }
@@ -169,6 +174,7 @@ std::string zsh_action(const OptionRow& row) {
     // The blank in front keeps _arguments from adding words of its own.
     case Completes::run:
     case Completes::job:
+    case Completes::image:
     case Completes::code: return fmt::format(" _slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "";
   }
@@ -246,6 +252,7 @@ std::string fish_options(const std::string& condition, const OptionRow& row) {
       case Completes::directory: value = " -xa '(__fish_complete_directories)'"; break;
       case Completes::run:
       case Completes::job:
+      case Completes::image:
       case Completes::code:
         value = fmt::format(" -xa '(slipway completion --words {} 2>/dev/null)'", words_kind(row.completes));
         break;
@@ -323,6 +330,15 @@ Result<std::string> run_words(RunHistory& history) {
   SW_TRY(const std::vector<RunEntry> runs, history.list(kMostRuns, {}));
   std::vector<std::string> words = {"latest"};
   for (const RunEntry& run : runs) words.push_back(run.id.value);
+  return one_a_line(words);
+}
+
+std::string image_words(const std::vector<ImageEntry>& images) {
+  std::vector<std::string> words;
+  for (const ImageEntry& image : images) {
+    words.push_back(image.id);
+    for (const auto& [name, digest] : image.names) words.push_back(name);
+  }
   return one_a_line(words);
 }
 

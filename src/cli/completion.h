@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/history.h"
+#include "cli/images.h"
 
 namespace slipway::cli {
 
@@ -18,5 +20,7 @@ Result<std::string> job_words(const std::string& file, const std::filesystem::pa
 std::string help_words();
 /// The newest runs.
 Result<std::string> run_words(RunHistory& history);
+/// Names and ids of images.
+std::string image_words(const std::vector<ImageEntry>& images);
 
 }  // namespace slipway::cli

@@ -143,11 +143,21 @@ class Mapping {
   bool first_in_list_;
 };
 
+// What runs it is known once the file is there.
+std::string entrypoint_text(const model::JobSpec& job) {
+  return list_text({fmt::format("{}/ci/{}", job.workspace, job.ci_code->path)}) + "  # by its `#!` line, or its ending";
+}
+
 void append_step(std::string& out, const model::JobSpec& job, const model::StepSpec& step) {
   Mapping map(out, 8, nullptr, true);
   map.text("name", step.name);
   std::visit(Overloaded{[&](const model::Script& script) { map.text("run", script.text); },
-                        [&](const model::Argv& argv) { map.raw("command", list_text(argv.words)); }},
+                        [&](const model::Argv& argv) {
+                          if (job.code_entrypoint)
+                            map.raw("command", entrypoint_text(job));
+                          else
+                            map.raw("command", list_text(argv.words));
+                        }},
              step.action);
   map.texts("shell", step.shell);
   map.text("working_dir", step.working_dir);

@@ -20,14 +20,25 @@ bool is_action(std::string_view key) { return std::ranges::find(kActions, key) !
 
 constexpr std::string_view kWorkspace = "/job";
 
+// Is `target` a word of the command that `text` begins with?
+bool names(std::string_view text, std::string_view target) {
+  for (std::string_view word : split(text.substr(0, text.find_first_of(";&|)#\n")), ' ')) {
+    while (!word.empty() && (word.front() == '"' || word.front() == '\'')) word.remove_prefix(1);
+    while (!word.empty() && (word.back() == '"' || word.back() == '\'' || word.back() == '/')) word.remove_suffix(1);
+    if (word == target) return true;
+  }
+  return false;
+}
+
 bool clones_by_itself(const model::JobDefinition& job) {
   const std::string source = (job.workspace.empty() ? std::string(kWorkspace) : job.workspace) + "/src";
   for (const model::StepDefinition& step : job.steps) {
     const auto* script = std::get_if<model::Script>(&step.action);
     if (script == nullptr) continue;
     for (const std::string_view line : split(script->text, '\n')) {
-      const std::size_t clone = line.find("git clone");
-      if (clone != std::string_view::npos && line.find(source, clone) != std::string_view::npos) return true;
+      for (std::size_t at = line.find("git clone"); at != line.npos; at = line.find("git clone", at + 1)) {
+        if (names(line.substr(at), source)) return true;
+      }
     }
   }
   return false;

@@ -125,6 +125,10 @@ TEST(Reader, BooleansAreThoseOfYaml12) {
 
 TEST(Reader, CloningIntoTheSourceDirectoryTurnsTheCheckoutOff) {
   EXPECT_TRUE(must("job: {run: git clone https://example.org/x /job/src}\n").jobs[0].checkout.none);
+  EXPECT_TRUE(must("job: {run: 'cd / && git clone \"$URL\" \"/job/src/\" && make'}\n").jobs[0].checkout.none);
+  EXPECT_FALSE(
+      must("job: {run: git clone https://example.org/x /tmp/x && diff -r /tmp/x /job/src}\n").jobs[0].checkout.none);
+  EXPECT_FALSE(must("job: {run: git clone https://example.org/x /job/src/vendor}\n").jobs[0].checkout.none);
 }
 
 std::string hint_of(std::string_view text, std::string_view code) {

@@ -94,6 +94,7 @@ int examine(const Surroundings& around) {
 int complete(const Surroundings& around, const cli::CompletionOptions& options) {
   if (options.words.empty()) return print(cli::completion_script(options.shell));
   if (options.words == "codes") return print(cli::help_words());
+  if (options.words == "images") return complete_images(around);
   if (options.words == "jobs") {
     const auto tree = source::read_working_tree(around.directory, os::within(kGitLimit));
     return tree ? print(cli::job_words(options.file, around.directory, tree->root)) : complain(tree.error());

@@ -1,5 +1,6 @@
 #include "main/images.h"
 
+#include "cli/completion.h"
 #include "cli/exit_codes.h"
 #include "cli/images.h"
 #include "main/backends.h"
@@ -23,6 +24,14 @@ cli::ImageEntry entry_of(const sandbox::rootfs::ListedImage& image) {
   return {image.id, image.names, image.bytes, image.layers, image.last_used, image.in_use};
 }
 
+Result<std::vector<cli::ImageEntry>> entries_of(const Surroundings& around) {
+  SW_TRY(const auto store, open_images(around.configuration.settings()));
+  SW_TRY(const auto images, store.list());
+  std::vector<cli::ImageEntry> entries;
+  for (const auto& image : images) entries.push_back(entry_of(image));
+  return entries;
+}
+
 std::string removed_text(const ImageStore::Removed& removed, const cli::RunsStyle& style) {
   std::vector<cli::ImageEntry> entries;
   for (const auto& image : removed.images) entries.push_back(entry_of(image));
@@ -32,13 +41,13 @@ std::string removed_text(const ImageStore::Removed& removed, const cli::RunsStyl
 }  // namespace
 
 int list_images(const Surroundings& around) {
-  const auto store = open_images(around.configuration.settings());
-  if (!store) return complain(store.error());
-  const auto images = store->list();
-  if (!images) return complain(images.error());
-  std::vector<cli::ImageEntry> entries;
-  for (const auto& image : *images) entries.push_back(entry_of(image));
-  return print(cli::list_images(entries, style_of(around)));
+  const auto images = entries_of(around);
+  return images ? print(cli::list_images(*images, style_of(around))) : complain(images.error());
+}
+
+int complete_images(const Surroundings& around) {
+  const auto images = entries_of(around);
+  return images ? print(cli::image_words(*images)) : complain(images.error());
 }
 
 int remove_images(const Surroundings& around, const cli::ImagesRemoveOptions& options) {

@@ -6,6 +6,8 @@
 namespace slipway::program {
 
 int list_images(const Surroundings& around);
+/// Their names, one a line, for a shell.
+int complete_images(const Surroundings& around);
 int remove_images(const Surroundings& around, const cli::ImagesRemoveOptions& options);
 int prune_images(const Surroundings& around, const cli::ImagesPruneOptions& options);
 

@@ -347,6 +347,18 @@ Result<Selected> select(const cli::Selection& what, const std::optional<EventFil
   return selected;
 }
 
+namespace {
+
+// For people: what was asked for and what that is.
+model::TraceEntry where_source_is(const Selected& selected) {
+  const std::string& url = selected.source.url;
+  return {printable(url.empty() ? source::without_credentials(selected.source_spec.location) : url, Colour::strip) +
+              (selected.source.branch.empty() ? "" : " " + printable(selected.source.branch, Colour::strip)),
+          selected.source.sha.empty() ? "as it is" : selected.source.sha};
+}
+
+}  // namespace
+
 Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model::RunOptions& options, Time now) {
   std::vector<cli::Planned> all;
   std::size_t starting = 0;
@@ -380,6 +392,9 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       auto run = model::plan(std::move(request));
       if (!run) return fail(ErrorKind::invalid, std::move(run).error().what);  // of any kind: it is the author's
       planned.run = std::move(*run);
+      if (selected.is_foreign) {
+        planned.run->decisions.push_back({"", "source", {where_source_is(selected)}});
+      }
       SW_TRY(planned.run->event.json, with_inputs(planned.run->event.json, planned.run->inputs));
     }
   }

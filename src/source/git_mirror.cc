@@ -307,7 +307,7 @@ Result<GitMirror::Found> GitMirror::find(const std::string& revision, const os::
 
 Result<GitMirror::Found> GitMirror::find_locked(const std::string& revision, const os::CallLimit& limit) const {
   std::string wanted = revision;
-  if (wanted.empty()) {
+  if (wanted.empty() || (remote_ && wanted == "HEAD")) {  // the mirror's own HEAD says nothing of the remote's
     SW_TRY(wanted, remote_head(limit));
     if (wanted.empty()) wanted = "HEAD";
   }

@@ -59,6 +59,7 @@ TEST_F(GitSourceTest, ChecksOutBranchesTagsAndCommitsByUrlAndByPath) {
     EXPECT_TRUE(fs::exists(main.git_dir / "HEAD"));
     EXPECT_EQ(prepare(spec("refs/heads/main", by_url)).branch, "main");
     EXPECT_EQ(prepare(spec("", by_url)).branch, "main");
+    EXPECT_EQ(prepare(spec("HEAD", by_url)).sha, second_);
     const Prepared tag = prepare(spec("v1", by_url));
     EXPECT_EQ(text(tag.directory / "file"), "one");
     EXPECT_EQ(tag.branch, "");

@@ -117,6 +117,8 @@ def test_what_was_looked_up_is_shown_and_recorded(slipway, ci, app):
     slipway.run(file).expect(0)
     viewed = slipway("runs", "view", "latest").expect(0).out
     assert f"ci_code {url(ci)} main -> {of_ci}" in viewed and of_app in viewed
+    entry = slipway.project.job(keys={"ci_code": {"url": url(ci), "path": "check.sh"}})
+    assert "command: [/job/ci/check.sh]  # by its `#!` line" in slipway("plan", "--resolved", entry).expect(0).out
 
 
 def test_all_jobs_of_a_run_get_the_same(slipway, app):

@@ -155,6 +155,7 @@ def test_the_workflows_of_the_source_run(slipway, tmp_path):
     archive = tmp_path / "with-ci.tgz"
     archive.write_bytes(archive_of({"hello.txt": "own workflow\n", ".slipway/workflows/ci.yaml": WORKFLOW}))
     assert slipway.run("--source-url", archive).expect(0).output() == "own workflow\n"
+    assert f"  source\n    {archive}" in slipway("runs", "view").expect(0).out
 
 
 @pytest.mark.parametrize("name", ["../escape", "/tmp/slipway-escape", "a/../../escape"])

@@ -82,6 +82,7 @@ def test_scripts_of_shells_can_ask_for_runs_jobs_and_codes(slipway):
     slipway.project.workflow(SEVERAL)
     assert words("jobs") == words("jobs", "--workflow-file", file) == ["after", "breaks", "fails", "slow"]
     assert {"E012", "run"} <= set(words("codes"))
+    assert words("images") == []
     slipway("completion").expect(2)
 
 
