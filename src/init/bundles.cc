@@ -153,47 +153,55 @@ void Bundles::end_if_done() {
 }
 
 void Bundles::abort() {
-  if (!tasks_.empty()) {
-    const BundleTask under_way = std::move(tasks_.front());
-    tasks_.pop_front();
-    for (const BundleTask& task : std::exchange(tasks_, {})) tell(task, kNoTime);
-    // The first one's answer tells of it, unless the owner has not been heard yet.
-    if (current_.pid <= 0) tell(under_way, kNoTime);
+  bool is_first = is_storing_;
+  for (Batch& batch : batches_) {
+    for (const BundleTask& task : std::exchange(batch.tasks, {})) {
+      // The first one's answer tells of it, unless the owner has not been heard yet.
+      if (!std::exchange(is_first, false) || current_.pid <= 0) tell(task, kNoTime);
+    }
   }
   aborted_ = true;
   if (current_.pid > 0 && children_.is_expected(current_.pid)) ::kill(current_.pid, SIGKILL);
 }
 
-void Bundles::collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void()> then) {
-  identity_ = identity;
-  tasks_ = std::move(tasks);
-  all_tried_ = std::move(then);
-  next_task();
+void Bundles::collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void(const Stored&)> then) {
+  batches_.push_back({identity, std::move(tasks), std::move(then), {}});
+  if (!is_storing_) next_task();
 }
 
 void Bundles::next_task() {
-  if (tasks_.empty()) {
-    const auto then = std::exchange(all_tried_, nullptr);
-    if (then) then();
-    return;
+  while (!batches_.empty() && batches_.front().tasks.empty()) {
+    const Batch done = std::move(batches_.front());
+    batches_.pop_front();
+    done.then(done.stored);
+    if (is_storing_) return;  // `then` had more to store
   }
-  const BundleTask& task = tasks_.front();
+  if (batches_.empty()) return;
+  is_storing_ = true;
+  const BundleTask& task = batches_.front().tasks.front();
   owner_.ask("open_bundle", wire::open_bundle_json(task.kind, task.name),
              [this](const wire::Reply& reply, std::vector<os::Fd> fds) {
-               if (tasks_.empty()) return next_task();
-               const BundleTask asked = tasks_.front();
+               if (batches_.front().tasks.empty()) return end_task();  // it was aborted
+               const BundleTask asked = batches_.front().tasks.front();
                if (!reply.ok) return give_up(asked, wire::is_needless(reply.json) ? "" : wire::error_in(reply.json));
                const auto bundle = wire::bundle_in(reply.json);
                if (!bundle || fds.empty()) return give_up(asked, "the owner's answer is broken");
-               pack(identity_, *bundle, std::move(fds[0]));
+               pack(*bundle, std::move(fds[0]));
              });
 }
 
-void Bundles::pack(const Identity& identity, std::uint64_t bundle, os::Fd out) {
-  const BundleTask task = tasks_.front();
+void Bundles::end_task() {
+  is_storing_ = false;
+  if (!batches_.front().tasks.empty()) batches_.front().tasks.pop_front();
+  next_task();
+}
+
+void Bundles::pack(std::uint64_t bundle, os::Fd out) {
+  const BundleTask task = batches_.front().tasks.front();
   const auto file = std::make_shared<os::Fd>(std::move(out));
   run(
-      identity, {file->get()}, [this, task, file] { return pack_here(task, file->get(), left_, records_); },
+      batches_.front().identity, {file->get()},
+      [this, task, file] { return pack_here(task, file->get(), left_, records_); },
       [this, bundle, task, file](Result<std::string> report) {
         if (report) spend(file->get());
         close_bundle(bundle, task, std::move(report));
@@ -224,8 +232,8 @@ void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<
                for (std::string& one : artifact->refused) one = records_.masked(one);
                records_.append(journal::RecordType::artifact, task.step, *artifact);
                if (task.kind == wire::BundleKind::artifact) stored_.push_back(task.name);
-               if (!tasks_.empty()) tasks_.pop_front();
-               next_task();
+               batches_.front().stored.push_back(*std::move(artifact));
+               end_task();
              });
 }
 
@@ -236,8 +244,7 @@ void Bundles::tell(const BundleTask& task, const std::string& why) {
 
 void Bundles::give_up(const BundleTask& task, const std::string& why) {
   if (!why.empty()) tell(task, why);
-  if (!tasks_.empty()) tasks_.pop_front();
-  next_task();
+  end_task();
 }
 
 void Bundles::unpack(const Identity& identity, std::deque<Input> inputs, std::function<void(Result<void>)> then) {

@@ -44,8 +44,10 @@ class Bundles {
   using Then = std::function<void(Result<std::string>)>;
   void run(const Identity& identity, std::vector<int> kept, std::function<Result<std::string>()> work, Then then);
 
-  /// Stores `tasks`, each as far as it goes; what goes wrong is a notice. `then` is called when all have been tried.
-  void collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void()> then);
+  /// Stores `tasks`, behind those of earlier calls, each as far as it goes; what goes wrong is a notice. `then` is
+  /// called when all have been tried, with the artifacts that were stored.
+  using Stored = std::vector<wire::payload::Artifact>;
+  void collect(const Identity& identity, std::deque<BundleTask> tasks, std::function<void(const Stored&)> then);
 
   /// Unpacks into the job's directories; the first error ends it.
   struct Input {
@@ -68,11 +70,18 @@ class Bundles {
     bool answer_ended = false, child_ended = false;
     Then then;
   };
+  struct Batch {
+    Identity identity;
+    std::deque<BundleTask> tasks;
+    std::function<void(const Stored&)> then;
+    Stored stored;
+  };
   void read_answer();
   void end_if_done();
-  void pack(const Identity& identity, std::uint64_t bundle, os::Fd out);
+  void pack(std::uint64_t bundle, os::Fd out);
   void close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report);
   void next_task();
+  void end_task();
   void tell(const BundleTask& task, const std::string& why);
   void give_up(const BundleTask& task, const std::string& why);
   void spend(int bundle);
@@ -83,9 +92,8 @@ class Bundles {
   RecordKeeper& records_;
   os::BundleLimits left_;  // for what is still to be packed
   Current current_;
-  Identity identity_;
-  std::deque<BundleTask> tasks_;
-  std::function<void()> all_tried_;
+  std::deque<Batch> batches_;
+  bool is_storing_ = false;  // the first task of the first batch
   std::vector<std::string> stored_;
   bool aborted_ = false;
 };

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/paths.h"
+#include "model/units.h"
 #include "os/files.h"
 
 namespace slipway::init {
@@ -34,11 +35,14 @@ const char* const kClientUsage =
     "  annotate [--level notice|warning|error] [--file FILE] [--line N] [--title TEXT] MESSAGE\n"
     "  artifact NAME PATH...           keep files when the job ends; PATH may be a glob in quotes\n"
     "  group start NAME | group end    fold the output in between\n"
+    "  step NAME [--timeout TIME] -- COMMAND ...\n"
+    "                                  run COMMAND as a step of its own below this one, with its own log, figures and\n"
+    "                                  TIME (90s, 10m, 2h); exits as COMMAND does, with 124 when it ran out of TIME\n"
     "  sandbox [--share DIR]... [--output FILE]... -- COMMAND ...\n"
     "                                  run COMMAND, untrusted, in a sandbox of its own that sees the source and each "
     "DIR;\n"
     "                                  a FILE of the source comes back as $SLIPWAY_WORKSPACE/from-source/FILE\n"
-    "  state is-running JOB | state result JOB\n"
+    "  state is-running JOB | state result JOB | state deploy ENVIRONMENT\n"
     "  changed-files [FROM [TO]]       files that changed, one a line\n"
     "  git-info                        what is known of the checkout, as JSON\n";
 
@@ -199,11 +203,36 @@ Result<control::Request> parse_sandbox(const Arguments& arguments, const ClientP
   return sandbox;
 }
 
+Result<control::Request> parse_step(const Arguments& arguments, const ClientPlace& place) {
+  control::RunStep step;
+  std::size_t i = 1;
+  while (i < arguments.size() && arguments[i] != "--") {
+    SW_TRY(const std::optional<Option> option, take_option(arguments, i));
+    if (!option) {
+      if (!step.name.empty()) return usage("step takes one name, and `--` before the command");
+      step.name = arguments[i++];
+    } else if (option->name == "--timeout") {
+      const auto timeout = model::parse_duration(option->value);
+      if (!timeout) return usage("step: --timeout: " + timeout.error().message);
+      step.timeout = *timeout;
+    } else {
+      return usage("step: unknown option " + option->name);
+    }
+  }
+  if (step.name.empty()) return usage("step takes a name");
+  if (i + 1 >= arguments.size()) return usage("step takes a command, behind `--`");
+  step.argv.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i + 1), arguments.end());
+  step.working_dir = place.working_dir;
+  step.environment = place.environment;
+  return step;
+}
+
 /// Ends as the command ended, and says what else became of it.
-int sandbox_exit(const wire::Ended& end) {
-  constexpr int kNotRun = 125;
+int exit_of(const std::string& command, const wire::Ended& end) {
+  constexpr int kNotRun = 125, kTimedOut = 124;
   if (end.outcome == model::Outcome::succeeded) return 0;
-  fmt::print(stderr, "slipway: sandbox: {}\n", end.reason);
+  fmt::print(stderr, "slipway: {}: {}\n", command, end.reason);
+  if (end.outcome == model::Outcome::timed_out && command == "step") return kTimedOut;
   if (end.outcome == model::Outcome::infra_failed) return kNotRun;
   if (end.exit_code != 0) return end.exit_code;
   return end.outcome == model::Outcome::failed ? 1 : kNotRun;
@@ -219,6 +248,9 @@ Result<control::Request> parse_group(const Arguments& arguments) {
 
 Result<control::Request> parse_question(const Arguments& arguments) {
   if (arguments[0] == "state") {
+    if (arguments.size() == 3 && arguments[1] == "deploy") {
+      return control::state_question("deploy_in_progress", arguments[2]);
+    }
     if (arguments.size() != 3) return usage("state takes is-running or result, and a job's name");
     if (arguments[1] == "is-running") return control::state_question("is_job_running", arguments[2]);
     if (arguments[1] == "result") return control::state_question("job_result", arguments[2]);
@@ -316,6 +348,7 @@ Result<control::Request> parse_command(const Arguments& arguments, const ClientP
   if (command == "artifact") return parse_artifact(arguments, place.working_dir);
   if (command == "group") return parse_group(arguments);
   if (command == "sandbox") return parse_sandbox(arguments, place);
+  if (command == "step") return parse_step(arguments, place);
   if (command == "state" || command == "changed-files" || command == "git-info") return parse_question(arguments);
   return usage(fmt::format("`{}` is no command here", command));
 }
@@ -332,7 +365,9 @@ Result<control::Answer> ask_job(const std::string& socket_path, const control::R
     sent += static_cast<std::size_t>(got);
   }
   const bool asks_owner = std::holds_alternative<control::AskOwner>(request);
-  const bool runs = std::holds_alternative<control::Sandbox>(request);  // as long as the command: the step has a limit
+  // As long as the command: the step has a limit.
+  const bool runs =
+      std::holds_alternative<control::Sandbox>(request) || std::holds_alternative<control::RunStep>(request);
   const auto patience = runs ? 0ms : asks_owner ? limits.owners_answer : limits.answer;
   SW_CHECK(limit_socket(socket.get(), SO_RCVTIMEO, patience));
   control::Unframer unframer(control::kMaxAnswer);
@@ -360,6 +395,7 @@ int client_main(const Arguments& arguments) {
   char* here = ::getcwd(nullptr, 0);
   ClientPlace place{.working_dir = here == nullptr ? "/" : here};
   ::free(here);
+  for (char** entry = environ; *entry != nullptr; ++entry) place.environment.emplace_back(*entry);
   if (const char* const workspace = ::getenv("SLIPWAY_WORKSPACE"); workspace != nullptr) place.workspace = workspace;
   const auto request = parse_command(arguments, place, input);
   if (!request) {
@@ -381,9 +417,9 @@ int client_main(const Arguments& arguments) {
     fmt::print(stderr, "slipway: {}: {}\n", arguments[0], answer->error);
     return answer->kind == ErrorKind::unavailable ? 3 : 1;
   }
-  if (arguments[0] == "sandbox") {
+  if (arguments[0] == "sandbox" || arguments[0] == "step") {
     const auto end = wire::decode_ended(answer->result);
-    return end ? sandbox_exit(*end) : complain(end.error());
+    return end ? exit_of(arguments[0], *end) : complain(end.error());
   }
   print_result(arguments[0], *answer);
   return 0;

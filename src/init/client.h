@@ -28,6 +28,7 @@ class StdinText {
 struct ClientPlace {
   std::string working_dir;  ///< where relative paths begin
   std::string workspace = "/job";
+  std::vector<std::string> environment;  ///< `K=V`
 };
 
 /// `invalid`: usage. `arguments` are those behind the program's name.

@@ -78,6 +78,12 @@ std::vector<std::string> sibling_environment(const model::JobSpec& job, const mo
   return lines_of(map);
 }
 
+void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
+  const std::string prefix = fmt::format("{}=", name);
+  std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(prefix); });
+  environment.push_back(fmt::format("{}{}", prefix, value));
+}
+
 std::string_view value_in(const std::vector<std::string>& environment, std::string_view name) {
   for (const std::string& entry : environment) {
     const std::string_view view = entry;

@@ -28,6 +28,9 @@ std::vector<std::string> step_environment(const model::JobSpec& job, const model
 std::vector<std::string> sibling_environment(const model::JobSpec& job, const model::StepSpec& step,
                                              const Identity& identity);
 
+/// Sets `name` in such a list, in place of all that it held of that name.
+void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value);
+
 /// The value of `name` in such a list; empty when absent.
 std::string_view value_in(const std::vector<std::string>& environment, std::string_view name);
 

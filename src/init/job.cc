@@ -29,9 +29,10 @@ constexpr auto kSyncEvery = 1s;
 constexpr auto kSyncWithin =
     10ms;                        // of a step's end; a job that has ended by then needs neither thread nor second sync
 constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
-constexpr auto kForcedLeftovers = 500ms;  // the same when the steps have used up the job's grace
-constexpr auto kGatherAtOnce = 10s;       // for one that was stopped without grace
-constexpr auto kScanAtEnd = 5s;           // for late secrets; the owner waits meanwhile, and takes no silence for life
+constexpr auto kForcedLeftovers = 500ms;     // the same when the steps have used up the job's grace
+constexpr auto kGatherAtOnce = 10s;          // for one that was stopped without grace
+constexpr std::uint64_t kChildStepCaps = 4;  // so many log caps for all child steps together
+constexpr auto kScanAtEnd = 5s;  // for late secrets; the owner waits meanwhile, and takes no silence for life
 
 std::string reason_of(const wire::Cancel& cancel) {
   switch (cancel.why) {
@@ -80,6 +81,8 @@ Result<void> Job::make_parts() {
   started_ = wall_now();
   const journal::LogCap cap{orders_.job.log_head_bytes, orders_.job.log_tail_bytes};
   SW_TRY(records_, RecordKeeper::create(std::move(fds_[0]), std::move(fds_[1]), cap));
+  records_->share_log_from(static_cast<std::uint16_t>(orders_.job.steps.size()),
+                           kChildStepCaps * (cap.head_bytes + cap.tail_bytes));
   wire::payload::AttemptStarted payload{
       orders_.job.run.value, orders_.job.job, orders_.job.attempt.value, orders_.job.attempt_number, {}};
   const std::vector<secrets::Weakness> weaknesses = register_secrets();
@@ -90,11 +93,14 @@ Result<void> Job::make_parts() {
   SW_TRY(children_, Children::make(poller_));
   output_ = std::make_unique<OutputPump>(poller_, *records_);
   siblings_ = std::make_unique<Siblings>(
-      Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job});
+      Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job,
+                      [this](std::uint16_t step) { return static_cast<std::uint16_t>(steps_->root_of(step)); }});
   requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_, orders_.job.artifacts);
   control_ = std::make_unique<ControlServer>(
       poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
-        return requests_->handle(step, std::move(request), respond);
+        auto* const below = std::get_if<wire::control::RunStep>(&request);
+        return below != nullptr ? child_steps_->run(step, std::move(*below), respond)
+                                : requests_->handle(step, std::move(request), respond);
       });
   bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_,
                                        orders_.job.resources.disk_bytes.value_or(os::BundleLimits().bytes));
@@ -143,6 +149,8 @@ Result<void> Job::set_up() {
       StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
                         secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_},
       StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  child_steps_ =
+      std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
   return {};
 }
 
@@ -394,14 +402,8 @@ std::deque<BundleTask> Job::bundle_tasks() {
   std::deque<BundleTask> tasks;
   const bool succeeded = outcome() == model::Outcome::succeeded;
   const auto add = [&](const std::string& name, const std::vector<std::string>& paths, std::uint16_t step) {
-    if (records_->masked(name) != name) {  // registered after it was asked for
-      return records_->notice(step, "artifact_not_stored", "the name of an artifact holds a secret: " + name);
-    }
-    auto task = artifact_task(entry_.workspace, name, paths);
-    if (!task)
-      return records_->notice(step, "artifact_not_stored", fmt::format("artifact `{}`: {}", name, task.error().what));
-    task->step = step;
-    tasks.push_back(std::move(*task));
+    auto task = requests_->task_of({name, paths, step}, entry_.workspace);
+    if (task) tasks.push_back(std::move(*task));
   };
   for (const model::ArtifactSpec& artifact : orders_.job.artifacts) {
     using When = model::ArtifactDefinition::When;
@@ -423,7 +425,8 @@ std::deque<BundleTask> Job::bundle_tasks() {
 }
 
 void Job::collect_bundles() {
-  bundles_->collect(identity_, not_run_ ? std::deque<BundleTask>{} : bundle_tasks(), [this] { finish(); });
+  bundles_->collect(identity_, not_run_ ? std::deque<BundleTask>{} : bundle_tasks(),
+                    [this](const Bundles::Stored&) { finish(); });
 }
 
 void Job::finish() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "init/bundles.h"
+#include "init/child_steps.h"
 #include "init/children.h"
 #include "init/control_server.h"
 #include "init/entry.h"
@@ -90,6 +91,7 @@ class Job {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<Bundles> bundles_;
   std::unique_ptr<StepRunner> steps_;
+  std::unique_ptr<ChildSteps> child_steps_;
   os::StepCgroup probe_group_;
   std::unique_ptr<Readiness> readiness_;  // of a service
 

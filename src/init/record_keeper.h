@@ -32,6 +32,8 @@ class RecordKeeper {
   void notice(std::uint16_t step, std::string code, std::string_view message);
   /// Output of a step that has been masked already.
   void output(std::uint16_t step, journal::Stream stream, std::string_view bytes, std::uint8_t flags = 0);
+  /// See journal::StepLog.
+  void share_log_from(std::uint16_t first, std::uint64_t bytes) { log_->share_from(first, bytes); }
   /// The tail of the step's output goes into the journal.
   void end_step_output(std::uint16_t step);
   /// What waits for the end of its step: visited and kept.

@@ -132,13 +132,15 @@ Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end
   const std::uint64_t id = ++last_id_;
   Running running;
   running.step = request.step;
+  const std::uint16_t step = request.step;
+  request.step = parts_.root_of(step);  // the owner knows those of the job
   running.on_end = std::move(on_end);
   if (!request.argv.empty()) {
     running.title = title_of(request.argv, parts_.records);
-    parts_.records.append(RecordType::group, request.step, wire::payload::Group{true, "sandbox: " + running.title});
+    parts_.records.append(RecordType::group, step, wire::payload::Group{true, "sandbox: " + running.title});
   }
-  running.out = parts_.output.add(request.step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);
-  running.err = parts_.output.add(request.step, journal::Stream::err, std::move(err.read), OutputPump::Origin::source);
+  running.out = parts_.output.add(step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);
+  running.err = parts_.output.add(step, journal::Stream::err, std::move(err.read), OutputPump::Origin::source);
   running_.emplace(id, std::move(running));
   const auto on_reply = [this, id](const wire::Reply& reply, std::vector<os::Fd> fds) {
     // Later: an owner that is lost answers within the question.
@@ -183,7 +185,7 @@ void Siblings::take_reply(std::uint64_t id, const wire::Reply& reply, std::vecto
 }
 
 Result<void> Siblings::take_files(std::uint64_t id, const wire::SandboxReply& reply, std::vector<os::Fd> fds) {
-  const std::uint16_t step = running_.at(id).step;
+  const std::uint16_t step = parts_.root_of(running_.at(id).step);
   SW_TRY(const Identity user, identity_of(parts_.job.steps.at(step).run_as, parts_.entry));
   std::vector<int> files;
   for (const os::Fd& file : fds) files.push_back(file.get());

@@ -28,6 +28,7 @@ class Siblings {
     RecordKeeper& records;
     const Entry& entry;
     const model::JobSpec& job;
+    std::function<std::uint16_t(std::uint16_t step)> root_of;  ///< the step of the job that `step` is, or is below
   };
 
   explicit Siblings(Parts parts) : parts_(parts) {}

@@ -59,7 +59,11 @@ ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request 
                                    wire::payload::Group{group.group.start, records_.masked(group.group.name)});
                    respond({true, "{}", {}, {}});
                  },
-                 [&](control::AskOwner& ask) { ask_owner(ask, respond); }, [](control::Sandbox&) {},  // above
+                 [&](control::AskOwner& ask) { ask_owner(ask, respond); },
+                 [](control::Sandbox&) {},  // above
+                 [&](control::RunStep&) {
+                   respond({false, "{}", ErrorKind::internal, "steps below a step are not run here"});
+                 },
              },
              request);
   return nullptr;
@@ -121,7 +125,7 @@ Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Ann
 }
 
 Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Artifact& artifact) {
-  if (artifacts_.size() >= kMaxArtifacts) {
+  if (artifacts_asked_ >= kMaxArtifacts) {
     return fail(ErrorKind::exhausted, fmt::format("a job may ask for at most {} artifacts", kMaxArtifacts));
   }
   if (records_.masked(artifact.name) != artifact.name) {
@@ -135,7 +139,31 @@ Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Arti
                                                 artifact.name));
   }
   artifacts_.push_back({artifact.name, artifact.paths, step});
+  ++artifacts_asked_;
   return {};
+}
+
+std::vector<AskedArtifact> StepRequests::take_artifacts(std::uint16_t step) {
+  std::vector<AskedArtifact> taken;
+  for (const AskedArtifact& asked : artifacts_) {
+    if (asked.step == step) taken.push_back(asked);
+  }
+  std::erase_if(artifacts_, [&](const AskedArtifact& asked) { return asked.step == step; });
+  return taken;
+}
+
+std::optional<BundleTask> StepRequests::task_of(const AskedArtifact& asked, const std::string& workspace) {
+  if (records_.masked(asked.name) != asked.name) {  // registered after it was asked for
+    records_.notice(asked.step, "artifact_not_stored", "the name of an artifact holds a secret: " + asked.name);
+    return {};
+  }
+  auto task = artifact_task(workspace, asked.name, asked.paths);
+  if (!task) {
+    records_.notice(asked.step, "artifact_not_stored", fmt::format("artifact `{}`: {}", asked.name, task.error().what));
+    return {};
+  }
+  task->step = asked.step;
+  return std::move(*task);
 }
 
 control::Answer StepRequests::mask(std::uint16_t step, const std::string& value) {

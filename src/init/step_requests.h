@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "init/bundles.h"
 #include "init/control_server.h"
 #include "init/exposure_scan.h"
 #include "init/owner_link.h"
@@ -46,6 +47,10 @@ class StepRequests {
   const std::map<std::string, std::string>& vars() const { return vars_; }
   std::uint64_t triggers() const { return triggers_; }
   const std::vector<AskedArtifact>& artifacts() const { return artifacts_; }
+  /// Those that `step` asked for: they are the caller's to store.
+  std::vector<AskedArtifact> take_artifacts(std::uint16_t step);
+  /// How to store `asked`. None: it cannot be, which is told.
+  std::optional<BundleTask> task_of(const AskedArtifact& asked, const std::string& workspace);
 
  private:
   wire::control::Answer mask(std::uint16_t step, const std::string& value);
@@ -71,6 +76,7 @@ class StepRequests {
   std::size_t annotations_ = 0;
   std::size_t secrets_ = 0;
   std::vector<AskedArtifact> artifacts_;
+  std::size_t artifacts_asked_ = 0;
   std::deque<Scan> scans_;
 };
 

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
@@ -20,7 +22,9 @@ using namespace std::chrono_literals;
 using journal::RecordType;
 
 constexpr auto kLookAgain = 10ms;  // at what remains of a step that is being ended
-constexpr auto kAfterKill = 1s;    // how long what was killed may take to vanish before the job goes on without it
+// Of a whole job: its report names them all.
+constexpr std::size_t kMaxChildren = 1000, kMaxChildrenAtOnce = 64;
+constexpr auto kAfterKill = 1s;  // how long what was killed may take to vanish before the job goes on without it
 
 /// The plan's clock: never set back.
 Time plan_now() { return Time(std::chrono::duration_cast<Duration>(os::Clock::now().time_since_epoch())); }
@@ -75,12 +79,16 @@ void StepRunner::start_one(std::size_t index) {
 }
 
 Result<void> StepRunner::try_start(std::size_t index) {
-  const auto number = static_cast<std::uint16_t>(index);
   if (parts_.job.steps[index].run_as.kind == model::RunAs::Kind::source) return start_beside(index);
   SW_TRY(const StepCommand command, prepare(index));
+  return start_process(index, command);
+}
+
+Result<void> StepRunner::start_process(std::size_t index, const StepCommand& command) {
+  const auto number = static_cast<std::uint16_t>(index);
   Running step;
   step.started = wall_now();
-  SW_TRY(step.cgroup, parts_.entry.cgroups.create(fmt::format("step-{}-{}", index, plan_.tries(index))));
+  SW_TRY(step.cgroup, parts_.entry.cgroups.create(fmt::format("step-{}-{}", index, tries(index))));
   SW_TRY(step.process, start_step(command, step.cgroup));
   const pid_t pid = step.process.pid;
   record_start(index);
@@ -111,56 +119,135 @@ Result<void> StepRunner::start_beside(std::size_t index) {
 }
 
 void StepRunner::record_start(std::size_t index) {
-  const model::StepSpec& spec = parts_.job.steps[index];
-  parts_.records.append(RecordType::step_started, static_cast<std::uint16_t>(index),
-                        wire::payload::StepStarted{parts_.records.masked(spec.name),
-                                                   parts_.records.masked(title_of(spec)), plan_.tries(index)});
+  parts_.records.append(
+      RecordType::step_started, static_cast<std::uint16_t>(index),
+      wire::payload::StepStarted{parts_.records.masked(spec(index).name), parts_.records.masked(title_of(spec(index))),
+                                 tries(index), results_[index].parent});
 }
 
 std::string StepRunner::socket_of(std::size_t index) { return fmt::format("{}.sock", index); }
 
 Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
-  const model::StepSpec& spec = parts_.job.steps[index];
   const Entry& entry = parts_.entry;
   StepCommand command;
-  SW_TRY(command.identity, identity_of(spec.run_as, entry));
+  SW_TRY(command.identity, identity_of(spec(index).run_as, entry));
   command.nesting = entry.nesting;
   command.filter = entry.filter_calls;
   const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
                           parts_.event_file};
-  command.environment = step_environment(parts_.job, spec, command.identity, places, parts_.secrets);
-  command.working_dir = working_dir_of(spec, entry.workspace);
+  command.environment = step_environment(parts_.job, spec(index), command.identity, places, parts_.secrets);
+  command.working_dir = working_dir_of(spec(index), entry.workspace);
   return command;
 }
 
 Result<StepCommand> StepRunner::prepare(std::size_t index) {
-  const model::StepSpec& spec = parts_.job.steps[index];
   SW_TRY(StepCommand command, surroundings(index));
   SW_CHECK(
       parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket_of(index), command.identity));
-  SW_CHECK(write_secret_files(spec.secrets, parts_.secrets, command.identity, parts_.secret_files));
-  command.is_script = std::holds_alternative<model::Script>(spec.action);
-  SW_TRY(command.argv, argv_of(spec, parts_.runtime, fmt::format("{}.script", index)));
+  SW_CHECK(write_secret_files(spec(index).secrets, parts_.secrets, command.identity, parts_.secret_files));
+  command.is_script = std::holds_alternative<model::Script>(spec(index).action);
+  SW_TRY(command.argv, argv_of(spec(index), parts_.runtime, fmt::format("{}.script", index)));
   return command;
 }
 
+// --- child steps ---
+
+const model::StepSpec& StepRunner::spec(std::size_t index) const {
+  return is_child(index) ? children_[index - parts_.job.steps.size()].spec : parts_.job.steps[index];
+}
+
+std::size_t StepRunner::root_of(std::size_t index) const {
+  while (results_[index].parent) index = *results_[index].parent;
+  return index;
+}
+
+/// Only those right below it.
+std::vector<std::size_t> StepRunner::running_below(std::size_t index) const {
+  std::vector<std::size_t> below;
+  for (const auto& [other, step] : running_) {
+    if (results_[other].parent == index) below.push_back(other);
+  }
+  return below;
+}
+
+Result<std::size_t> StepRunner::run_child(std::size_t parent, wire::control::RunStep request, OnChildEnd on_end) {
+  const auto at_once = std::ranges::count_if(running_, [&](const auto& one) { return is_child(one.first); });
+  if (static_cast<std::size_t>(at_once) >= kMaxChildrenAtOnce) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may run at most {} child steps at once", kMaxChildrenAtOnce));
+  }
+  if (children_.size() >= kMaxChildren) {
+    return fail(ErrorKind::exhausted, fmt::format("a job may run at most {} child steps", kMaxChildren));
+  }
+  const auto above = running_.find(parent);
+  if (above == running_.end() || above->second.main_end || os::Clock::now() >= kill_at_) {
+    return fail(ErrorKind::cancelled, "the step is ending");
+  }
+  const std::size_t index = results_.size();
+  model::StepSpec below;
+  below.name = request.name;
+  below.action = model::Argv{request.argv};
+  below.working_dir = request.working_dir;
+  below.env = spec(parent).env;
+  below.secrets = spec(parent).secrets;
+  below.run_as = spec(parent).run_as;
+  below.timeout = request.timeout;
+  children_.push_back({std::move(below), std::move(on_end)});
+  results_.emplace_back().name = request.name;
+  results_.back().parent = parent;
+  reasons_.emplace_back();
+  if (const auto started = start_child(index, std::move(request)); !started) {
+    record_start(index);
+    finish_unstarted(index, end_of(started.error()));
+  }
+  return index;
+}
+
+Result<void> StepRunner::start_child(std::size_t index, wire::control::RunStep request) {
+  SW_TRY(StepCommand command, surroundings(index));
+  command.argv = std::move(request.argv);
+  const std::string socket = socket_of(index);
+  if (request.environment) {
+    command.environment = std::move(*request.environment);
+    set_variable(command.environment, "SLIPWAY_SOCKET", parts_.runtime.path_of(socket));
+    set_variable(command.environment, "SLIPWAY_STEP", request.name);
+  }
+  SW_CHECK(parts_.control.listen(static_cast<std::uint16_t>(index), parts_.runtime, socket, command.identity));
+  return start_process(index, command);
+}
+
+void StepRunner::abandon_child(std::size_t index) {
+  stop_one(index, model::Outcome::cancelled, "nobody waits for it any more",
+           std::min(kill_at_, os::Clock::now() + parts_.job.grace));
+}
+
+// --- how long they may take ---
+
 void StepRunner::watch_times(std::size_t index) {
-  const model::StepSpec& spec = parts_.job.steps[index];
+  const model::StepSpec& step_spec = spec(index);
   Running& step = running_.at(index);
-  if (spec.timeout) {
-    step.timeout = parts_.poller.at(os::Clock::now() + *spec.timeout, [this, index, limit = *spec.timeout] {
+  if (step_spec.timeout) {
+    step.timeout = parts_.poller.at(os::Clock::now() + *step_spec.timeout, [this, index, limit = *step_spec.timeout] {
       stop_one(index, model::Outcome::timed_out, fmt::format("ran longer than its timeout of {}", to_short_text(limit)),
                os::Clock::now() + parts_.job.grace);
     });
   }
-  if (spec.no_output_timeout) watch_silence(index, *spec.no_output_timeout);
+  if (step_spec.no_output_timeout) watch_silence(index, *step_spec.no_output_timeout);
+}
+
+/// What those below it print counts for a step too.
+os::Deadline StepRunner::last_output(std::size_t index) const {
+  os::Deadline last = parts_.output.last_output(static_cast<std::uint16_t>(index));
+  for (std::size_t below = parts_.job.steps.size(); below < results_.size(); ++below) {
+    if (root_of(below) == index) last = std::max(last, parts_.output.last_output(static_cast<std::uint16_t>(below)));
+  }
+  return last;
 }
 
 void StepRunner::watch_silence(std::size_t index, Duration limit) {
-  const os::Deadline due = parts_.output.last_output(static_cast<std::uint16_t>(index)) + limit;
+  const os::Deadline due = last_output(index) + limit;
   running_.at(index).silence = parts_.poller.at(due, [this, index, limit] {
     const os::Deadline now = os::Clock::now();
-    if (parts_.output.last_output(static_cast<std::uint16_t>(index)) + limit > now) return watch_silence(index, limit);
+    if (last_output(index) + limit > now) return watch_silence(index, limit);
     stop_one(index, model::Outcome::timed_out, fmt::format("printed nothing for {}", to_short_text(limit)),
              now + parts_.job.grace);
   });
@@ -197,6 +284,9 @@ void StepRunner::stop_one(std::size_t index, model::Outcome outcome, const std::
   if (!first && kill_at >= step.kill_at) return;
   step.kill_at = std::min(step.kill_at, kill_at);
   if (first) signal_members(step, SIGTERM);
+  for (const std::size_t below : running_below(index)) {
+    stop_one(below, model::Outcome::cancelled, "the step that it belongs to was ended", kill_at);
+  }
   parts_.poller.cancel(step.kill);
   step.kill = parts_.poller.at(step.kill_at, [this, index] {
     Running& late = running_.at(index);
@@ -226,7 +316,7 @@ void StepRunner::on_main_end(std::size_t index, const ChildEnd& end) {
   parts_.poller.cancel(step.timeout);
   parts_.poller.cancel(step.silence);
   step.timeout = step.silence = Poller::kNone;
-  if (parts_.job.steps[index].end_children && !step.forced && signal_members(step, SIGTERM)) {
+  if (spec(index).end_children && !step.forced && signal_members(step, SIGTERM)) {
     step.kill_at = std::min(kill_at_, os::Clock::now() + parts_.job.grace);
     step.kill = parts_.poller.at(step.kill_at, [this, index] {
       running_.at(index).kill = Poller::kNone;
@@ -239,14 +329,19 @@ void StepRunner::on_main_end(std::size_t index, const ChildEnd& end) {
 /// A step that was ended from here, or ends its children, has ended when none of it is left.
 void StepRunner::settle(std::size_t index) {
   Running& step = running_.at(index);
-  const bool takes_all = step.forced || parts_.job.steps[index].end_children;
+  const bool takes_all = step.forced || spec(index).end_children;
   parts_.children.reap();
   const auto number = static_cast<std::uint16_t>(index);
   // None outlives it: what is left in the background ends at once, what was stopped with the step has its grace.
   const bool has_siblings = parts_.siblings.any(number);
   if (has_siblings && (!step.forced || os::Clock::now() >= step.kill_at)) parts_.siblings.stop_step(number);
+  const std::vector<std::size_t> below = running_below(index);
+  for (const std::size_t child : below) {
+    stop_one(child, model::Outcome::cancelled, "the step that it belongs to has ended",
+             step.forced ? step.kill_at : os::Clock::now());
+  }
   const bool has_left = !takes_all || !signal_members(step, 0) || os::Clock::now() > step.kill_at + kAfterKill;
-  if (has_left && !has_siblings) return finish(index);
+  if (has_left && !has_siblings && below.empty()) return finish(index);
   parts_.poller.at(os::Clock::now() + kLookAgain, [this, index] {
     if (const auto found = running_.find(index); found != running_.end() && found->second.main_end) settle(index);
   });
@@ -275,12 +370,13 @@ void StepRunner::finish(std::size_t index) {
   const rusage& usage = step.main_end->usage;
   constexpr std::uint64_t kBlock = 512;
   model::StepResult result;
-  result.name = parts_.records.masked(parts_.job.steps[index].name);
+  result.name = parts_.records.masked(spec(index).name);
+  result.parent = results_[index].parent;
   result.outcome = end.outcome;
   result.exit_code = end.exit_code;
   result.started = step.started;
   result.finished = wall_now();
-  result.tries = plan_.tries(index);
+  result.tries = tries(index);
   result.cpu_micros =
       figures.cpu_micros != 0 ? figures.cpu_micros : micros_of(usage.ru_utime) + micros_of(usage.ru_stime);
   result.memory_peak_bytes =
@@ -304,7 +400,7 @@ void StepRunner::finish_unstarted(std::size_t index, CommandEnd end) {
   model::StepResult result = results_[index];
   result.outcome = end.outcome;
   result.exit_code = end.exit_code;
-  result.tries = plan_.tries(index);
+  result.tries = tries(index);
   result.started = result.finished = wall_now();
   record_end(index, std::move(result), end.reason);
   again_ = true;
@@ -313,15 +409,18 @@ void StepRunner::finish_unstarted(std::size_t index, CommandEnd end) {
 /// Tells the plan (unless it decided itself, by skipping) and the journal.
 void StepRunner::record_end(std::size_t index, model::StepResult result, const std::string& reason) {
   const auto number = static_cast<std::uint16_t>(index);
-  const bool will_retry = plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
+  const bool will_retry =
+      !is_child(index) && plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
   parts_.records.end_step_output(number);
-  const bool allowed =
-      parts_.job.steps[index].continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
+  const bool allowed = spec(index).continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
   results_[index] = result;
   reasons_[index] = parts_.records.masked(reason);
   parts_.records.append(RecordType::step_finished, number,
                         wire::payload::StepFinished{std::move(result), reasons_[index], will_retry, allowed});
   parts_.records.ask_sync();
+  if (!is_child(index)) return;
+  const OnChildEnd on_end = std::exchange(children_[index - parts_.job.steps.size()].on_end, nullptr);
+  if (on_end) on_end(results_[index], reasons_[index]);
 }
 
 }  // namespace slipway::init

@@ -50,6 +50,18 @@ class StepRunner {
   /// too. A later call may bring `kill_at` forward; what is stopped already keeps its outcome.
   void stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at);
 
+  /// Runs a command as a child of step `parent` (wire/control.h, RunStep): a step of its own behind those of the job,
+  /// which ends with `parent` at the latest. `on_end` is called once, later or within. Returns its index.
+  /// `exhausted`: too many; `cancelled`: nothing starts any more.
+  using OnChildEnd = std::function<void(const model::StepResult&, const std::string& reason)>;
+  Result<std::size_t> run_child(std::size_t parent, wire::control::RunStep request, OnChildEnd on_end);
+  /// Whoever waited for child step `index` has gone: it ends. One that has ended is fine.
+  void abandon_child(std::size_t index);
+  /// The step of the job that `index` is, or is below.
+  std::size_t root_of(std::size_t index) const;
+  /// Of every step, child steps included.
+  const model::StepSpec& spec(std::size_t index) const;
+
   /// What step `index` finds around it: a command with no argv yet.
   Result<StepCommand> surroundings(std::size_t index) const;
 
@@ -71,6 +83,19 @@ class StepRunner {
     os::Deadline kill_at = os::Deadline::max();
     Poller::Token timeout = Poller::kNone, silence = Poller::kNone, kill = Poller::kNone;
   };
+
+  /// A step below another: what is known of it beyond its result.
+  struct Child {
+    model::StepSpec spec;
+    OnChildEnd on_end;
+  };
+
+  bool is_child(std::size_t index) const { return index >= parts_.job.steps.size(); }
+  std::vector<std::size_t> running_below(std::size_t index) const;
+  os::Deadline last_output(std::size_t index) const;
+  int tries(std::size_t index) const { return is_child(index) ? 1 : plan_.tries(index); }
+  Result<void> start_child(std::size_t index, wire::control::RunStep request);
+  Result<void> start_process(std::size_t index, const StepCommand& command);
 
   void advance();
   void start_one(std::size_t index);
@@ -94,7 +119,8 @@ class StepRunner {
   Events events_;
   model::StepPlan plan_;
   std::map<std::size_t, Running> running_;
-  std::vector<model::StepResult> results_;
+  std::vector<Child> children_;             // behind the steps of the job
+  std::vector<model::StepResult> results_;  // of both
   std::vector<std::string> reasons_;
   Poller::Token wake_ = Poller::kNone, last_call_ = Poller::kNone;
   os::Deadline kill_at_ = os::Deadline::max();

@@ -136,7 +136,8 @@ void TestJob::serve_one() {
   if (!std::holds_alternative<wire::Progress>(*said) || triggers_.empty()) return;
   const Outcome now = read_journal();
   std::string all;
-  for (std::uint16_t step = 0; step < spec.steps.size(); ++step) all += now.output(step);
+  constexpr std::size_t kChildren = 4;  // child steps that are looked at too
+  for (std::uint16_t step = 0; step < spec.steps.size() + kChildren; ++step) all += now.output(step);
   for (auto& [text, then] : triggers_) {
     if (then && all.find(text) != std::string::npos) std::exchange(then, nullptr)();
   }

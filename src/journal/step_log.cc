@@ -1,12 +1,14 @@
 #include "journal/step_log.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace slipway::journal {
 namespace {
 
 constexpr Duration kSayEvery = std::chrono::seconds(1);
+constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
@@ -25,7 +27,8 @@ void StepLog::output(std::uint16_t step, Stream stream, std::uint8_t flags, std:
 std::string_view StepLog::keep(std::uint16_t step, State& state, const Record& record) {
   std::string_view rest = record.payload;
   while (!rest.empty()) {
-    const std::uint64_t room = cap_.head_bytes - std::min(state.kept, cap_.head_bytes);
+    const std::uint64_t own_room = cap_.head_bytes - std::min(state.kept, cap_.head_bytes);
+    const std::uint64_t room = std::min(own_room, shared_room(step));
     if (room == 0) {
       state.past_head = true;
       return rest;
@@ -46,7 +49,17 @@ std::string_view StepLog::keep(std::uint16_t step, State& state, const Record& r
 bool StepLog::append(State& state, const Record& record) {
   if (!writer_.append(record.type, record.step, record.flags, record.time, record.payload)) return false;
   state.kept += record.payload.size();
+  if (record.step >= shared_from_) shared_left_ -= std::min<std::uint64_t>(shared_left_, record.payload.size());
   return true;
+}
+
+void StepLog::share_from(std::uint16_t first, std::uint64_t bytes) {
+  shared_from_ = first;
+  shared_left_ = bytes;
+}
+
+std::uint64_t StepLog::shared_room(std::uint16_t step) const {
+  return step >= shared_from_ && step != kNoStep ? shared_left_ : kMost;
 }
 
 void StepLog::push(const Record& record) {
@@ -99,7 +112,8 @@ Result<void> StepLog::step_end(std::uint16_t step, Time now) {
     const auto taken = ring_->take(step, [&](const TailRing::Piece& piece) -> Result<void> {
       const std::size_t bytes = piece.record.payload.size();
       left -= std::min<std::uint64_t>(left, bytes);
-      if (!writer_.has_room(bytes, now) || !append(state, piece.record)) state.lost += bytes;
+      if (shared_room(step) < bytes || !writer_.has_room(bytes, now) || !append(state, piece.record))
+        state.lost += bytes;
       return {};
     });
     if (!taken) state.lost += left;  // a damaged ring

@@ -30,6 +30,9 @@ class StepLog {
   /// Call before the step's `step_finished` is appended, when no more output can come.
   Result<void> step_end(std::uint16_t step, Time now);
 
+  /// Steps from `first` on, of which a job can make many, have `bytes` of the journal together besides their own caps.
+  void share_from(std::uint16_t first, std::uint64_t bytes);
+
   std::uint64_t lost_bytes(std::uint16_t step) const;
 
  private:
@@ -43,6 +46,7 @@ class StepLog {
   };
   std::string_view keep(std::uint16_t step, State& state, const Record& record);
   void push(const Record& record);
+  std::uint64_t shared_room(std::uint16_t step) const;
   bool append(State& state, const Record& record);
   Result<void> say(std::uint16_t step, State& state, Time now);
   void say_if_due(Time now);
@@ -50,6 +54,8 @@ class StepLog {
   Writer& writer_;
   TailRing* ring_;
   LogCap cap_;
+  std::uint16_t shared_from_ = kNoStep;
+  std::uint64_t shared_left_ = 0;
   std::map<std::uint16_t, State> steps_;
 };
 

@@ -126,6 +126,7 @@ struct StepResult {
   Time started{}, finished{};
   std::uint64_t cpu_micros = 0, memory_peak_bytes = 0, io_read_bytes = 0, io_written_bytes = 0;  ///< 0: not known
   int tries = 1;
+  std::optional<std::size_t> parent;  ///< of a child step: the index of the step that asked for it
 };
 
 /// JSON of reference trigger format, kept as text until the planner reads it.

@@ -64,16 +64,18 @@ std::vector<std::string> names_of(const json::value* value) {
 
 json::object object_of(const model::StepResult& step) {
   const auto outcome = model::to_string(step.outcome);
-  return {{"name", step.name},
-          {"outcome", json::string_view(outcome.data(), outcome.size())},
-          {"exit_code", step.exit_code},
-          {"started", to_micros(step.started)},
-          {"finished", to_micros(step.finished)},
-          {"cpu_micros", step.cpu_micros},
-          {"memory_peak_bytes", step.memory_peak_bytes},
-          {"io_read_bytes", step.io_read_bytes},
-          {"io_written_bytes", step.io_written_bytes},
-          {"tries", step.tries}};
+  json::object object{{"name", step.name},
+                      {"outcome", json::string_view(outcome.data(), outcome.size())},
+                      {"exit_code", step.exit_code},
+                      {"started", to_micros(step.started)},
+                      {"finished", to_micros(step.finished)},
+                      {"cpu_micros", step.cpu_micros},
+                      {"memory_peak_bytes", step.memory_peak_bytes},
+                      {"io_read_bytes", step.io_read_bytes},
+                      {"io_written_bytes", step.io_written_bytes},
+                      {"tries", step.tries}};
+  if (step.parent) object["parent"] = *step.parent;
+  return object;
 }
 
 model::StepResult step_of(const json::object& object) {
@@ -88,6 +90,7 @@ model::StepResult step_of(const json::object& object) {
   step.io_read_bytes = number_of<std::uint64_t>(object, "io_read_bytes");
   step.io_written_bytes = number_of<std::uint64_t>(object, "io_written_bytes");
   step.tries = number_of<int>(object, "tries");
+  if (object.contains("parent")) step.parent = number_of<std::size_t>(object, "parent");
   return step;
 }
 

@@ -1,5 +1,7 @@
 #include "wire/control.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
@@ -12,6 +14,11 @@ namespace {
 
 constexpr std::size_t kMaxMessage = 64U << 10U;  // of an annotation
 constexpr std::size_t kMaxPath = 4096;
+constexpr std::chrono::milliseconds kMaxStepTimeout = std::chrono::days(30);
+constexpr std::string_view kDeployInProgress = "deploy_in_progress";
+
+/// What a question of the state is about.
+json::string_view subject_of(std::string_view what) { return what == kDeployInProgress ? "environment" : "job"; }
 
 void check_name(const Fields& fields, std::string_view key, const std::string& name) {
   if (!is_name(name)) fields.refuse(key, "a name (1 to 256 letters, digits, `_`, `-`, `.`)");
@@ -73,10 +80,70 @@ Request group_of(const Fields& fields) {
 
 Request state_of(const Fields& fields) {
   const std::string what = fields.required_text("what");
-  if (what != "is_job_running" && what != "job_result") fields.refuse("what", "is_job_running or job_result");
-  const std::string job = fields.required_text("job");
-  check_size(fields, "job", job, kMaxName);
-  return state_question(what, job);
+  if (what != "is_job_running" && what != "job_result" && what != kDeployInProgress) {
+    fields.refuse("what", "is_job_running, job_result or deploy_in_progress");
+  }
+  const std::string_view key = subject_of(what);
+  const std::string name = fields.required_text(key);
+  check_size(fields, key, name, kMaxName);
+  return state_question(what, name);
+}
+
+bool is_executable_text(std::string_view text) { return text.find('\0') == std::string_view::npos; }
+
+std::vector<std::string> environment_of(const Fields& fields, const json::object& variables) {
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : variables) {
+    const bool is_name = !name.empty() && name.find('=') == json::string_view::npos && is_executable_text(name);
+    const json::string* const text = value.if_string();
+    if (!is_name || text == nullptr || !is_executable_text(*text)) {
+      fields.refuse("env", "a map of names to texts");
+      return {};
+    }
+    environment.push_back(fmt::format("{}={}", std::string_view(name), std::string_view(*text)));
+  }
+  return environment;
+}
+
+Request step_of(const Fields& fields) {
+  RunStep step;
+  step.name = fields.required_text("name");
+  const bool has_controls =
+      std::ranges::any_of(step.name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  if (step.name.empty() || step.name.size() > kMaxStepName || has_controls) {
+    fields.refuse("name", fmt::format("a name of 1 to {} bytes on one line", kMaxStepName));
+  }
+  step.argv = fields.texts("argv");
+  if (step.argv.empty() || step.argv.size() > kMaxArguments || !std::ranges::all_of(step.argv, is_executable_text)) {
+    fields.refuse("argv", fmt::format("a list of 1 to {} words", kMaxArguments));
+  }
+  if (const json::object* variables = fields.object("env")) step.environment = environment_of(fields, *variables);
+  step.working_dir = fields.text("working_dir");
+  check_size(fields, "working_dir", step.working_dir, kMaxPath);
+  if (!is_executable_text(step.working_dir) || (!step.working_dir.empty() && !step.working_dir.starts_with('/'))) {
+    fields.refuse("working_dir", "an absolute path");
+  }
+  if (const auto timeout = fields.optional_count("timeout_ms")) {
+    if (*timeout == 0 || *timeout > kMaxStepTimeout.count()) fields.refuse("timeout_ms", "1 ms to 30 days");
+    step.timeout = std::chrono::milliseconds(*timeout);
+  }
+  return step;
+}
+
+json::object to_object(const RunStep& step) {
+  json::object object{{"do", "step"}, {"name", step.name}, {"argv", to_json_array(step.argv)}};
+  if (step.environment) {
+    json::object variables;
+    for (const std::string& entry : *step.environment) {
+      const std::size_t equals = std::min(entry.find('='), entry.size());
+      variables[std::string_view(entry).substr(0, equals)] =
+          std::string_view(entry).substr(std::min(equals + 1, entry.size()));
+    }
+    object["env"] = std::move(variables);
+  }
+  if (!step.working_dir.empty()) object["working_dir"] = step.working_dir;
+  if (step.timeout) object["timeout_ms"] = std::chrono::ceil<std::chrono::milliseconds>(*step.timeout).count();
+  return object;
 }
 
 Request changed_files_of(const Fields& fields) {
@@ -119,6 +186,7 @@ json::object to_object(const Request& request) {
             return object;
           },
           [](const Sandbox& sandbox) { return control_object(sandbox.request); },
+          [](const RunStep& step) { return to_object(step); },
       },
       request);
 }
@@ -144,8 +212,8 @@ std::string trigger_json(const TriggeredJob& job) {
   return json::serialize(json::object{{"type", "trigger_job"}, {"jobs", json::array{std::move(entry)}}});
 }
 
-Request state_question(const std::string& what, const std::string& job) {
-  return AskOwner{"state", json::serialize(json::object{{"what", what}, {"job", job}})};
+Request state_question(const std::string& what, const std::string& name) {
+  return AskOwner{"state", json::serialize(json::object{{"what", what}, {subject_of(what), name}})};
 }
 
 Request changed_files_question(const std::string& from, const std::string& to) {
@@ -180,6 +248,7 @@ Result<Request> decode_request(std::string_view text) {
   if (what == "group") return done(group_of(fields));
   if (what == "state") return done(state_of(fields));
   if (what == "changed_files") return done(changed_files_of(fields));
+  if (what == "step") return done(step_of(fields));
   if (what == "git_info") return done(AskOwner{"git_info", "{}"});
   if (what == "sandbox") {
     SW_TRY(SandboxRequest sandbox, decode_sandbox_request(text));

@@ -23,8 +23,13 @@
 ///   {"do":"artifact","name":N,"paths":[...]}    collected when the job ends  → {}
 ///   {"do":"group","start":true|false,"name":N}                               → {}
 ///   {"do":"state","what":"is_job_running"|"job_result","job":J}              → the owner's answer
+///   {"do":"state","what":"deploy_in_progress","environment":E}               → the owner's answer
 ///   {"do":"sandbox","argv":[...],"working_dir":D,"shares":[...],"outputs":[...]}
 ///                                     runs it beside the job (sandbox_json.h) → how it ended
+///   {"do":"step","name":N,"argv":[...],"env":{K:V},"working_dir":D,"timeout_ms":T}
+///                                     runs it as a step below this one → how it ended (sandbox_json.h), with "step",
+///                                     its index, and "artifacts":[{"name","url"}], what it stored. Without "env": the
+///                                     environment that this step began with
 ///   {"do":"changed_files","from":F,"to":T}  {"do":"git_info"}                → the owner's answer
 /// Answer: {"ok":true,"result":{...}} or {"ok":false,"error":TEXT,"kind":KIND}, KIND one of ErrorKind's words.
 namespace slipway::wire::control {
@@ -35,6 +40,8 @@ inline constexpr std::size_t kMaxName = 256;           ///< of outputs, variable
 inline constexpr std::size_t kMaxValue = 256U << 10U;  ///< of one output or variable
 inline constexpr std::size_t kMaxSecret = 64U << 10U;
 inline constexpr std::size_t kMaxPaths = 1000;
+inline constexpr std::size_t kMaxStepName = 100;
+inline constexpr std::size_t kMaxArguments = 10'000;
 inline constexpr std::size_t kPrefixBytes = 4;
 
 struct Set {
@@ -65,7 +72,16 @@ struct AskOwner {
 struct Sandbox {
   SandboxRequest request;
 };
-using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner, Sandbox>;
+/// As `Sandbox`: a connection that is closed before the answer ends the step, and so does the end of the step that
+/// asks. It has the user and the sandbox of that step, and a log, a control socket and figures of its own.
+struct RunStep {
+  std::string name;
+  std::vector<std::string> argv;
+  std::optional<std::vector<std::string>> environment;  ///< `K=V`
+  std::string working_dir;                              ///< absolute; empty: the source directory
+  std::optional<Duration> timeout;
+};
+using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner, Sandbox, RunStep>;
 
 struct Answer {
   bool ok = false;
@@ -82,7 +98,8 @@ struct TriggeredJob {
 };
 /// ... in the trigger format.
 std::string trigger_json(const TriggeredJob& job);
-Request state_question(const std::string& what, const std::string& job);
+/// `name`: of a job; of an environment for `deploy_in_progress`.
+Request state_question(const std::string& what, const std::string& name);
 Request changed_files_question(const std::string& from, const std::string& to);
 /// The list of texts at `key` of an answer's result; empty when there is none.
 std::vector<std::string> texts_in(std::string_view result, std::string_view key);

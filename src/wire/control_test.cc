@@ -1,9 +1,12 @@
 #include "wire/control.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace slipway::wire::control {
 namespace {
+
+using namespace std::chrono_literals;
 
 template <class T>
 T must(Result<T> result) {
@@ -26,6 +29,9 @@ TEST(Control, EveryRequestSurvivesTheTrip) {
       AskOwner{"state", R"({"what":"job_result","job":"x"})"},
       AskOwner{"changed_files", R"({"from":"a"})"},
       AskOwner{"git_info", "{}"},
+      RunStep{"unit tests", {"make", "check"}, std::vector<std::string>{"A=b=c", "E="}, "/job/src", 90s},
+      RunStep{"x", {"true"}, {}, {}, {}},
+      AskOwner{"state", R"({"what":"deploy_in_progress","environment":"production"})"},
       Sandbox{{0, {"sh", "-c", "make\n"}, "/job/src", {"/job/share"}, {"out/app"}}},
   };
   for (const Request& request : requests) {
@@ -43,6 +49,14 @@ TEST(Control, RefusesNamesAndSizesBeyondTheLimits) {
   EXPECT_FALSE(decode_request(encode(Request(Artifact{"a", {}}))));
   EXPECT_FALSE(decode_request(R"({"do":"annotate","message":"m","line":-1})"));
   EXPECT_FALSE(decode_request(R"({"do":"exec"})"));
+  for (const char* const step :
+       {R"("name":"a")", R"("name":"","argv":["x"])", R"("name":"a\nb","argv":["x"])",
+        R"("name":"a","argv":["x\u0000"])", R"("name":"a","argv":["x"],"env":{"A=B":"c"})",
+        R"("name":"a","argv":["x"],"env":{"A":1})", R"("name":"a","argv":["x"],"working_dir":"src")",
+        R"("name":"a","argv":["x"],"timeout_ms":0)", R"("name":"a","argv":["x"],"timeout_ms":-5)",
+        R"("name":"a","argv":["x"],"timeout_ms":9223372036854775807)"}) {
+    EXPECT_FALSE(decode_request(fmt::format(R"({{"do":"step",{}}})", step))) << step;
+  }
   EXPECT_FALSE(decode_request(std::string(100'000, '[')));
 }
 

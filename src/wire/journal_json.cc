@@ -34,17 +34,24 @@ model::Outcome outcome_of(const Fields& fields) {
   return outcome.value_or(model::Outcome::infra_failed);
 }
 
+std::optional<std::size_t> parent_of(const Fields& fields) {
+  const std::optional<std::uint64_t> parent = fields.optional_count("parent");
+  return parent ? std::optional<std::size_t>(*parent) : std::nullopt;
+}
+
 json::object result_to_json(const model::StepResult& result) {
-  return {{"name", result.name},
-          {"outcome", text_of(model::to_string(result.outcome))},
-          {"exit_code", result.exit_code},
-          {"started", to_micros(result.started)},
-          {"finished", to_micros(result.finished)},
-          {"cpu_micros", result.cpu_micros},
-          {"memory_peak_bytes", result.memory_peak_bytes},
-          {"io_read_bytes", result.io_read_bytes},
-          {"io_written_bytes", result.io_written_bytes},
-          {"tries", result.tries}};
+  json::object object{{"name", result.name},
+                      {"outcome", text_of(model::to_string(result.outcome))},
+                      {"exit_code", result.exit_code},
+                      {"started", to_micros(result.started)},
+                      {"finished", to_micros(result.finished)},
+                      {"cpu_micros", result.cpu_micros},
+                      {"memory_peak_bytes", result.memory_peak_bytes},
+                      {"io_read_bytes", result.io_read_bytes},
+                      {"io_written_bytes", result.io_written_bytes},
+                      {"tries", result.tries}};
+  if (result.parent) object["parent"] = *result.parent;
+  return object;
 }
 
 model::StepResult result_of(const Fields& fields) {
@@ -57,7 +64,8 @@ model::StepResult result_of(const Fields& fields) {
           .memory_peak_bytes = fields.count("memory_peak_bytes"),
           .io_read_bytes = fields.count("io_read_bytes"),
           .io_written_bytes = fields.count("io_written_bytes"),
-          .tries = static_cast<int>(fields.integer("tries", 1))};
+          .tries = static_cast<int>(fields.integer("tries", 1)),
+          .parent = parent_of(fields)};
 }
 
 json::object report_to_json(const model::AttemptReport& report) {
@@ -133,8 +141,9 @@ std::string encode(const AttemptStarted& payload) {
 }
 
 std::string encode(const StepStarted& payload) {
-  return json::serialize(
-      json::object{{"name", payload.name}, {"command", payload.command}, {"attempt", payload.attempt}});
+  json::object object{{"name", payload.name}, {"command", payload.command}, {"attempt", payload.attempt}};
+  if (payload.parent) object["parent"] = *payload.parent;
+  return json::serialize(object);
 }
 
 std::string encode(const StepFinished& payload) {
@@ -205,7 +214,8 @@ Result<AttemptStarted> decode(std::string_view text) {
 template <>
 Result<StepStarted> decode(std::string_view text) {
   return decode_with(text, "step_started", [](const Fields& fields) {
-    return StepStarted{fields.text("name"), fields.text("command"), static_cast<int>(fields.integer("attempt", 1))};
+    return StepStarted{fields.text("name"), fields.text("command"), static_cast<int>(fields.integer("attempt", 1)),
+                       parent_of(fields)};
   });
 }
 

@@ -17,13 +17,14 @@ namespace slipway::wire::payload {
 struct AttemptStarted {
   std::string run, job, attempt;
   int number = 1;
-  std::vector<std::string> steps;  ///< names, by index
+  std::vector<std::string> steps;  ///< names, by index; those of child steps come behind them as they start
 };
 
 struct StepStarted {
   std::string name;
-  std::string command;  ///< the script's first line or the argv, for people
-  int attempt = 1;      ///< of the step: more than 1 after a retry
+  std::string command;                ///< the script's first line or the argv, for people
+  int attempt = 1;                    ///< of the step: more than 1 after a retry
+  std::optional<std::size_t> parent;  ///< of a child step: the index of the step that asked for it
 };
 
 struct StepFinished {

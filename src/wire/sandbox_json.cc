@@ -105,6 +105,14 @@ json::object control_object(const SandboxRequest& request) {
 
 std::string ended_json(const Ended& end) { return json::serialize(to_object(end)); }
 
+std::string ended_json(const Ended& end, std::size_t step, const StoredUrls& stored) {
+  json::object object = to_object(end);
+  object["step"] = step;
+  json::array& artifacts = object["artifacts"].emplace_array();
+  for (const auto& [name, url] : stored) artifacts.push_back(json::object{{"name", name}, {"url", url}});
+  return json::serialize(object);
+}
+
 Result<Ended> decode_ended(std::string_view text) {
   SW_TRY(const json::object object, parse_object(text, "ended"));
   std::string problem;

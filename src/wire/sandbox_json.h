@@ -48,6 +48,9 @@ Result<StopSandbox> decode_stop_sandbox(std::string_view text);
 
 /// What a client of the control socket hears: how the command ended.
 std::string ended_json(const Ended& end);
+/// The same of a child step, its index, and what it stored: names and URLs.
+using StoredUrls = std::vector<std::pair<std::string, std::string>>;
+std::string ended_json(const Ended& end, std::size_t step, const StoredUrls& stored);
 Result<Ended> decode_ended(std::string_view text);
 
 }  // namespace slipway::wire
