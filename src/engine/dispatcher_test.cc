@@ -102,8 +102,8 @@ class DispatcherTest : public testing::Test {
     return {.run = std::move(*run), .project = "/p"};
   }
 
-  Submission in_group(model::Concurrency::Policy policy) {
-    return submission({job("a")}, {}, model::Concurrency{Template::of("g"), policy});
+  Submission in_group(model::Concurrency::Policy policy, model::RunOptions options = {}) {
+    return submission({job("a")}, std::move(options), model::Concurrency{Template::of("g"), policy});
   }
 
   std::vector<RunOutcome> run(std::vector<Submission> submissions, FakeExecutor::Answer answer, std::uint32_t slots = 4,
@@ -352,6 +352,18 @@ TEST_F(DispatcherTest, ANewerProcessCancelsTheOneInsideAndThoseThatWait) {
   const RunOutcome superseded = newer.end();
   EXPECT_EQ(superseded.outcome, Outcome::cancelled);
   EXPECT_EQ(superseded.reason, "job `a` was cancelled: a newer one takes concurrency group `g`");
+}
+
+TEST_F(DispatcherTest, AStrangersRunCancelsNobodyElses) {
+  OtherProcess ours(dir_.path(), "ours", kRunsOn);
+  OtherProcess forks(dir_.path(), "forks", kSucceeds);
+  ours.begin(in_group(Policy::cancel_running));
+  ours.wait_for_start();
+  forks.begin(in_group(Policy::cancel_running, {.source_trust = model::Trust::untrusted}));
+  EXPECT_EQ(forks.end().outcome, Outcome::succeeded);
+  EXPECT_FALSE(ours.has_ended());
+  ours.cancel.request_stop();
+  EXPECT_EQ(ours.end().outcome, Outcome::cancelled);
 }
 
 TEST_F(DispatcherTest, WhoWaitsForAnotherProcessCanBeCancelled) {

@@ -72,15 +72,14 @@ void Dispatcher::Loop::handle(Submit&& command, Time now) {
   auto live = std::make_unique<Live>();
   live->run = std::move(command.submission.run);
   live->run.number = *number;
-  live->project = std::move(command.submission.project);
+  live->groups_of = fmt::format("{}\t{}", command.submission.project, model::group_owner(live->run));
   live->ends = std::move(command.ends);
   for (model::Decision& decision : live->run.decisions)
     batch_.decisions.push_back({live->run.id, std::move(decision), now});
   live->run.decisions.clear();
   const RunId id = live->run.id;
   const auto concurrency = model::concurrency_of(live->run);
-  if (concurrency && *concurrency)
-    live->concurrency_group = fmt::format("{}\n{}", live->project, (*concurrency)->group);
+  if (concurrency && *concurrency) live->concurrency_group = live->group((*concurrency)->group);
   const std::string group = live->concurrency_group;
   live_.emplace(id, std::move(live));
   if (!concurrency)
@@ -188,28 +187,25 @@ void Dispatcher::Loop::take(Live& live, model::Changes&& changes, Time now) {
 
 void Dispatcher::Loop::take(Live& live, model::Effect&& effect) {
   const RunId& id = live.run.id;
-  std::visit(
-      Overloaded{
-          [&](model::StartAttempt&& start) {
-            attempts_.emplace(start.spec.attempt, id);
-            acts_.starts.push_back(std::move(start.spec));
-          },
-          [&](model::StopAttempt&& stop) { acts_.stops.push_back(std::move(stop)); },
-          [&](model::WakeAt&& wake) { wakes_.insert({wake.time, id}); },
-          [&](model::Notify&& notify) { acts_.notices.push_back(std::move(notify.notice)); },
-          [&](model::EnterGroup&& group) {
-            enter(fmt::format("{}\n{}", live.project, group.group), group.policy, {id, group.job});
-          },
-          [&](model::LeaveGroup&& group) { leave(fmt::format("{}\n{}", live.project, group.group), {id, group.job}); },
-      },
-      std::move(effect));
+  std::visit(Overloaded{
+                 [&](model::StartAttempt&& start) {
+                   attempts_.emplace(start.spec.attempt, id);
+                   acts_.starts.push_back(std::move(start.spec));
+                 },
+                 [&](model::StopAttempt&& stop) { acts_.stops.push_back(std::move(stop)); },
+                 [&](model::WakeAt&& wake) { wakes_.insert({wake.time, id}); },
+                 [&](model::Notify&& notify) { acts_.notices.push_back(std::move(notify.notice)); },
+                 [&](model::EnterGroup&& group) { enter(live.group(group.group), group.policy, {id, group.job}); },
+                 [&](model::LeaveGroup&& group) { leave(live.group(group.group), {id, group.job}); },
+             },
+             std::move(effect));
 }
 
 // --- concurrency groups ---
 
 namespace {
 
-// Groups are named `PROJECT\nGROUP` here.
+// Groups are named as `Live::group` says.
 std::string shown(const std::string& group) { return group.substr(group.find('\n') + 1); }
 
 }  // namespace

@@ -48,7 +48,8 @@ class Dispatcher::Loop {
  private:
   struct Live {
     model::Run run;
-    std::string project;
+    std::string groups_of;  // who shares its concurrency groups
+    std::string group(const std::string& name) const { return groups_of + "\n" + name; }
     std::shared_ptr<Ends> ends;
     std::string concurrency_group;       ///< that the run as a whole is in or waits for; empty: none
     std::vector<model::JobIndex> dirty;  ///< to be written with the next commit

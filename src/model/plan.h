@@ -54,6 +54,9 @@ struct RunConcurrency {
   Concurrency::Policy policy = Concurrency::Policy::queue;
 };
 Result<std::optional<RunConcurrency>> concurrency_of(const Run& run);
+/// Who shares the run's groups besides its project: empty, all trusted runs. A stranger chooses the names of groups, by
+/// text or by a branch called `main`: those are of that pull request alone, and hold back or cancel nobody else's run.
+std::string group_owner(const Run& run);
 
 /// What the condition says as far as it can be known before anything ran: false: will be skipped in any case.
 std::optional<bool> foreseen(const Run& run, JobIndex job, Trace& trace);

@@ -327,6 +327,11 @@ Result<std::optional<RunConcurrency>> concurrency_of(const Run& run) {
   return RunConcurrency{std::move(group), run.workflow->concurrency->policy};
 }
 
+std::string group_owner(const Run& run) {
+  if (weaker(run.options.source_trust, run.options.checkout_trust) == Trust::trusted) return {};
+  return fmt::format("pull request {}", run.event.pull_request ? run.event.pull_request->number : 0);
+}
+
 std::optional<bool> foreseen(const Run& run, JobIndex job, Trace& trace) {
   const auto& definition = *run.groups[run.jobs[job].group].definition;
   if (!definition.condition) return std::nullopt;
