@@ -368,7 +368,8 @@ void Job::gather() {
 
 /// Neither file is there: spares a process. Names only; nothing of the job's is opened.
 bool Job::left_nothing_behind() const {
-  for (const std::string_view name : {"outputs.env", "triggers.json"}) {
+  for (const std::string_view name :
+       {std::string_view("outputs.env"), std::string_view("triggers.json"), std::string_view(kVariablesFile)}) {
     struct stat status{};
     if (::lstat(fmt::format("{}/{}", entry_.workspace, name).c_str(), &status) == 0) return false;
   }
@@ -392,10 +393,30 @@ void Job::take_workspace_files(const Result<std::string>& text) {
   } else {
     refuse(outputs.error());
   }
+  take_variables(files->variables);
   if (files->triggers.empty()) return;
   if (const auto asked = requests_->trigger(journal::kNoStep, files->triggers); !asked) {
     refuse({asked.error().kind, "triggers.json: " + asked.error().what});
   }
+}
+
+void Job::take_variables(const std::string& json) {
+  if (json.empty()) return;
+  using Kind = wire::payload::OutputVariable::Kind;
+  const auto set_all = [this](Kind kind, const std::vector<std::pair<std::string, std::string>>& all) -> Result<void> {
+    for (const auto& [name, value] : all) SW_CHECK(requests_->set(journal::kNoStep, {kind, name, value}));
+    return {};
+  };
+  const auto taken = [&]() -> Result<void> {
+    SW_TRY(const Variables variables, parse_variables(json));
+    SW_CHECK(set_all(Kind::output, variables.outputs));
+    return set_all(Kind::var, variables.vars);
+  }();
+  if (taken) return;
+  records_->append(
+      RecordType::annotation, journal::kNoStep,
+      wire::payload::Annotation{
+          wire::payload::Annotation::Level::error, "not read", records_->masked(taken.error().what), {}, 0});
 }
 
 std::deque<BundleTask> Job::bundle_tasks() {

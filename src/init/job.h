@@ -65,6 +65,7 @@ class Job {
   void take_workspace_files(const Result<std::string>& text);
   void collect_bundles();
   std::deque<BundleTask> bundle_tasks();
+  void take_variables(const std::string& json);
   bool left_nothing_behind() const;
   void finish();
   model::AttemptReport report() const;

@@ -1,10 +1,13 @@
 #include "init/workspace_files.h"
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "wire/control.h"
@@ -71,17 +74,47 @@ Result<std::string> read_workspace_files(const std::string& workspace) {
   if (!directory) return fail_errno(errno, "opening " + workspace);
   SW_TRY(const std::string outputs, read_one(directory.get(), "outputs.env", kMaxOutputsFile));
   SW_TRY(const std::string triggers, read_one(directory.get(), "triggers.json", kMaxTriggersFile));
-  return fmt::format("{}\n{}{}", outputs.size(), outputs, triggers);
+  SW_TRY(const std::string variables, read_one(directory.get(), kVariablesFile, kMaxVariablesFile));
+  return fmt::format("{} {}\n{}{}{}", outputs.size(), triggers.size(), outputs, triggers, variables);
 }
 
 Result<WorkspaceFiles> split_files(std::string_view text) {
-  std::size_t length = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), length);
-  const std::string_view rest = text.substr(static_cast<std::size_t>(parsed.ptr - text.data()));
-  if (parsed.ec != std::errc() || !rest.starts_with('\n') || rest.size() - 1 < length) {
-    return fail(ErrorKind::unavailable, "the job's files could not be read");
+  std::array<std::size_t, 2> lengths{};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto parsed = std::from_chars(at, end, lengths[i]);
+    at = parsed.ptr;
+    const bool sound = parsed.ec == std::errc() && at != end && *at == (i == 0 ? ' ' : '\n');
+    if (!sound) return fail(ErrorKind::unavailable, "the job's files could not be read");
+    ++at;
   }
-  return WorkspaceFiles{std::string(rest.substr(1, length)), std::string(rest.substr(1 + length))};
+  const std::string_view rest(at, end);
+  if (rest.size() < lengths[0] || rest.size() - lengths[0] < lengths[1])
+    return fail(ErrorKind::unavailable, "the job's files could not be read");
+  return WorkspaceFiles{std::string(rest.substr(0, lengths[0])), std::string(rest.substr(lengths[0], lengths[1])),
+                        std::string(rest.substr(lengths[0] + lengths[1]))};
+}
+
+Result<Variables> parse_variables(std::string_view json) {
+  SW_TRY(const boost::json::object object, parse_object(json, kVariablesFile));
+  Variables variables;
+  const auto take = [&](std::string_view key, std::vector<std::pair<std::string, std::string>>& into) -> Result<void> {
+    const boost::json::value* found = object.if_contains(key);
+    if (found == nullptr || found->is_null()) return {};
+    if (!found->is_object()) return fail(ErrorKind::invalid, fmt::format("{}: `{}` is no object", kVariablesFile, key));
+    for (const auto& [name, value] : found->get_object()) {
+      if (!wire::control::is_name(name))
+        return fail(ErrorKind::invalid,
+                    fmt::format("{}: a name in `{}` is no name of a variable", kVariablesFile, key));
+      into.emplace_back(std::string(name),
+                        value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value));
+    }
+    return {};
+  };
+  SW_CHECK(take("vars", variables.vars));
+  SW_CHECK(take("outputs", variables.outputs));
+  return variables;
 }
 
 }  // namespace slipway::init

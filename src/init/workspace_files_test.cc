@@ -27,10 +27,21 @@ TEST(OutputsFile, RefusesWhatIsNeitherAndNamesTheLine) {
 }
 
 TEST(WorkspaceFiles, SplitRefusesABrokenText) {
-  EXPECT_EQ(split_files("3\nabcdef").value().outputs, "abc");
-  EXPECT_EQ(split_files("3\nabcdef").value().triggers, "def");
-  for (const std::string_view text : {"", "x", "3", "4\nabc", "99999999999999999999\n"})
-    EXPECT_FALSE(split_files(text));
+  EXPECT_EQ(split_files("3 2\nabcdef").value().outputs, "abc");
+  EXPECT_EQ(split_files("3 2\nabcdef").value().triggers, "de");
+  EXPECT_EQ(split_files("3 2\nabcdef").value().variables, "f");
+  for (const std::string_view text :
+       {"", "x", "3", "3 ", "3 1", "3\nabc", "4 0\nabc", "3 1\nabc", "99999999999999999999 0\n"})
+    EXPECT_FALSE(split_files(text)) << text;
+}
+
+TEST(VariablesFile, HoldsOutputsAndVariables) {
+  const auto read = parse_variables(R"({"vars": {"a": "1", "n": 2}, "outputs": {"o": {"x": true}}, "else": 1})");
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->vars, (Pairs{{"a", "1"}, {"n", "2"}}));
+  EXPECT_EQ(read->outputs, (Pairs{{"o", R"({"x":true})"}}));
+  for (const std::string_view text : {"", "[]", "{\"vars\": 1}", "{\"outputs\": {\"a b\": 1}}", "{"})
+    EXPECT_FALSE(parse_variables(text)) << text;
 }
 
 TEST(BundleTask, AnArtifactBeginsAtTheCheckoutOrTheWorkspace) {

@@ -115,6 +115,7 @@ struct Matrix {
 struct ForEach {
   std::variant<std::vector<Value>, ExpressionPtr> in;
   std::string as = "ITEM";  ///< the environment variable; `item` in expressions
+  bool numbered = false;    ///< instances are `name[0]`, `name[1]`, ..., not `name (VALUE)`
   Place place;
 };
 
@@ -259,6 +260,9 @@ struct Workflow {
   std::string name, description;
   std::string file;            ///< as given by the user, for messages
   bool is_single_job = false;  ///< a `job:` file
+  /// Not empty: the jobs of all files of this group that an event starts are one run, and this is its name, where
+  /// `{repo}` stands for the repository's.
+  std::string group;
   std::vector<Trigger> on;
   TemplateMap env;
   std::map<std::string, TemplateMap> presets;

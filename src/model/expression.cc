@@ -314,9 +314,10 @@ class Evaluator {
 
   Result<bool> status(const Expression& expression, const Call& call) {
     if (call.function == "always") return true;
-    if (call.function == "cancelled") return scope_.cancelled;
+    const bool asks_cancelled = call.function == "cancelled";
+    if (asks_cancelled && call.arguments.empty()) return scope_.cancelled;
     const bool asks_success = call.function == "success" || call.function == "all_success";
-    const Ending wanted = asks_success ? Ending::succeeded : Ending::failed;
+    const Ending wanted = asks_cancelled ? Ending::cancelled : asks_success ? Ending::succeeded : Ending::failed;
     std::vector<Ending> asked;
     for (const ExpressionPtr& argument : call.arguments) {
       SW_TRY(const Ending ending, ending_of_argument(expression, *argument));
@@ -351,7 +352,7 @@ class Evaluator {
   std::string status_reason(const Call& call) const {
     if (call.function == "always") return {};
     if (scope_.cancelled) return " (being cancelled)";
-    if (call.function == "cancelled") return {};
+    if (call.function == "cancelled" && call.arguments.empty()) return {};
     constexpr std::array<std::string_view, 4> kEndings = {"succeeded", "failed", "was cancelled", "was skipped"};
     constexpr std::size_t kMostNamed = 5;
     std::vector<std::string> named;

@@ -113,6 +113,7 @@ using Trace = std::vector<TraceEntry>;
 /// Status functions ask `scope.endings`: `success` and `failed` with names about those, without names as `all_success`
 /// (every one succeeded; true when there is none) and `any_failed` (false when there is none). While `scope.cancelled`
 /// these four are false, so that nothing new starts by them; `always` is true and `cancelled` is true.
+/// `cancelled` with names: one of those was cancelled; false while `scope.cancelled`, as the four.
 /// `default(a, b)` is b where a is null or a name that the scope does not have. `x == null` is allowed for every x.
 ///
 /// Errors: `invalid` (or the kind that `scope.facts` gave), with `file:line:column: ` in front where the place is

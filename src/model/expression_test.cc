@@ -113,6 +113,15 @@ TEST(Expression, NamedStatusFunctionsAskOnlyAboutThose) {
   EXPECT_EQ(error_of(call("failed", {text("c")}), scope), "ci.yaml:3:7: `c` is not among what this depends on");
 }
 
+TEST(Expression, CancelledWithNamesAsksAboutThose) {
+  Scope scope{.endings = {{"a", Ending::succeeded}, {"b", Ending::cancelled}}};
+  EXPECT_TRUE(truth(call("cancelled", {text("a"), text("b")}), scope));
+  EXPECT_FALSE(truth(call("cancelled", {text("a")}), scope));
+  EXPECT_FALSE(truth(call("cancelled"), scope));
+  scope.cancelled = true;
+  EXPECT_FALSE(truth(call("cancelled", {text("b")}), scope));  // nothing new starts by it
+}
+
 TEST(Expression, OnlyAlwaysAndCancelledHoldAfterCancellation) {
   Scope scope{.endings = {{"a", Ending::failed}}, .cancelled = true};
   EXPECT_TRUE(truth(call("always"), scope));

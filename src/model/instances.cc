@@ -125,7 +125,11 @@ bool is_selected(const Run& run, const Combination& matrix) {
 
 JobIndex add_job(Run& run, GroupIndex index, const Combination& matrix, const std::optional<Value>& item) {
   Job job;
-  job.name = unique_name(run, instance_name(run.groups[index].name, matrix, item));
+  const auto& for_each = run.groups[index].definition->for_each;
+  const bool numbered = item && for_each && for_each->numbered;
+  job.name = numbered ? fmt::format("{}[{}]", run.groups[index].name, run.groups[index].jobs.size())
+                      : instance_name(run.groups[index].name, matrix, item);
+  job.name = unique_name(run, std::move(job.name));
   job.group = index;
   job.matrix = matrix;
   job.item = item;

@@ -61,6 +61,7 @@ class Mover {
   void finish_run();
 
   // attempts and triggers
+  std::optional<std::string> take_vars(const std::map<std::string, std::string>& vars);
   bool retries(const Job& job, Outcome outcome) const;
   void back_off(JobIndex index);
   void take_triggers(JobIndex index, const TriggerRequested& request);

@@ -103,6 +103,8 @@ struct Decision {
   Trace because;
 };
 
+inline constexpr std::size_t kMaxRunVars = 1'000;
+
 /// One execution of a workflow. Copied never, moved freely; owned by one thread.
 struct Run {
   RunId id;
@@ -110,6 +112,7 @@ struct Run {
   std::shared_ptr<const Workflow> workflow;
   Event event;
   Named<Value> inputs;
+  std::map<std::string, std::string> vars;  ///< that jobs set, on top of the workflow's; each once
   RunOptions options;
   std::shared_ptr<const Facts> facts;  ///< null: hash() and changed() are errors
 

@@ -59,6 +59,38 @@ void put_matrix(Scope& scope, const Group& group, const Job& job) {
   for (const auto& [key, value] : job.matrix) scope.values.insert_or_assign("matrix." + key, value);
 }
 
+void append_quoted(std::string& json, std::string_view text) {
+  json += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      json += std::string("\\") + c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      json += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      json += c;
+  }
+  json += '"';
+}
+
+/// `vars`: what the workflow declares and jobs have set, and as `JOB.NAME` the outputs of what the job depends on.
+std::string vars_json(const Run& run, const Group& group) {
+  std::map<std::string, std::string> all = run.vars;
+  for (const auto& [name, value] : run.workflow->vars) all.emplace(name, to_text(value).value_or(""));
+  for (const GroupIndex index : group.depends_on) {
+    for (const JobIndex job : run.groups[index].jobs) {
+      for (const auto& [name, value] : run.jobs[job].outputs) all.emplace(run.jobs[job].name + "." + name, value);
+    }
+  }
+  std::string json = "{";
+  for (const auto& [name, value] : all) {
+    if (json.size() > 1) json += ',';
+    append_quoted(json, name);
+    json += ':';
+    append_quoted(json, value);
+  }
+  return json + "}";
+}
+
 /// Of several instances that set the same output, the last one in the order of instances holds.
 void put_outputs(Scope& scope, const Run& run, const Group& group, Purpose purpose) {
   for (const GroupIndex index : group.depends_on) {
@@ -86,6 +118,7 @@ Result<Scope> scope_of(const Run& run) {
   put(scope, "run.id", run.id.value);
   scope.values["run.number"] = Value{static_cast<double>(run.number)};
   for (const auto& [name, value] : run.workflow->vars) scope.values.insert_or_assign("vars." + name, value);
+  for (const auto& [name, value] : run.vars) put(scope, "vars." + name, value);
   for (const auto& [name, value] : run.inputs) scope.values.insert_or_assign("inputs." + name, value);
   SW_CHECK(put_env(scope, run.workflow->env));
   return scope;
@@ -98,6 +131,8 @@ Result<Scope> scope_for(const Run& run, const Job& job, Purpose purpose) {
   const JobDefinition& definition = *group.definition;
   SW_TRY(Scope scope, scope_of(run));
   scope.values["run.attempt"] = Value{static_cast<double>(std::max(1, job.attempts))};
+  put(scope, "job.name", job.name);
+  put(scope, "vars", vars_json(run, group));
   put_matrix(scope, group, job);
   for (const auto& [name, value] : definition.params) scope.values.insert_or_assign("params." + name, value);
   if (job.item) scope.values["item"] = *job.item;

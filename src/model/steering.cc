@@ -15,7 +15,7 @@ namespace slipway::model {
 namespace {
 
 // Of a pull request: what whoever opened it has named.
-constexpr std::array<std::string_view, 4> kOfStrangers = {"pr.title", "pr.head", "branch", "actor"};
+constexpr std::array<std::string_view, 5> kOfStrangers = {"vars", "pr.title", "pr.head", "branch", "actor"};
 
 bool may_run_source(const Run& run, const JobDefinition& definition) {
   JobSpec job;

@@ -234,6 +234,20 @@ void Mover::back_off(JobIndex index) {
   vacate(job.group);
 }
 
+/// A variable of a workflow has one value, whoever sets it: the same again is no harm, another is a mistake.
+std::optional<std::string> Mover::take_vars(const std::map<std::string, std::string>& vars) {
+  for (const auto& [name, value] : vars) {
+    std::optional<std::string> known;
+    for (const auto& [declared, text] : run_.workflow->vars) {
+      if (declared == name) known = to_text(text).value_or("");
+    }
+    if (const auto set = run_.vars.find(name); set != run_.vars.end()) known = set->second;
+    if (known && *known != value) return fmt::format("the variable {} of the workflow has another value already", name);
+    if (run_.vars.size() < kMaxRunVars) run_.vars.emplace(name, value);
+  }
+  return std::nullopt;
+}
+
 void Mover::apply(const AttemptEnded& event) {
   const auto at = run_.job_by_attempt.find(event.report.attempt);
   if (at == run_.job_by_attempt.end()) return;  // fenced off, or a repeat
@@ -252,6 +266,10 @@ void Mover::apply(const AttemptEnded& event) {
     reason = job.stopping == StopWhy::fail_fast ? "fail_fast: another instance failed" : run_.cancel_reason;
   }
   job.outputs = event.report.outputs;
+  if (const auto conflict = take_vars(event.report.vars); conflict && outcome == Outcome::succeeded) {
+    outcome = Outcome::failed;
+    reason = *conflict;
+  }
   const bool again = retries(job, outcome);
   if (again) {
     job.reason = fmt::format("{}{}{}", to_string(outcome), reason.empty() ? "" : ": ", reason);

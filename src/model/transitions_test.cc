@@ -21,6 +21,42 @@ TEST(ForEach, OverOutputsMayNameItsItemInTheEnvironment) {
   EXPECT_EQ(player.outcome("each (b)"), Outcome::succeeded);
 }
 
+TEST(ForEach, MayNumberItsJobs) {
+  JobDefinition each = job("each");
+  each.for_each = ForEach{.in = std::vector<Value>{{std::string("eu")}, {std::string("us")}}};
+  each.for_each->numbered = true;
+  Player player({each, job("after", {"each"})});
+  player.play();
+  EXPECT_EQ(player.outcome("each[0]"), Outcome::succeeded);
+  EXPECT_EQ(player.outcome("each[1]"), Outcome::succeeded);
+  EXPECT_EQ(player.outcome("after"), Outcome::succeeded);
+}
+
+TEST(Vars, HaveOneValueWhoeverSetsThem) {
+  JobDefinition asks = job("asks", {"a"});
+  asks.env = {{"ALL", hole({"vars"})}};
+  Player player({job("a"), job("b"), job("c"), asks});
+  player.start_all();
+  const auto set = [&](const std::string& name, const std::string& value) {
+    player.feed(AttemptEnded{{.attempt = player.attempt(name),
+                              .outcome = Outcome::succeeded,
+                              .outputs = {{"o", "1"}},
+                              .vars = {{"v", value}}},
+                             {}});
+  };
+  set("a", "x\"y");
+  set("b", "x\"y");
+  set("c", "other");
+  EXPECT_EQ(player.outcome("b"), Outcome::succeeded);  // the same again
+  EXPECT_EQ(player.outcome("c"), Outcome::failed);
+  EXPECT_EQ(player.job_of("c").reason, "the variable v of the workflow has another value already");
+  const auto spec = resolve(player.run, player.run.job_by_name.at("asks"), AttemptId("x"), 1, Purpose::execute);
+  ASSERT_TRUE(spec) << spec.error().what;
+  EXPECT_EQ(spec->env, (Variables{{"ALL", R"({"a.o":"1","v":"x\"y"})"}}));
+  player.play();
+  EXPECT_EQ(player.run.outcome, Outcome::failed);
+}
+
 TEST(Run, StartsWhatDependsOnNothingAndThenWhatBecameFree) {
   Player player({job("a"), job("b", {"a"}), job("c")});
   player.start_all();
