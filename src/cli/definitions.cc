@@ -21,25 +21,22 @@ std::string shown_name(const std::filesystem::path& path, const std::filesystem:
   return relative.empty() || relative.string().starts_with("..") ? path.string() : relative.string();
 }
 
-Result<DefinitionFile> definition_of(Result<std::string> text, std::string name) {
-  if (!text) return std::unexpected(std::move(text).error());
-  definition::ReadResult result = definition::read_workflow(*text, name);
-  DefinitionFile file{
-      .name = std::move(name), .text = std::move(*text), .workflow = nullptr, .problems = std::move(result.problems)};
+DefinitionFile definition_of(std::string text, std::string name, definition::ReadResult result) {
+  DefinitionFile file{.name = std::move(name),
+                      .text = std::move(text),
+                      .workflow = nullptr,
+                      .problems = std::move(result.problems),
+                      .dialect = result.dialect,
+                      .secret_values = std::move(result.secret_values)};
   if (result.workflow) file.workflow = std::make_shared<const model::Workflow>(std::move(*result.workflow));
   return file;
 }
 
-// A file that nobody named but the project itself: a link of a stranger's must not lead to one of this machine's, of
-// which errors would quote lines.
-Result<std::string> read_inside(const std::filesystem::path& project, const std::string& name) {
-  std::error_code missing, unreadable;
-  const std::filesystem::path whole = std::filesystem::canonical(project / name, missing);
-  const std::string below = whole.lexically_relative(std::filesystem::canonical(project, unreadable)).string();
-  if (!missing && (unreadable || below == ".." || below.starts_with("../"))) {
-    return fail(ErrorKind::denied, name + " is a link that leads out of the project");
-  }
-  return os::read_file(project / name, definition::kMaxFileBytes);
+Result<DefinitionFile> definition_of(Result<std::string> text, std::string name,
+                                     const definition::ReadOptions& options) {
+  if (!text) return std::unexpected(std::move(text).error());
+  definition::ReadResult result = definition::read_workflow(*text, name, options);
+  return definition_of(std::move(*text), std::move(name), std::move(result));
 }
 
 // `ci.yaml` or `ci` for `.slipway/workflows/ci.yaml`, else the most alike.
@@ -67,7 +64,7 @@ Result<void> open_directories(std::vector<std::string>& names, const std::filesy
       continue;
     }
     const std::string text = path.string();
-    const std::size_t inner = text.rfind("/.slipway/");
+    const std::size_t inner = std::min(text.rfind("/.slipway/"), text.rfind("/.reactorcide/"));
     const std::filesystem::path root =
         inner == std::string::npos ? path : std::filesystem::path(text.substr(0, inner + 1));
     SW_TRY(const std::vector<std::string> found, find_definitions(root));
@@ -87,11 +84,41 @@ Result<void> open_directories(std::vector<std::string>& names, const std::filesy
   return {};
 }
 
+// A registry in the place of a workflow: all jobs of all its projects.
+Result<void> open_registries(std::vector<DefinitionFile>& files) {
+  std::vector<DefinitionFile> opened;
+  for (DefinitionFile& file : files) {
+    if (file.dialect != definition::Dialect::registry) {
+      opened.push_back(std::move(file));
+      continue;
+    }
+    SW_TRY(std::vector<definition::ReadResult> results,
+           definition::read_registry(file.text, file.name, {.name = {}, .url = {}, .all = true}));
+    for (definition::ReadResult& result : results)
+      opened.push_back(definition_of(file.text, file.name, std::move(result)));
+  }
+  files = std::move(opened);
+  return {};
+}
+
 }  // namespace
+
+// A file that nobody named but the project itself: a link of a stranger's must not lead to one of this machine's, of
+// which errors would quote lines.
+Result<std::string> read_of_project(const std::filesystem::path& project, const std::string& name) {
+  std::error_code missing, unreadable;
+  const std::filesystem::path whole = std::filesystem::canonical(project / name, missing);
+  const std::string below = whole.lexically_relative(std::filesystem::canonical(project, unreadable)).string();
+  if (!missing && (unreadable || below == ".." || below.starts_with("../"))) {
+    return fail(ErrorKind::denied, name + " is a link that leads out of the project");
+  }
+  return os::read_file(project / name, definition::kMaxFileBytes);
+}
 
 Result<std::vector<std::string>> find_definitions(const std::filesystem::path& project) {
   std::vector<std::string> found;
-  for (const char* directory : {".slipway/workflows", ".slipway/jobs"}) {
+  for (const char* directory : {".slipway/jobs", ".slipway/workflows", ".reactorcide/jobs", ".reactorcide/workflows"}) {
+    const std::size_t before = found.size();
     std::error_code problem;
     for (std::filesystem::directory_iterator entry(project / directory, problem), end; !problem && entry != end;
          entry.increment(problem)) {
@@ -104,22 +131,26 @@ Result<std::vector<std::string>> find_definitions(const std::filesystem::path& p
     if (problem && problem != std::errc::no_such_file_or_directory) {
       return fail_errno(problem.value(), fmt::format("reading {}", (project / directory).string()));
     }
+    std::sort(found.begin() + static_cast<std::ptrdiff_t>(before), found.end());
   }
-  std::ranges::sort(found);
   return found;
 }
 
 Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::string>& files,
                                                      const std::filesystem::path& working_dir,
-                                                     const std::filesystem::path& project) {
+                                                     const std::filesystem::path& project,
+                                                     const definition::ReadOptions& options) {
   SW_TRY(const std::vector<std::string> known, find_definitions(project));
+  definition::ReadOptions reading = options;
+  reading.open = [&project](const std::string& name) { return read_of_project(project, name); };
   std::vector<DefinitionFile> read;
   for (const std::string& name : files) {
     const std::filesystem::path path = (working_dir / name).lexically_normal();
     const std::string below = path.lexically_relative(project).string();
-    auto file = definition_of(
-        below.starts_with(".slipway/") ? read_inside(project, below) : os::read_stream(path, definition::kMaxFileBytes),
-        shown_name(path, name, project));
+    const bool of_project = below.starts_with(".slipway/") || below.starts_with(".reactorcide/");
+    auto file =
+        definition_of(of_project ? read_of_project(project, below) : os::read_stream(path, definition::kMaxFileBytes),
+                      shown_name(path, name, project), reading);
     if (!file && file.error().kind == ErrorKind::not_found) {
       const auto near = meant_file(name, known);
       const std::string shown = near ? (project / *near).lexically_relative(working_dir).string() : "";
@@ -131,10 +162,34 @@ Result<std::vector<DefinitionFile>> read_definitions(const std::vector<std::stri
   }
   if (!files.empty()) return read;
   for (const std::string& name : known) {
-    SW_TRY(DefinitionFile file, definition_of(read_inside(project, name), name));
+    SW_TRY(DefinitionFile file, definition_of(read_of_project(project, name), name, reading));
     read.push_back(std::move(file));
   }
   return read;
+}
+
+Result<std::vector<DefinitionFile>> read_registry(const std::string& file, const std::filesystem::path& working_dir,
+                                                  const definition::ProjectQuery& project) {
+  SW_TRY(const std::string text, os::read_stream(working_dir / file, definition::kMaxFileBytes));
+  SW_TRY(std::vector<definition::ReadResult> results, definition::read_registry(text, file, project));
+  std::vector<DefinitionFile> files;
+  for (definition::ReadResult& result : results) files.push_back(definition_of(text, file, std::move(result)));
+  return files;
+}
+
+std::vector<std::string> leave_out_broken(std::vector<DefinitionFile>& files) {
+  std::vector<std::string> told;
+  std::erase_if(files, [&](const DefinitionFile& file) {
+    const bool theirs = file.dialect == definition::Dialect::reactorcide_job ||
+                        file.dialect == definition::Dialect::reactorcide_workflow;
+    const auto error = std::ranges::find(file.problems, definition::Severity::error, &definition::Problem::severity);
+    if (!theirs || error == file.problems.end()) return false;
+    told.push_back(fmt::format("{} is left out: {}:{}:{}: {} ({}); `slipway lint` shows more", file.name,
+                               error->place.file, error->place.line, error->place.column,
+                               printable(error->message, Colour::strip), error->code));
+    return true;
+  });
+  return told;
 }
 
 bool has_errors(const std::vector<DefinitionFile>& files) {
@@ -145,7 +200,9 @@ std::string problems_text(const std::vector<DefinitionFile>& files, const Style&
   std::string text;
   for (const DefinitionFile& file : files) {
     for (const definition::Problem& problem : file.problems) {
-      text += style.json ? definition::to_json(problem) : definition::render(problem, file.text);
+      text += style.json
+                  ? definition::to_json(problem)
+                  : definition::render(problem, problem.place.file == file.name ? file.text : std::string_view());
       if (style.json && !text.ends_with('\n')) text += '\n';
       if (!style.json && !problem.code.empty() && problem.severity == definition::Severity::error) {
         text += fmt::format("   {}slipway help {}{}\n", dim(style.colour), problem.code, reset(style.colour));
@@ -169,6 +226,7 @@ Result<Answer> lint(const LintOptions& options, const std::filesystem::path& wor
   LintOptions wanted = options;
   SW_CHECK(open_directories(wanted.files, working_dir));
   SW_TRY(std::vector<DefinitionFile> files, read_definitions(wanted.files, working_dir, project));
+  SW_CHECK(open_registries(files));
   add_unsupported(files, support);
   if (files.empty()) {
     return fail(ErrorKind::not_found,

@@ -73,6 +73,12 @@ Result<Selection> selection_of(const Arguments& arguments) {
   if (!what.job_command.empty() && !what.file.empty()) {
     return fail(ErrorKind::invalid, "give a file or --job-command, not both");
   }
+  what.registry = arguments.one("--registry");
+  what.project = arguments.one("--project");
+  if (what.registry.empty() && !what.project.empty()) return fail(ErrorKind::invalid, "--project needs --registry");
+  if (!what.registry.empty() && !(what.file.empty() && what.job_command.empty())) {
+    return fail(ErrorKind::invalid, "give --registry or what to run, not both");
+  }
   SW_TRY(what.env, pairs_of(arguments, "--env"));
   SW_TRY(what.inputs, pairs_of(arguments, "--input"));
   SW_TRY(what.matrix, pairs_of(arguments, "--matrix"));
@@ -94,6 +100,19 @@ Result<Command> run_of(const Arguments& arguments) {
   options.secret_file = arguments.one("--secret-file");
   options.dry_run = arguments.has("--dry-run");
   return options;
+}
+
+Result<Command> run_job_of(const Arguments& arguments) {
+  SW_TRY(Command command, run_of(arguments));
+  RunOptions& options = std::get<RunOptions>(command);
+  options.what.is_job_file = true;
+  // The file is where the person is, whatever directory the job gets.
+  if (arguments.has("--work-dir")) options.what.file = std::filesystem::absolute(options.what.file);
+  if (arguments.has("--secrets-file")) {
+    if (!options.secret_file.empty()) return fail(ErrorKind::invalid, "give --secrets-file or --secret-file, not both");
+    options.secret_file = arguments.one("--secrets-file");
+  }
+  return command;
 }
 
 Result<Command> explain_of(const Arguments& arguments) {
@@ -187,6 +206,13 @@ Result<Command> command_of(const Arguments& arguments) {
   }
   const std::string_view name = arguments.command->name;
   if (name == "run") return run_of(arguments);
+  if (name == "run-job") return run_job_of(arguments);
+  if (name == "convert") {
+    ConvertOptions options{arguments.all("FILE"), arguments.has("--write"), arguments.one("--output"),
+                           arguments.one("--project")};
+    if (options.write && !options.output.empty()) return fail(ErrorKind::invalid, "give --write or -o, not both");
+    return options;
+  }
   if (name == "lint") return LintOptions{arguments.all("FILE")};
   if (name == "plan") {
     SW_TRY(auto what, selection_of(arguments));
@@ -233,6 +259,10 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& words) {
   }
   CommonOptions common;
   common.directory = arguments.one("--directory");
+  if (arguments.has("--work-dir")) {
+    if (arguments.has("--directory")) return fail(ErrorKind::invalid, "give --work-dir or -C, not both");
+    common.directory = arguments.one("--work-dir");
+  }
   if (arguments.has("--quiet") && arguments.has("--verbose")) {
     return fail(ErrorKind::invalid, "--quiet and --verbose do not go together");
   }

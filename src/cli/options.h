@@ -53,6 +53,10 @@ struct Selection {
   std::string git_url, git_ref, job_command;
   /// Code of any kind from elsewhere; its own `.slipway/` is read unless a file or a command is given.
   std::string source_url, source_ref;
+  /// Jobs of a registry's project, not of files: `--registry FILE`, `--project NAME` (empty: the checkout's).
+  std::string registry, project;
+  /// `run-job`: `file` is one job, whose `${env:NAME}` are variables of this process.
+  bool is_job_file = false;
 };
 
 struct RunOptions {
@@ -64,6 +68,13 @@ struct RunOptions {
 
 struct LintOptions {
   std::vector<std::string> files;  ///< empty: all below `.slipway/`
+};
+/// `slipway convert`: files of other dialects in our language.
+struct ConvertOptions {
+  std::vector<std::string> files;  ///< empty: all below `.reactorcide/`
+  bool write = false;              ///< into the project's `.slipway/`
+  std::string output;              ///< a directory; empty: standard output
+  std::string project;             ///< of a registry; empty: every project
 };
 struct PlanOptions {
   Selection what;
@@ -140,7 +151,7 @@ struct ShowText {
 using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions,
                              SchemaOptions, CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions,
                              RunsViewOptions, RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions,
-                             ImagesListOptions, ImagesRemoveOptions, ImagesPruneOptions>;
+                             ImagesListOptions, ImagesRemoveOptions, ImagesPruneOptions, ConvertOptions>;
 
 struct Invocation {
   CommonOptions common;

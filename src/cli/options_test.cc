@@ -70,6 +70,20 @@ TEST(Options, AJobWithoutAFile) {
   EXPECT_EQ(problem({"run", "f.yaml", "--job-command", "x"}), "give a file or --job-command, not both");
 }
 
+TEST(Options, AJobFileAndWhatItGets) {
+  const auto run = parsed<RunOptions>({"run-job", "job.yaml", "--secrets-file", "s.env", "-n"});
+  EXPECT_EQ(run.what.file, "job.yaml");
+  EXPECT_TRUE(run.what.is_job_file);
+  EXPECT_TRUE(run.dry_run);
+  EXPECT_EQ(run.secret_file, "s.env");
+  EXPECT_TRUE(parsed<RunOptions>({"run-job", "job.yaml", "--work-dir", "/w"}).what.file.starts_with('/'));
+  EXPECT_EQ(problem({"run-job", "f", "--work-dir", "a", "-C", "b"}), "give --work-dir or -C, not both");
+  EXPECT_EQ(problem({"run", "--project", "app"}), "--project needs --registry");
+  EXPECT_EQ(problem({"run", "f.yaml", "--registry", "r.yaml"}), "give --registry or what to run, not both");
+  EXPECT_EQ(problem({"convert", "f", "--write", "-o", "d"}), "give --write or -o, not both");
+  EXPECT_EQ(parsed<ConvertOptions>({"convert", "a", "b", "-o", "d"}).files.size(), 2U);
+}
+
 TEST(Options, MistypedCommandsAndFlagsNameTheNearest) {
   EXPECT_EQ(problem({"rum"}), "unknown command `rum`, did you mean `run`?; see `slipway --help`");
   EXPECT_EQ(problem({"run", "--max-paralel", "3"}),

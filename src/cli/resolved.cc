@@ -3,29 +3,11 @@
 #include "base/scope_exit.h"
 #include "base/text.h"
 #include "cli/json_writer.h"
+#include "definition/yaml_text.h"
 
 namespace slipway::cli {
 
 namespace {
-
-bool is_plain(const std::string& text) {
-  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
-  constexpr std::string_view kRest = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/0123456789.+-@=";
-  if (text.empty() || kFirst.find(text.front()) == std::string_view::npos) return false;
-  if (text.find_first_not_of(kRest) != std::string::npos) return false;
-  std::string lower = text;
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
-  return std::ranges::find(kWords, lower) == std::end(kWords);
-}
-
-// A block cannot show every text: control characters, or a first line that begins with a blank, need quotes.
-bool fits_block(const std::string& text) {
-  if (text.find('\n') == std::string::npos || text.front() == ' ' || text.front() == '\n') return false;
-  return std::ranges::all_of(text,
-                             [](char c) { return c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20; });
-}
 
 // The largest unit that is exact: `5m` as people write it, not `300s`.
 std::string duration_text(Duration duration) {
@@ -41,7 +23,7 @@ std::string list_text(const std::vector<std::string>& items) {
   std::vector<std::string> quoted;
   for (const std::string& item : items) {
     std::string text;
-    if (is_plain(item))
+    if (definition::is_plain_yaml(item))
       text = item;
     else
       append_json_text(text, item);
@@ -264,20 +246,11 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
 }  // namespace
 
 std::string yaml_scalar(const std::string& text, std::size_t indent) {
-  if (is_plain(text)) return text;
-  if (!fits_block(text)) {
-    std::string quoted;
-    append_json_text(quoted, text);
-    return quoted;
-  }
-  const std::size_t last = text.find_last_not_of('\n');
-  const std::size_t newlines = text.size() - 1 - last;
-  std::string block = newlines == 0 ? "|-" : newlines == 1 ? "|" : "|+";
-  for (const std::string_view line : split(std::string_view(text).substr(0, last + 1), '\n')) {
-    block += line.empty() ? "\n" : fmt::format("\n{:{}}{}", "", indent, line);
-  }
-  for (std::size_t i = 1; i < newlines; ++i) block += '\n';
-  return block;
+  if (definition::is_plain_yaml(text)) return text;
+  if (definition::fits_yaml_block(text)) return definition::yaml_block(text, indent);
+  std::string quoted;
+  append_json_text(quoted, text);
+  return quoted;
 }
 
 std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,

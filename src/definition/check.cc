@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "definition/limits.h"
+#include "definition/presets.h"
 
 namespace slipway::definition {
 
@@ -178,7 +179,7 @@ void check_source_steps(Source& source, const JobDefinition& job) {
 
 void check_presets(Source& source, const model::Workflow& workflow, const JobDefinition& job) {
   for (const std::string& preset : job.presets) {
-    if (workflow.presets.contains(preset)) continue;
+    if (workflow.presets.contains(preset) || is_built_in_preset(preset)) continue;
     std::vector<std::string> names;
     for (const auto& [name, env] : workflow.presets) names.push_back(name);
     source.report_at(place_of(job, "presets"), "E044", fmt::format("there is no preset `{}`", preset),
@@ -271,7 +272,7 @@ void check_workflow(Source& source, const model::Workflow& workflow) {
   };
   for (const JobDefinition& job : workflow.jobs) check_job(job);
   for (const auto& [name, made] : workflow.templates) check_job(made.job);
-  if (workflow.is_single_job) {
+  if (workflow.is_single_job && workflow.group.empty()) {
     for (const JobDefinition& job : workflow.jobs) {
       if (job.depends_on.empty()) continue;
       source.report_at(place_of(job, "depends_on"), "E031", "a file with one job has no other jobs to depend on",

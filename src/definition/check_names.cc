@@ -245,7 +245,11 @@ class WorkflowChecker {
 
   // A preset is checked where no job's own names hold: it must read the same in every job.
   void preset_names(const Names& top, const model::TemplateMap& preset) {
-    Names names{.outer = &top, .known = {}, .any_output_of = {}, .askable = {}, .askable_what = {}};
+    Names names{.outer = &top,
+                .known = {{"job.name", Type::string}, {"vars", Type::string}},
+                .any_output_of = {},
+                .askable = {},
+                .askable_what = {}};
     add_env(names, preset);
     check_env(preset, names);
   }
@@ -277,7 +281,7 @@ class WorkflowChecker {
 
   Names names_of(const model::JobDefinition& job, const Names& top) const {
     Names names{.outer = &top,
-                .known = {},
+                .known = {{"job.name", Type::string}, {"vars", Type::string}},
                 .any_output_of = {},
                 .askable = job.depends_on,
                 .askable_what = "in `depends_on` of this job"};

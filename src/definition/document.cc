@@ -354,6 +354,7 @@ model::Place Source::place_at(std::size_t offset) const {
 
 PlaceOf Source::places_in(const Node& scalar) const {
   return [this, &scalar](std::size_t offset) -> model::Place {
+    if (scalar.offset == kNowhere || scalar.file != nullptr) return place(scalar);
     std::size_t begin = std::min(scalar.offset, text_.size());
     // An anchor stands before the value it names.
     if (text_.substr(begin).starts_with('&'))
@@ -390,15 +391,23 @@ void Source::report(Node& node, std::string_view code, std::string message, std:
 }
 
 void Source::report_at(model::Place place, std::string_view code, std::string message, std::string hint) {
-  if (full()) {
+  take({std::string(code), Severity::error, std::move(place), std::move(message), std::move(hint), 0, false});
+}
+
+void Source::note(const Node& node, std::string_view code, std::string message, std::string hint) {
+  take({std::string(code), Severity::note, place(node), std::move(message), std::move(hint), 0, false});
+}
+
+void Source::note_secret(const Node& node, std::string_view code, std::string message, std::string hint) {
+  take({std::string(code), Severity::note, place(node), std::move(message), std::move(hint), 0, true});
+}
+
+void Source::take(Problem problem) {
+  // Notes leave room: an error that is not kept would let a broken file pass.
+  if (full() || (problem.severity == Severity::note && problems_.size() >= kMaxProblems / 2)) {
     ++dropped_;
     return;
   }
-  Problem problem;
-  problem.code = code;
-  problem.place = std::move(place);
-  problem.message = std::move(message);
-  problem.hint = std::move(hint);
   problems_.push_back(std::move(problem));
 }
 

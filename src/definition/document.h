@@ -23,14 +23,19 @@ struct Node {
   bool plain = true;      ///< a scalar without quotes: only such a one can be a number or a boolean
   bool bad = false;       ///< a problem was reported: whoever builds from it leaves it out
   bool complete = false;  ///< its end was seen
+  bool literal = false;   ///< `{{` in it is text: of a dialect that has no expressions
+  /// The file it stands in where that is not the one that is read (a `job_file` of a dialect); null: that one.
+  const std::string* file = nullptr;
   int line = 0, column = 0;
-  std::size_t offset = 0;
+  std::size_t offset = 0;    ///< kNowhere: the text is not the author's, only the place is
   std::size_t expanded = 1;  ///< nodes in it, aliases counted as often as they are used
   std::size_t height = 1;
   std::string text;
   std::vector<Node*> items;
   std::vector<Entry> entries;
 };
+
+inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
 std::string_view kind_name(const Node& node);
 
@@ -41,7 +46,9 @@ class Source {
 
   std::string_view text() const { return text_; }
   const std::string& file() const { return file_; }
-  model::Place place(const Node& node) const { return {file_, node.line, node.column}; }
+  model::Place place(const Node& node) const {
+    return {node.file == nullptr ? file_ : *node.file, node.line, node.column};
+  }
   /// Where a byte of a scalar's value stands: exact in plain and quoted text on one line and in `|` blocks,
   /// nearly so elsewhere.
   PlaceOf places_in(const Node& scalar) const;
@@ -49,6 +56,12 @@ class Source {
   /// Adds an error and marks the node.
   void report(Node& node, std::string_view code, std::string message, std::string hint = {});
   void report_at(model::Place place, std::string_view code, std::string message, std::string hint = {});
+  /// Something that the author should know and that is no error.
+  void note(const Node& node, std::string_view code, std::string message, std::string hint = {});
+  /// As above, of a value that nobody may read from a terminal.
+  void note_secret(const Node& node, std::string_view code, std::string message, std::string hint);
+  /// What was found elsewhere.
+  void take(Problem problem);
   /// At most kMaxProblems are kept.
   std::vector<Problem>& problems() { return problems_; }
   std::size_t dropped() const { return dropped_; }
@@ -58,7 +71,6 @@ class Source {
 
  private:
   model::Place place_at(std::size_t offset) const;
-
   std::string_view text_;
   std::string file_;
   std::vector<std::size_t> lines_;  // offsets of their beginnings

@@ -234,9 +234,13 @@ constexpr Shape kMatrix{.kind = Kind::object, .context = &kMatrixContext};
 
 constexpr std::array<const Shape*, 2> kInForms = {&kCondition, &kValues};
 constexpr Shape kIn{.kind = Kind::any_of, .forms = kInForms, .doc = "a list, or an expression that gives one"};
-constexpr std::array<Key, 2> kForEachKeys = {{
+constexpr std::array<std::string_view, 2> kInstanceNames = {"values", "numbers"};
+constexpr Shape kInstanceNaming{.kind = Kind::choice, .choices = kInstanceNames};
+constexpr std::array<Key, 3> kForEachKeys = {{
     {"in", &kIn, "the values, at most 1,000", "[eu, us]", {}, {}, true},
     {"as", &kIdentifier, "the environment variable that holds the value", "REGION", "`ITEM`"},
+    {"names", &kInstanceNaming, "how the jobs are called: `name (VALUE)`, or `name[0]`, `name[1]`, ...", "numbers",
+     "`values`"},
 }};
 constexpr Context kForEachContext{"for_each", "for_each",
                                   "The job once for every value of a list, read as `{{ item }}`.", kForEachKeys};
@@ -401,7 +405,9 @@ constexpr std::array<Key, 38> kSharedJobKeys = {{
     {"shell", &kShell, "what reads the scripts; `bash` gives `bash -euo pipefail`", "bash", "`sh -e`"},
     {"working_dir", &kTemplate, "where steps run", "sub", "/job/src"},
     {"env", &kEnv, "environment of all steps", "{CC: gcc}"},
-    {"presets", &kNames, "sets of variables, merged in order under its own `env`", "[release]"},
+    {"presets", &kNames,
+     "sets of variables, the workflow's or the built-in `reactorcide`, merged in order under its own `env`",
+     "[release]"},
     {"secrets", &kSecrets, "secrets that it gets", "[DEPLOY_KEY]", "none"},
     {"hooks", &kHooks, "programs around the steps", "[{phase: post_source_prep, run: ci/hook.sh}]"},
     {"continue_on_error", &kLateBoolean, "its failure is shown and does not spread", "true", "`false`"},

@@ -60,7 +60,8 @@ std::string render(const Problem& problem, std::string_view source) {
   const std::string hint = printable(problem.hint, Colour::strip);
   const auto line = line_of(source, problem.place.line);
   const auto column = static_cast<std::size_t>(std::max(problem.place.column, 1)) - 1;
-  if (!line || column > line->size()) return hint.empty() ? text : text + fmt::format("      {}\n", hint);
+  if (!line || column > line->size() || problem.hides_line)
+    return hint.empty() ? text : text + fmt::format("      {}\n", hint);
 
   std::size_t begin = 0;
   if (line->size() > kMaxExcerpt && column > kBeforeCaret) {

@@ -17,8 +17,9 @@ struct Problem {
   Severity severity = Severity::error;
   model::Place place;
   std::string message;
-  std::string hint;  ///< how to put it right; may be empty
-  int length = 0;    ///< bytes to underline; 0: the word at the place
+  std::string hint;         ///< how to put it right; may be empty
+  int length = 0;           ///< bytes to underline; 0: the word at the place
+  bool hides_line = false;  ///< its line holds a secret: it is not shown
 };
 
 /// As people read it, newline at the end:

@@ -5,7 +5,11 @@
 #include "base/text.h"
 #include "definition/build_job.h"
 #include "definition/check.h"
+#include "definition/dialects/dialect.h"
+#include "definition/dialects/files.h"
+#include "definition/dialects/keys.h"
 #include "definition/limits.h"
+#include "definition/presets.h"
 #include "definition/scalars.h"
 #include "definition/validate.h"
 
@@ -78,6 +82,11 @@ class WorkflowBuilder {
   void read_presets(model::Workflow& workflow, Node* node) {
     if (node == nullptr) return;
     for (const Node::Entry& entry : node->entries) {
+      if (is_built_in_preset(entry.key->text)) {
+        source_.report(*entry.key, "E030",
+                       fmt::format("there is a preset `{}` already: it is built in", entry.key->text),
+                       "call yours otherwise");
+      }
       if (!entry.value->bad) workflow.presets[entry.key->text] = values_.env_of(entry.value);
     }
   }
@@ -240,31 +249,85 @@ void check_top(Source& source, Node* root) {
   }
 }
 
+std::optional<model::Workflow> built(Source& source, Document& document, Node& root) {
+  if (root.kind != Node::Kind::mapping || root.bad) return std::nullopt;
+  validate(source, root, kFileShape, "the file");
+  WorkflowBuilder builder(source, document);
+  model::Workflow workflow = builder.build(root);
+  fill_presets(workflow, {});
+  check_workflow(source, workflow);
+  if (has_errors(source.problems())) return std::nullopt;
+  return workflow;
+}
+
+void finish(ReadResult& result, Source& source) {
+  if (has_errors(source.problems())) result.workflow.reset();
+  result.problems = std::move(source.problems());
+  result.more_problems = source.dropped();
+  sort_problems(result.problems);
+}
+
 }  // namespace
 
-ReadResult read_workflow(std::string_view text, const std::string& file_name) {
+ReadResult read_workflow(std::string_view text, const std::string& file_name, const ReadOptions& options) {
   Source source(text, file_name);
   ReadResult result;
   const auto document = parse_document(source);
   if (document != nullptr) {
-    check_top(source, document->root);
-    if (document->root != nullptr && document->root->kind == Node::Kind::mapping && !document->root->bad) {
-      validate(source, *document->root, kFileShape, "the file");
-      WorkflowBuilder builder(source, *document);
-      model::Workflow workflow = builder.build(*document->root);
-      check_workflow(source, workflow);
-      if (!has_errors(source.problems())) result.workflow = std::move(workflow);
+    result.dialect = dialect_of(file_name, document->root);
+    // Holds nodes of other files until the workflow is built.
+    Translation translation = translate(result.dialect, source, *document, options);
+    if (result.dialect == Dialect::registry) {
+      source.report_at({file_name, 1, 1}, "E079", "a registry of projects is no workflow",
+                       "give it by --registry FILE");
+    } else if (result.dialect == Dialect::slipway) {
+      check_top(source, translation.root);
+    }
+    const bool is_sound = result.dialect == Dialect::slipway || !has_errors(source.problems());
+    if (is_sound && translation.root != nullptr) result.workflow = built(source, *document, *translation.root);
+    if (result.workflow && result.dialect == Dialect::reactorcide_job)
+      result.workflow->group = "Reactorcide Jobs, repo: {repo}";
+    result.secret_values = std::move(translation.secret_values);
+  }
+  finish(result, source);
+  return result;
+}
+
+Result<std::vector<ReadResult>> read_registry(std::string_view text, const std::string& file_name,
+                                              const ProjectQuery& query) {
+  Source source(text, file_name);
+  std::vector<ReadResult> results;
+  const auto document = parse_document(source);
+  if (document != nullptr && check_foreign(source, *document, kRegistryFile) && !has_errors(source.problems())) {
+    SW_TRY(const std::vector<RegistryProject> projects, find_projects(*document->root, query));
+    for (const RegistryProject& project : projects) {
+      for (Node* job : project.jobs) {
+        Translation translation = translate_registry_job(source, *document, *job, {});
+        ReadResult& result = results.emplace_back();
+        result.dialect = Dialect::registry;
+        result.workflow = built(source, *document, *translation.root);
+        if (result.workflow) result.workflow->group = project.name;
+      }
     }
   }
-  result.problems = std::move(source.problems());
-  result.more_problems = source.dropped();
-  sort_problems(result.problems);
-  return result;
+  if (results.empty()) results.emplace_back().dialect = Dialect::registry;
+  finish(results.front(), source);
+  if (has_errors(results.front().problems)) {
+    for (ReadResult& result : results) result.workflow.reset();
+  }
+  return results;
+}
+
+bool is_registry(std::string_view text) {
+  Source source(text, "");
+  const auto document = parse_document(source);
+  return document != nullptr && dialect_of("", document->root) == Dialect::registry;
 }
 
 bool is_definition_file(std::string_view path) {
   const bool yaml = path.ends_with(".yaml") || path.ends_with(".yml");
-  for (const std::string_view directory : {".slipway/workflows/", ".slipway/jobs/"}) {
+  for (const std::string_view directory :
+       {".slipway/workflows/", ".slipway/jobs/", ".reactorcide/workflows/", ".reactorcide/jobs/"}) {
     if (!path.starts_with(directory)) continue;
     const std::string_view name = path.substr(directory.size());
     return yaml && name.find('/') == std::string_view::npos && !name.starts_with('.');

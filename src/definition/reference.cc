@@ -131,6 +131,8 @@ constexpr std::string_view kExpressions = R"(
 | `branch`, `tag`, `event`, `sha`, `short_sha`, `actor`, `repo`, `default_branch` | of the event; texts |
 | `pr.number`, `pr.base`, `pr.head`, `pr.fork` | of the pull request; null without one |
 | `run.id`, `run.number`, `run.attempt` | of the run |
+| `job.name` | in a job: its name, with its instance |
+| `vars` | in a job: all `vars` that are set so far, and outputs of what it depends on as `JOB.NAME`; JSON in a text |
 | `env.X` | a variable that the workflow, a preset, the job or the step sets |
 | `vars.X`, `inputs.X`, `params.X` | as declared by the workflow, by `on`, by the template |
 | `matrix.X`, `item` | of this instance |

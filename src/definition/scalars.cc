@@ -42,6 +42,11 @@ bool is_name(std::string_view text) {
   });
 }
 
+bool is_foreign_name(std::string_view text) {
+  if (text.empty() || text.size() > kMaxNameLength || text.front() == ' ' || text.back() == ' ') return false;
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+}
+
 bool is_host_name(std::string_view text) {
   constexpr std::size_t kMostOfALabel = 63;
   if (text.empty() || text.size() > kMostOfALabel || text.front() == '-' || text.front() == '.') return false;

@@ -11,6 +11,8 @@ namespace slipway::definition {
 
 /// Letters and digits of any language, `_ - .` and single blanks inside; at most kMaxNameLength bytes.
 bool is_name(std::string_view text);
+/// What other systems may call a job: any text on one line without control characters, of the same length.
+bool is_foreign_name(std::string_view text);
 /// What a service can be called by.
 bool is_host_name(std::string_view text);
 /// A letter or `_`, then letters, digits and `_`: what a shell takes as the name of a variable.

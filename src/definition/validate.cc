@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "definition/cron.h"
+#include "definition/dialects/python.h"
 #include "definition/limits.h"
 #include "definition/scalars.h"
 #include "model/units.h"
@@ -285,6 +286,7 @@ class Validator {
   void check_plain(Node& node, const Shape& shape, const std::string& subject) {
     switch (shape.kind) {
       case Kind::boolean:
+        if (node.literal && node.plain && python_boolean(node.text)) return;
         if (!refuse_quotes(node, "true or false", subject))
           check_amount(node, model::parse_boolean(node.text), "E013", subject);
         return;
@@ -324,7 +326,7 @@ class Validator {
   }
 
   void check_name(Node& node, const std::string& subject) {
-    if (is_name(node.text)) return;
+    if (is_name(node.text) || (node.literal && is_foreign_name(node.text))) return;
     source_.report(node, "E018", fmt::format("{} cannot be `{}`", subject, node.text.substr(0, kMaxNameLength)),
                    fmt::format("letters, digits, `_`, `-`, `.` and blanks inside; at most {} bytes", kMaxNameLength));
   }
@@ -342,7 +344,7 @@ class Validator {
 
 }  // namespace
 
-bool has_expression(const Node& node) { return node.text.find("{{") != std::string::npos; }
+bool has_expression(const Node& node) { return !node.literal && node.text.find("{{") != std::string::npos; }
 
 void validate(Source& source, Node& node, const Shape& shape, const std::string& subject) {
   Validator(source).check(node, shape, subject);

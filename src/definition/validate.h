@@ -9,7 +9,7 @@ namespace slipway::definition {
 /// amounts that cannot be read, `{{ }}` where it may not stand. `subject` is whose value it is: ``job `package` ``.
 void validate(Source& source, Node& node, const Shape& shape, const std::string& subject);
 
-/// Does the text hold `{{`?
+/// Does the text hold `{{` that means something?
 bool has_expression(const Node& node);
 
 }  // namespace slipway::definition

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "definition/limits.h"
 #include "definition/scalars.h"
+#include "definition/validate.h"
 #include "model/http_target.h"
 #include "model/units.h"
 
@@ -105,7 +106,7 @@ std::optional<Duration> duration_of(Node* node) {
 
 std::optional<model::Template> Values::template_of(Node* node) const {
   if (node == nullptr || node->bad || node->kind != Node::Kind::scalar) return std::nullopt;
-  if (node->text.find("{{") == std::string::npos) return model::Template::of(node->text, place(*node));
+  if (!has_expression(*node)) return model::Template::of(node->text, place(*node));
   auto parsed = parse_template(node->text, source_.places_in(*node));
   if (auto* made = std::get_if<model::Template>(&parsed)) {
     made->place = place(*node);
@@ -393,6 +394,7 @@ std::optional<model::ForEach> Values::for_each_of(Node* node) const {
   model::ForEach each;
   each.place = place(*node);
   if (Node* as = fields.get("as")) each.as = as->text;
+  each.numbered = text_of(fields.get("names")) == "numbers";
   if (in != nullptr && in->kind == Node::Kind::scalar) {
     each.in = expression_of(in);
   } else {

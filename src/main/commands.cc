@@ -122,6 +122,7 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
           [&](const cli::ShowText& text) { return print(text.text); },
           [&](const cli::RunOptions& options) { return run_locally(around, options, signals); },
           [&](const cli::LintOptions& options) { return lint(around, options); },
+          [&](const cli::ConvertOptions& options) { return convert(around, options); },
           [&](const cli::PlanOptions& options) { return plan(around, options, signals); },
           [&](const cli::ExplainOptions& options) {
             if (options.run.empty()) return explain(around, options, signals);

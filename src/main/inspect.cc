@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/wall_clock.h"
+#include "cli/convert.h"
 #include "cli/exit_codes.h"
 #include "cli/view.h"
 #include "main/checks.h"
@@ -55,6 +56,16 @@ int lint(const Surroundings& around, const cli::LintOptions& options) {
   const auto answer = cli::lint(options, around.directory, tree->root, build_support(around.configuration.settings()),
                                 style_of(around));
   if (!answer) return complain(answer.error());
+  const int printed = print(answer->text);
+  return printed == cli::kExitSucceeded ? answer->exit_code : printed;
+}
+
+int convert(const Surroundings& around, const cli::ConvertOptions& options) {
+  const auto tree = source::read_working_tree(around.directory, os::within(kLookUpLimit));
+  if (!tree) return complain(tree.error());
+  const auto answer = cli::convert(options, around.directory, tree->root, style_of(around));
+  if (!answer) return complain(answer.error());
+  std::fputs(answer->told.c_str(), stderr);
   const int printed = print(answer->text);
   return printed == cli::kExitSucceeded ? answer->exit_code : printed;
 }

@@ -7,6 +7,7 @@
 namespace slipway::program {
 
 int lint(const Surroundings& around, const cli::LintOptions& options);
+int convert(const Surroundings& around, const cli::ConvertOptions& options);
 int plan(const Surroundings& around, const cli::PlanOptions& options, const SignalWatch& signals);
 int explain(const Surroundings& around, const cli::ExplainOptions& options, const SignalWatch& signals);
 int graph(const Surroundings& around, const cli::GraphOptions& options, const SignalWatch& signals);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/definitions.h"
+#include "definition/presets.h"
 #include "definition/reader.h"
 #include "main/checks.h"
 
@@ -40,20 +41,23 @@ Result<model::JobDefinition> JobFiles::find(const std::string& name) {
 }
 
 Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
-  for (const char* extension : {".yaml", ".yml"}) {
-    const std::string path = ".slipway/jobs/" + name + extension;
-    if (!definition::is_definition_file(path)) break;  // a name that leads elsewhere
-    auto files = cli::read_definitions({path}, project_, project_);
-    if (!files && files.error().kind == ErrorKind::not_found) continue;
-    if (!files) return std::unexpected(files.error());
-    cli::add_unsupported(*files, support_);
-    const cli::DefinitionFile& file = files->front();
-    if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
-    if (!file.workflow->is_single_job)
-      return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");
-    model::JobDefinition job = file.workflow->jobs.front();
-    job.trust = trust_;
-    return job;
+  for (const char* directory : {".slipway/jobs/", ".reactorcide/jobs/"}) {
+    for (const char* extension : {".yaml", ".yml"}) {
+      const std::string path = directory + name + extension;
+      if (!definition::is_definition_file(path)) break;  // a name that leads elsewhere
+      auto files = cli::read_definitions({path}, project_, project_);
+      if (!files && files.error().kind == ErrorKind::not_found) continue;
+      if (!files) return std::unexpected(files.error());
+      cli::add_unsupported(*files, support_);
+      const cli::DefinitionFile& file = files->front();
+      if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
+      if (!file.workflow->is_single_job)
+        return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");
+      model::JobDefinition job = file.workflow->jobs.front();
+      job.trust = trust_;
+      definition::fill_presets(job, event_);
+      return job;
+    }
   }
   return fail(ErrorKind::not_found,
               fmt::format("no template `{0}`, and no .slipway/jobs/{0}.yaml", printable(name, Colour::strip)));

@@ -7,16 +7,19 @@
 #include "base/error.h"
 #include "definition/support.h"
 #include "model/definition.h"
+#include "model/event.h"
 
 namespace slipway::program {
 
-/// The jobs that others may ask for by name: `.slipway/jobs/NAME.yaml` (or `.yml`) of one project. Each file is read
+/// The jobs that others may ask for by name: `.slipway/jobs/NAME.yaml` (or `.yml`) of one project, else the same below
+/// `.reactorcide/`. Each file is read
 /// when it is first asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
 class JobFiles {
  public:
-  /// `trust`: of the project's commit.
-  JobFiles(std::filesystem::path project, model::Trust trust, definition::BuildSupport support)
-      : project_(std::move(project)), trust_(trust), support_(support) {}
+  /// `trust`: of the project's commit. `event`: what happened; outlives this.
+  JobFiles(std::filesystem::path project, model::Trust trust, definition::BuildSupport support,
+           const model::Event& event)
+      : project_(std::move(project)), trust_(trust), support_(support), event_(event) {}
 
   /// `not_found`: no such file; `invalid`: what is wrong with it, or what this build cannot honour, with places.
   Result<model::JobDefinition> find(const std::string& name);
@@ -27,6 +30,7 @@ class JobFiles {
   std::filesystem::path project_;
   model::Trust trust_;
   definition::BuildSupport support_;
+  const model::Event& event_;
   std::map<std::string, Result<model::JobDefinition>> known_;
 };
 

@@ -76,7 +76,7 @@ Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& 
                           names.size() == 1 ? "it" : "them", join(flags, " ")));
 }
 
-Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options,
+Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions& options, const Selected& selected,
                                const std::vector<model::Run>& runs, const SignalWatch& signals) {
   cli::Prompt prompt = cli::Prompt::open(around.common.no_input ? cli::Prompt::Mode::never : cli::Prompt::Mode::ask,
                                          {signals.graceful(), os::Deadline::max()});
@@ -85,6 +85,9 @@ Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions
   for (const std::string& warning : read.warnings) std::fputs(("slipway: " + warning + "\n").c_str(), stderr);
   Secrets given;
   for (const wire::SecretValue& secret : read.values) given[secret.name] = secret.value;
+  for (const cli::DefinitionFile& file : selected.files) {
+    for (const definition::SecretValue& secret : file.secret_values) given.try_emplace(secret.name, secret.value);
+  }
   SW_CHECK(check_secrets(given, runs));
   return given;
 }
@@ -109,7 +112,7 @@ class LocalEngine {
   }
 
   Result<std::vector<engine::RunOutcome>> run(std::vector<engine::Submission> runs, LocalContext& context,
-                                              cli::View& view, const SignalWatch& signals) {
+                                              const model::Event& event, cli::View& view, const SignalWatch& signals) {
     const std::uint32_t slots = slots_of(settings_);
     LocalExecutor executor({*backend_, *artifacts_, *caches_, log_, settings_.state_dir / "runs",
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
@@ -117,7 +120,7 @@ class LocalEngine {
                            slots);
     const bool own_files = context.checkout && context.source_trust == model::Trust::untrusted;
     JobFiles files(own_files ? context.checkout->directory : context.source.directory,
-                   own_files ? context.checkout_trust : context.source_trust, build_support(settings_));
+                   own_files ? context.checkout_trust : context.source_trust, build_support(settings_), event);
     engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
                                   {slots, owner_->id(), settings_.state_dir / "groups"});
@@ -183,7 +186,7 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
 Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, JobCode& job_code,
                   Selected& selected, std::vector<model::Run> runs, SignalWatch& signals) {
   const cli::Settings& settings = around.configuration.settings();
-  SW_TRY(Secrets secrets, gather_secrets(around, options, runs, signals));
+  SW_TRY(Secrets secrets, gather_secrets(around, options, selected, runs, signals));
   StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
   LocalEngine engine(settings, log);
   SW_CHECK(engine.open());
@@ -233,7 +236,8 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
     for (const auto& [name, value] : context.secrets) names.push_back(name);
     submissions.push_back({std::move(run), context.project, asked, std::move(names)});
   }
-  const Result<std::vector<engine::RunOutcome>> outcomes = engine.run(std::move(submissions), context, *view, signals);
+  const Result<std::vector<engine::RunOutcome>> outcomes =
+      engine.run(std::move(submissions), context, selected.event, *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
   if (signals.received() == 0) engine.keep_house(kit.checkouts());

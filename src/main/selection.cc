@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "definition/presets.h"
 #include "model/trust.h"
 #include "source/git_command.h"
 #include "source/local_directory.h"
@@ -252,12 +253,30 @@ Result<void> read_named_file(const cli::Selection& what, const std::filesystem::
     SW_TRY(selected.files,
            cli::read_definitions({below.string()}, selected.source.directory, selected.source.directory));
   } else {
-    SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root));
+    definition::ReadOptions reading;
+    // Of whoever calls, and only for a file that is theirs.
+    if (what.is_job_file && !untrusted) {
+      reading.variable = [](const std::string& name) {
+        const char* value = std::getenv(name.c_str());
+        return value == nullptr ? std::optional<std::string>() : std::optional<std::string>(value);
+      };
+    }
+    SW_TRY(selected.files, cli::read_definitions({what.file}, directory, selected.tree.root, reading));
   }
   if (untrusted && !is_mine) distrust(selected.files);
   if (own_tree || there) return {};
   SW_TRY(selected.checkout, sources.prepare({"directory", selected.tree.root.string(), {}, {}, {}}, limit));
   if (untrusted && !is_of_source(selected, selected.tree.root, limit)) selected.checkout_trust = model::Trust::trusted;
+  return {};
+}
+
+// Jobs that a registry keeps for this project. Such a file is not part of the source, unless it lies there.
+Result<void> read_registry_jobs(const cli::Selection& what, const std::filesystem::path& directory,
+                                const os::CallLimit& limit, Selected& selected) {
+  const definition::ProjectQuery project{what.project, selected.tree.remote_url, false};
+  SW_TRY(selected.files, cli::read_registry(what.registry, directory, project));
+  if (selected.source_trust == model::Trust::untrusted && is_of_source(selected, directory / what.registry, limit))
+    distrust(selected.files);
   return {};
 }
 
@@ -267,6 +286,7 @@ Result<void> read_files(const cli::Selection& what, const std::filesystem::path&
     selected.files.push_back(command_definition(what.job_command));
     return {};
   }
+  if (!what.registry.empty()) return read_registry_jobs(what, directory, limit, selected);
   if (!what.file.empty()) return read_named_file(what, directory, sources, limit, selected);
   SW_TRY(selected.files, cli::read_definitions({}, directory, selected.source.directory));
   if (selected.files.empty()) {
@@ -274,8 +294,51 @@ Result<void> read_files(const cli::Selection& what, const std::filesystem::path&
                                           selected.source.directory.string() +
                                           "; name a file, or see `slipway --help`");
   }
+  for (std::string& told : cli::leave_out_broken(selected.files)) selected.warnings.push_back(std::move(told));
   if (selected.source_trust == model::Trust::untrusted) distrust(selected.files);
   return {};
+}
+
+// Presets that are built in, as they are on this event.
+std::shared_ptr<const model::Workflow> on_event(const std::shared_ptr<const model::Workflow>& workflow,
+                                                const model::Event& event) {
+  const bool has_none = std::ranges::none_of(
+      workflow->presets, [](const auto& preset) { return definition::is_built_in_preset(preset.first); });
+  if (has_none) return workflow;
+  auto filled = std::make_shared<model::Workflow>(*workflow);
+  definition::fill_presets(*filled, event);
+  return filled;
+}
+
+// Of all files of one group that start, one workflow.
+void join_groups(std::vector<cli::Planned>& all, const model::Event& event) {
+  std::map<std::string, std::size_t> at;
+  std::vector<cli::Planned> joined;
+  for (cli::Planned& planned : all) {
+    const std::string& group = planned.workflow->group;
+    if (group.empty() || !planned.start.starts) {
+      joined.push_back(std::move(planned));
+      continue;
+    }
+    const auto [known, is_new] = at.try_emplace(group, joined.size());
+    if (is_new) {
+      auto workflow = std::make_shared<model::Workflow>(*planned.workflow);
+      workflow->name = group;
+      if (const std::size_t repo = group.find("{repo}"); repo != std::string::npos)
+        workflow->name.replace(repo, 6, event.repo.substr(event.repo.rfind('/') + 1));
+      workflow->is_single_job = false;
+      workflow->on.clear();
+      joined.push_back({std::move(workflow), std::move(planned.start), std::nullopt, {}});
+      continue;
+    }
+    cli::Planned& first = joined[known->second];
+    auto workflow = std::make_shared<model::Workflow>(*first.workflow);
+    for (const model::JobDefinition& job : planned.workflow->jobs) workflow->jobs.push_back(job);
+    for (const auto& [name, preset] : planned.workflow->presets) workflow->presets.emplace(name, preset);
+    first.workflow = std::move(workflow);
+    first.start.because.insert(first.start.because.end(), planned.start.because.begin(), planned.start.because.end());
+  }
+  all = std::move(joined);
 }
 
 }  // namespace
@@ -292,6 +355,9 @@ std::string selection_json(const cli::Selection& what) {
   put("git_url", source::RemoteUrl::parse(what.git_url).clean);
   put("git_ref", what.git_ref);
   put("job_command", what.job_command);
+  put("registry", what.registry);
+  put("project", what.project);
+  if (what.is_job_file) asked["job_file"] = true;
   if (!what.jobs.empty()) asked["jobs"] = json::array(what.jobs.begin(), what.jobs.end());
   if (what.alone) asked["no_deps"] = true;
   if (what.secrets_with_source) asked["accept_risk"] = json::array{"secrets-with-source"};
@@ -361,18 +427,21 @@ model::TraceEntry where_source_is(const Selected& selected) {
 
 Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model::RunOptions& options, Time now) {
   std::vector<cli::Planned> all;
-  std::size_t starting = 0;
   for (const cli::DefinitionFile& file : selected.files) {
     if (!file.workflow) continue;
-    cli::Planned planned{file.workflow, {}, std::nullopt};
+    cli::Planned planned{on_event(file.workflow, selected.event), {}, std::nullopt, {}};
     if (selected.named_file) {
       planned.start = {true, {{"named on the command line", "starts"}}};
+    } else if (!file.workflow->group.empty() && file.workflow->on.empty()) {
+      planned.start = {false, {{"triggers", "are not there: only a workflow or a trigger starts it"}}};
     } else {
       planned.start = model::decide(*file.workflow, selected.event);
     }
-    if (planned.start.starts) ++starting;
     all.push_back(std::move(planned));
   }
+  if (!selected.named_file) join_groups(all, selected.event);
+  const auto starting = static_cast<std::size_t>(
+      std::ranges::count_if(all, [](const cli::Planned& planned) { return planned.start.starts; }));
   Narrowing narrowing(selected.event, options);
   if (starting > 1) narrowing.apply_to(all);
   for (cli::Planned& planned : all) {
