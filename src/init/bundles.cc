@@ -190,6 +190,11 @@ void Bundles::next_task() {
              });
 }
 
+// That owner is gone, and with it what it had begun to store: the task at hand begins anew with the next one.
+bool Bundles::is_of_another(std::uint64_t owner) const {
+  return owner_.owner_number() != owner && !batches_.front().tasks.empty();
+}
+
 void Bundles::end_task() {
   is_storing_ = false;
   if (!batches_.front().tasks.empty()) batches_.front().tasks.pop_front();
@@ -198,26 +203,34 @@ void Bundles::end_task() {
 
 void Bundles::pack(std::uint64_t bundle, os::Fd out) {
   const BundleTask task = batches_.front().tasks.front();
+  const std::uint64_t owner = owner_.owner_number();
   const auto file = std::make_shared<os::Fd>(std::move(out));
   run(
       batches_.front().identity, {file->get()},
       [this, task, file] { return pack_here(task, file->get(), left_, records_); },
-      [this, bundle, task, file](Result<std::string> report) {
-        if (report) spend(file->get());
-        close_bundle(bundle, task, std::move(report));
+      [this, bundle, task, file, owner](Result<std::string> report) {
+        if (is_of_another(owner)) return next_task();
+        const std::uint64_t bytes = report ? spend(file->get()) : 0;
+        close_bundle({bundle, owner, bytes}, task, std::move(report));
       });
 }
 
 /// One that was not packed to its end is thrown away by the owner.
-void Bundles::spend(int bundle) {
+std::uint64_t Bundles::spend(int bundle) {
   struct stat status{};
-  if (::fstat(bundle, &status) != 0) return;
-  left_.bytes -= std::min(left_.bytes, static_cast<std::uint64_t>(status.st_size));
+  if (::fstat(bundle, &status) != 0) return 0;
+  const std::uint64_t bytes = std::min(left_.bytes, static_cast<std::uint64_t>(status.st_size));
+  left_.bytes -= bytes;
+  return bytes;
 }
 
-void Bundles::close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report) {
-  owner_.ask("close_bundle", wire::close_bundle_json(bundle, report.has_value()),
-             [this, task, report = std::move(report)](const wire::Reply& reply, std::vector<os::Fd>) {
+void Bundles::close_bundle(const Packed& packed, const BundleTask& task, Result<std::string> report) {
+  owner_.ask("close_bundle", wire::close_bundle_json(packed.bundle, report.has_value()),
+             [this, task, packed, report = std::move(report)](const wire::Reply& reply, std::vector<os::Fd>) {
+               if (!reply.ok && is_of_another(packed.owner)) {
+                 left_.bytes += packed.bytes;
+                 return next_task();
+               }
                if (!report) {
                  const bool nothing = report.error().kind == ErrorKind::not_found && task.may_be_empty;
                  return nothing ? give_up(task, {}) : give_up(task, report.error().what);

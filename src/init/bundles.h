@@ -79,12 +79,16 @@ class Bundles {
   void read_answer();
   void end_if_done();
   void pack(std::uint64_t bundle, os::Fd out);
-  void close_bundle(std::uint64_t bundle, const BundleTask& task, Result<std::string> report);
+  struct Packed {
+    std::uint64_t bundle = 0, owner = 0, bytes = 0;
+  };
+  bool is_of_another(std::uint64_t owner) const;
+  void close_bundle(const Packed& packed, const BundleTask& task, Result<std::string> report);
   void next_task();
   void end_task();
   void tell(const BundleTask& task, const std::string& why);
   void give_up(const BundleTask& task, const std::string& why);
-  void spend(int bundle);
+  std::uint64_t spend(int bundle);
 
   Poller& poller_;
   Children& children_;

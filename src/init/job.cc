@@ -168,8 +168,9 @@ int Job::fail_early(const Error& why) {
 }
 
 void Job::begin() {
-  owner_.attach({[this](const wire::Cancel& cancel) { on_cancel(cancel); }, [this] { on_owner_lost(); }});
-  owner_.send(wire::Running{});  // an owner that is gone by now is noticed here
+  owner_.attach({[this](const wire::Cancel& cancel) { on_cancel(cancel); }, [this] { on_owner_lost(); },
+                 [this] { told_bytes_ = 0; }});  // it is told of what there is
+  owner_.send(wire::Running{});                  // an owner that is gone by now is noticed here
   at_border_ = true;
   synced_at_ = os::Clock::now();
   watch_times();
@@ -219,7 +220,7 @@ void Job::report_progress() {
       start_sync();
     });
   }
-  if (bytes == told_bytes_) return;
+  if (bytes == told_bytes_ || !owner_.is_here()) return;
   if (!std::exchange(at_border_, false) && now - told_at_ < kProgressEvery) {
     if (progress_timer_ == Poller::kNone) {
       progress_timer_ = poller_.at(told_at_ + kProgressEvery, [this] { progress_timer_ = Poller::kNone; });
@@ -246,13 +247,9 @@ void Job::on_cancel(const wire::Cancel& cancel) {
 }
 
 void Job::on_owner_lost() {
-  const auto abandon = [this] {
-    // Process 1 takes everything with it when it ends; without a pid namespace this must do.
-    children_->signal_all(SIGKILL);
-    phase_ = Phase::abandoned;
-  };
-  if (orders_.orphan_grace <= Duration(0)) return abandon();
-  poller_.at(os::Clock::now() + orders_.orphan_grace, abandon);
+  // Process 1 takes everything with it when it ends; without a pid namespace this must do.
+  children_->signal_all(SIGKILL);
+  phase_ = Phase::abandoned;
 }
 
 void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace) {

@@ -485,19 +485,5 @@ TEST(Job, ATimeoutWhileItsInputsAreUnpackedIsATimeout) {
   EXPECT_EQ(outcome.output(0), "");
 }
 
-TEST(OwnerLink, ABusyOwnerIsNotWaitedForWithProgressNorTakenForDead) {
-  Poller poller;
-  os::SocketPair pair = os::make_socket_pair().value();
-  OwnerLink link(poller, std::move(pair.first));
-  std::uint64_t sent = 0;
-  while (sent < 1'000'000 && link.try_send(wire::Progress{sent})) ++sent;
-  EXPECT_GT(sent, 10U);
-  EXPECT_LT(sent, 1'000'000U);
-  EXPECT_FALSE(link.is_lost());
-  pair.second.reset();
-  EXPECT_FALSE(link.try_send(wire::Progress{sent}));
-  EXPECT_TRUE(link.is_lost());
-}
-
 }  // namespace
 }  // namespace slipway::init

@@ -1,5 +1,6 @@
 #include "init/owner_link.h"
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -17,10 +18,19 @@ using namespace std::chrono_literals;
 constexpr auto kSendLimit = 15min;
 constexpr auto kReceiveLimit = 5s;
 constexpr auto kReplyLimit = 10min;  // the owner may have to store a large bundle first
+constexpr const char* kGone = R"({"error":"the owner of this sandbox is gone"})";
 
 }  // namespace
 
-OwnerLink::~OwnerLink() { poller_.unwatch(watch_); }
+OwnerLink::OwnerLink(Poller& poller, os::Fd leash) : poller_(poller), socket_(std::move(leash)) {
+  socklen_t size = sizeof first_owner_;
+  (void)::getsockopt(socket_.fd(), SOL_SOCKET, SO_PEERCRED, &first_owner_, &size);  // else it is nobody: uid and pid 0
+}
+
+OwnerLink::~OwnerLink() {
+  poller_.unwatch(watch_);
+  poller_.cancel(grace_);
+}
 
 Result<OwnerLink::Received> OwnerLink::receive_orders() {
   std::vector<wire::InputBundle> inputs;
@@ -35,6 +45,10 @@ Result<OwnerLink::Received> OwnerLink::receive_orders() {
                          std::make_move_iterator(bundles.begin()), std::make_move_iterator(bundles.end()));
       orders->inputs.insert(orders->inputs.begin(), inputs.begin(), inputs.end());
       return Received{std::move(*orders), std::move(message.fds)};
+    }
+    if (auto* keep = std::get_if<wire::Keep>(&said)) {
+      SW_CHECK(take_legacy(std::move(*keep), std::move(message.fds)));
+      continue;
     }
     auto* more = std::get_if<wire::Inputs>(&said);
     if (more == nullptr) return fail(ErrorKind::invalid, "the leash began with something else than orders");
@@ -51,6 +65,14 @@ void OwnerLink::attach(Events events) {
   watch_ = poller_.watch(socket_.fd(), POLLIN, [this] { on_ready(); });
 }
 
+Result<void> OwnerLink::take_legacy(wire::Keep keep, std::vector<os::Fd> fds) {
+  if (legacy_ || fds.empty()) return fail(ErrorKind::invalid, "`keep` came twice, or without its socket");
+  os::Fd listener = std::move(fds.front());
+  fds.erase(fds.begin());
+  legacy_.emplace(Legacy{std::move(keep), std::move(listener), std::move(fds)});
+  return {};
+}
+
 void OwnerLink::on_ready() {
   auto message = socket_.receive(os::within(kReceiveLimit));
   if (!message) return lose();
@@ -59,6 +81,8 @@ void OwnerLink::on_ready() {
   std::visit(Overloaded{
                  [](const wire::Inputs&) {},
                  [](const wire::Orders&) {},  // given once
+                 [](const wire::Keep&) {},    // before the orders
+                 [this](const wire::Note& note) { note_ = note.text; },
                  [this](const wire::Cancel& cancel) { events_.cancel(cancel); },
                  [&](const wire::Reply& given) { reply(given, std::move(message->fds)); },
              },
@@ -66,37 +90,49 @@ void OwnerLink::on_ready() {
 }
 
 void OwnerLink::send(const wire::ToOwner& message) {
-  if (lost_) return;
+  if (std::holds_alternative<wire::Ready>(message)) said_ready_ = true;
+  if (state_ != State::here) return;
   if (!socket_.send(wire::encode(message), {}, os::within(kSendLimit))) lose();
 }
 
 bool OwnerLink::try_send(const wire::ToOwner& message) {
-  if (lost_) return false;
+  if (state_ != State::here) return false;
   // Writable means that most of the socket's buffer is free: a small message goes whole.
   pollfd polled{socket_.fd(), POLLOUT, 0};
   if (::poll(&polled, 1, 0) == 0) return false;
   send(message);
-  return !lost_;
+  return state_ == State::here;
 }
 
 void OwnerLink::ask(std::string kind, std::string json, OnReply on_reply) {
   const std::uint64_t id = ++last_id_;
-  Pending pending{std::move(on_reply), {}};
-  pending.timeout = poller_.at(os::Clock::now() + kReplyLimit, [this, id] {
-    reply({id, false, R"({"error":"the owner of this sandbox does not answer"})"}, {});
-  });
-  pending_.emplace(id, std::move(pending));
-  send(wire::Request{id, std::move(kind), std::move(json)});
-  if (lost_) reply({id, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+  const wire::ToOwner request = wire::Request{id, std::move(kind), std::move(json)};
+  pending_.emplace(id, Pending{std::move(on_reply), wire::encode(request)});
+  watch_answer(id);
+  send(request);
+  if (state_ == State::lost) reply({id, false, kGone}, {});
 }
 
 std::uint64_t OwnerLink::ask_with(std::string kind, std::string json, const std::vector<int>& fds, OnReply on_reply) {
   const std::uint64_t id = ++last_id_;
-  pending_.emplace(id, Pending{std::move(on_reply), Poller::kNone});
   const std::string text = wire::encode(wire::ToOwner(wire::Request{id, std::move(kind), std::move(json)}));
-  if (!lost_ && !socket_.send(text, fds, os::within(kSendLimit))) lose();
-  if (lost_) reply({id, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+  Pending& pending = pending_.emplace(id, Pending{std::move(on_reply), text, true}).first->second;
+  if (state_ == State::away) {
+    for (const int fd : fds) pending.fds.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    const bool kept = std::ranges::all_of(pending.fds, [](const os::Fd& fd) { return static_cast<bool>(fd); });
+    if (!kept) reply({id, false, R"({"error":"no descriptor is left"})"}, {});
+    return id;
+  }
+  if (state_ == State::here && !socket_.send(text, fds, os::within(kSendLimit))) lose();
+  if (state_ == State::lost) reply({id, false, kGone}, {});
   return id;
+}
+
+void OwnerLink::watch_answer(std::uint64_t id) {
+  if (state_ != State::here) return;
+  pending_.at(id).timeout = poller_.at(os::Clock::now() + kReplyLimit, [this, id] {
+    reply({id, false, R"({"error":"the owner of this sandbox does not answer"})"}, {});
+  });
 }
 
 void OwnerLink::reply(const wire::Reply& given, std::vector<os::Fd> fds) {
@@ -108,14 +144,78 @@ void OwnerLink::reply(const wire::Reply& given, std::vector<os::Fd> fds) {
   on_reply(given, std::move(fds));
 }
 
+// --- when it goes, and another one comes ---
+
 void OwnerLink::lose() {
-  if (lost_) return;
-  lost_ = true;
+  if (state_ != State::here) return;
   poller_.unwatch(watch_);
-  while (!pending_.empty()) {
-    reply({pending_.begin()->first, false, R"({"error":"the owner of this sandbox is gone"})"}, {});
+  if (!legacy_) return give_up();
+  state_ = State::away;
+  std::vector<std::uint64_t> ended;
+  for (auto& [id, pending] : pending_) {
+    poller_.cancel(std::exchange(pending.timeout, Poller::kNone));
+    if (pending.with_fds) ended.push_back(id);
   }
+  watch_ = poller_.watch(legacy_->listener.get(), POLLIN, [this] { on_knock(); });
+  grace_ = poller_.at(os::Clock::now() + legacy_->keep.orphan_grace, [this] { give_up(); });
+  for (const std::uint64_t id : ended) reply({id, false, kGone}, {});
+}
+
+void OwnerLink::give_up() {
+  state_ = State::lost;
+  poller_.unwatch(watch_);
+  while (!pending_.empty()) reply({pending_.begin()->first, false, kGone}, {});
   if (events_.lost) events_.lost();
+}
+
+// The path of the socket leads there too, but through a directory that is the owner's alone.
+bool OwnerLink::may_own(int socket) const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  // 0: of a pid namespace that cannot be seen from this one, which is everything outside.
+  const bool is_as_far_out = (peer.pid == 0) == (first_owner_.pid == 0);
+  return is_as_far_out && peer.uid == first_owner_.uid;
+}
+
+Result<void> OwnerLink::greet(os::MessageSocket& next) const {
+  std::vector<int> fds;
+  fds.reserve(legacy_->held.size());
+  for (const os::Fd& fd : legacy_->held) fds.push_back(fd.get());
+  const os::CallLimit limit = os::within(kReceiveLimit);
+  SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Kept{legacy_->keep.estate, note_})), fds, limit));
+  SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Running{})), {}, limit));
+  if (said_ready_) SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Ready{})), {}, limit));
+  return {};
+}
+
+void OwnerLink::on_knock() {
+  os::Fd peer(::accept4(legacy_->listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!peer || !may_own(peer.get())) return;
+  os::MessageSocket next(std::move(peer));
+  if (!greet(next)) return;
+  socket_ = std::move(next);
+  state_ = State::here;
+  ++owner_number_;
+  poller_.cancel(grace_);
+  poller_.unwatch(watch_);
+  watch_ = poller_.watch(socket_.fd(), POLLIN, [this] { on_ready(); });
+  ask_again();
+  if (events_.adopted) events_.adopted();
+}
+
+void OwnerLink::ask_again() {
+  std::vector<std::uint64_t> unanswered;
+  for (const auto& [id, pending] : pending_) unanswered.push_back(id);
+  for (const std::uint64_t id : unanswered) {
+    const auto found = pending_.find(id);
+    if (found == pending_.end() || state_ != State::here) continue;
+    const std::vector<os::Fd> kept = std::exchange(found->second.fds, {});
+    std::vector<int> fds;
+    for (const os::Fd& fd : kept) fds.push_back(fd.get());
+    if (!found->second.with_fds) watch_answer(id);
+    if (!socket_.send(found->second.text, fds, os::within(kSendLimit))) lose();
+  }
 }
 
 }  // namespace slipway::init

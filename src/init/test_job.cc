@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +53,33 @@ std::size_t Outcome::count(RecordType type, std::uint16_t step) const {
   return static_cast<std::size_t>(std::ranges::count_if(
       records, [&](const Recorded& record) { return record.type == type && record.step == step; }));
 }
+
+namespace {
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  EXPECT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+os::Fd listen_at(const std::string& path) {
+  const sockaddr_un address = address_of(path);
+  os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(socket.get(), 4), 0);
+  return socket;
+}
+
+os::Fd connect_to(const std::string& path) {
+  const sockaddr_un address = address_of(path);
+  os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return socket;
+}
+
+}  // namespace
 
 TestJob::TestJob() {
   for (const char* name : {"/job/src", "/job/secrets", "/job/artifacts", "/run/bin"}) {
@@ -106,7 +135,12 @@ void TestJob::start() {
     ::_exit(init::run(std::move(entry)));
   }
   leash_ = std::make_unique<os::MessageSocket>(std::move(pair.first));
-  wire::Orders orders{spec, secrets, {}, orphan_grace, {}, ready};
+  if (orphan_grace > Duration(0)) {
+    const os::Fd socket = listen_at(listener());
+    EXPECT_TRUE(leash_->send(wire::encode(wire::ToInit(wire::Keep{orphan_grace, "the estate"})),
+                             {socket.get(), journal_.get()}, os::within(5s)));
+  }
+  wire::Orders orders{spec, secrets, {}, {}, ready};
   std::vector<int> fds = {journal_.get(), ring_.get()};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i < inputs_ahead) {
@@ -125,6 +159,17 @@ void TestJob::send(const wire::ToInit& message) {
 }
 
 void TestJob::close_leash() { leash_.reset(); }
+
+std::pair<wire::Kept, std::vector<os::Fd>> TestJob::adopt() {
+  leash_ = std::make_unique<os::MessageSocket>(connect_to(listener()));
+  open_.clear();
+  auto first = leash_->receive(os::within(5s));
+  EXPECT_TRUE(first) << first.error().what;
+  if (!first) return {};
+  const auto said = wire::decode_to_owner(first->text);
+  EXPECT_TRUE(said && std::holds_alternative<wire::Kept>(*said)) << first->text;
+  return {said ? std::get<wire::Kept>(*said) : wire::Kept{}, std::move(first->fds)};
+}
 
 void TestJob::serve_one() {
   auto message = leash_->receive(os::within(5s));
@@ -160,10 +205,16 @@ void TestJob::answer(const wire::Request& request) {
       open_[request.id] = {request.json, std::move(file)};
     }
   } else if (request.kind == "close_bundle") {
-    auto& [asked, file] = open_.at(wire::bundle_in(request.json).value());
-    ::lseek(file.get(), 0, SEEK_SET);
-    if (request.json.find("true") != std::string::npos) stored_[asked] = os::read_all(file.get(), 64U << 20U).value();
-    reply.json = R"({"url":"file:///stored"})";
+    before_stored();
+    const auto found = open_.find(wire::bundle_in(request.json).value());
+    if (found == open_.end()) {
+      reply = {request.id, false, R"({"error":"no such bundle is open"})"};
+    } else {
+      auto& [asked, file] = found->second;
+      ::lseek(file.get(), 0, SEEK_SET);
+      if (request.json.find("true") != std::string::npos) stored_[asked] = os::read_all(file.get(), 64U << 20U).value();
+      reply.json = R"({"url":"file:///stored"})";
+    }
   } else if (request.kind == "changed_files") {
     reply.json = R"({"files":["a.c","b.c"]})";
   } else {

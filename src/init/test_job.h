@@ -44,7 +44,7 @@ class TestJob {
 
   model::JobSpec spec;
   std::vector<wire::SecretValue> secrets;
-  Duration orphan_grace{0};
+  Duration orphan_grace{0};                  ///< more than 0: init is told to wait for another owner
   std::optional<model::Readiness> ready;     ///< makes it a service
   std::function<void()> when_ready = [] {};  ///< called once init says so
   std::vector<std::pair<wire::InputBundle, int>> inputs;
@@ -59,6 +59,10 @@ class TestJob {
   void start();
   void send(const wire::ToInit& message);
   void close_leash();
+  /// The path of the socket that waits for another owner.
+  std::string listener() const { return directory_ + "/next-owner"; }
+  /// As another owner, who knows of no bundle: what `kept` says, and its descriptors.
+  std::pair<wire::Kept, std::vector<os::Fd>> adopt();
   /// Called in `wait` once the journal holds this text; the test may then act.
   void when_printed(std::string text, std::function<void()> then) {
     triggers_.emplace_back(std::move(text), std::move(then));
@@ -72,6 +76,7 @@ class TestJob {
   /// Bundles that init stored, by kind and name: the bytes.
   const std::map<std::string, std::string>& bundles() const { return stored_; }
   std::function<void()> before_bundle = [] {};  ///< called when init wants to store one
+  std::function<void()> before_stored = [] {};  ///< called when one is to be kept
   std::vector<std::string> refused_caches;      ///< keys that the owner has already
   pid_t pid() const { return pid_; }
   /// Steps find `program` as `slipway`.

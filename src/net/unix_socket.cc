@@ -26,6 +26,11 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path) {
   return address;
 }
 
+// A path that is short enough, whatever that of the directory is.
+std::string below(const os::Fd& directory, const std::string& name) {
+  return "/proc/self/fd/" + std::to_string(directory.get()) + "/" + name;
+}
+
 Result<os::Fd> make_socket() {
   os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return fail_errno(errno, "socket");
@@ -45,14 +50,20 @@ Result<os::Fd> connect_unix(const std::filesystem::path& path) {
   return socket;
 }
 
-Result<os::Fd> listen_unix(const std::filesystem::path& directory, const std::string& name) {
+Result<os::Fd> connect_unix(const std::filesystem::path& directory, const std::string& name) {
   SW_TRY(const os::Fd place, os::open_file(directory, O_PATH | O_DIRECTORY));
-  SW_TRY(const sockaddr_un address, address_of("/proc/self/fd/" + std::to_string(place.get()) + "/" + name));
+  auto connected = connect_unix(below(place, name));
+  if (!connected) return wrap(connected.error(), directory.string());
+  return connected;
+}
+
+Result<os::Fd> listen_unix(const std::filesystem::path& directory, const std::string& name, mode_t mode) {
+  SW_TRY(const os::Fd place, os::open_file(directory, O_PATH | O_DIRECTORY));
+  SW_TRY(const sockaddr_un address, address_of(below(place, name)));
   SW_TRY(os::Fd socket, make_socket());
   constexpr int kWaiting = 4;
-  constexpr mode_t kEveryone = 0666;
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::chmod(address.sun_path, kEveryone) != 0 || ::listen(socket.get(), kWaiting) != 0) {
+      ::chmod(address.sun_path, mode) != 0 || ::listen(socket.get(), kWaiting) != 0) {
     return fail_errno(errno, "listening on " + (directory / name).string());
   }
   return socket;

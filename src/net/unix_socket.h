@@ -15,8 +15,11 @@ namespace slipway::net {
 /// `not_found` where nothing listens, `denied`.
 Result<os::Fd> connect_unix(const std::filesystem::path& path);
 
-/// A socket named `name` in a directory, however long the directory's path is. Everyone who gets to it may connect.
-Result<os::Fd> listen_unix(const std::filesystem::path& directory, const std::string& name);
+/// A socket named `name` in a directory, however long the directory's path is. `mode` 0666: everyone who gets to it may
+/// connect.
+Result<os::Fd> listen_unix(const std::filesystem::path& directory, const std::string& name, mode_t mode = 0666);
+/// Connects to one.
+Result<os::Fd> connect_unix(const std::filesystem::path& directory, const std::string& name);
 
 struct Peer {
   os::Fd socket;

@@ -110,6 +110,9 @@ struct CgroupSupport {
 class SandboxCgroup {
  public:
   SandboxCgroup() = default;
+  /// One that another process made.
+  SandboxCgroup(std::vector<CgroupDirectory> directories, std::vector<std::string> paths)
+      : directories_(std::move(directories)), paths_(std::move(paths)) {}
 
   const std::vector<CgroupDirectory>& directories() const { return directories_; }
   /// Absolute paths: what a sweeper needs to find them again.

@@ -84,6 +84,8 @@ struct SandboxSpec {
   std::vector<std::string> devices;  ///< of the host's /dev, by name below it (`kvm`), which the operator has allowed
   std::optional<Beside> beside;
   std::optional<PrivateNetwork> private_network;  ///< not with Network::host
+  /// How long it runs on without its owner, for another one to `adopt` it. 0: it ends with its owner. Not of a sibling.
+  Duration orphan_grace{0};
 };
 
 /// What an image says of itself, and how it is to be asked for from now on.
@@ -104,11 +106,13 @@ struct ImageNews {
 /// Called on the thread that prepares, a few times a second at most. May be null.
 using ImageProgress = std::function<void(const ImageNews&)>;
 
-/// A sandbox whose `slipway-init` waits for its orders on the leash (wire/leash.h). Closing the leash ends it.
+/// A sandbox whose `slipway-init` waits for its orders on the leash (wire/leash.h). Closing the leash ends it, at once
+/// or after its `orphan_grace`.
 struct Started {
   SandboxId id;
   os::Fd leash;
-  os::Fd lost = {};  ///< readable when whoever keeps the sandbox (a daemon) is gone; none: nobody else does
+  os::Fd lost = {};       ///< readable when whoever keeps the sandbox (a daemon) is gone; none: nobody else does
+  std::string note = {};  ///< of one that was adopted: wire::Note, as its last owner left it
 };
 
 struct Usage {
@@ -129,6 +133,7 @@ struct Capabilities {
   bool named_images = false;  ///< and what fetches them is installed
   bool nested = false;
   bool siblings = false;           ///< `Beside` and `Mount::of_source`
+  std::string no_adoption;         ///< why `orphan_grace` is refused; empty: sandboxes can outlive their owner
   std::vector<std::string> notes;  ///< what is missing and how to get it, for `doctor`
 };
 
@@ -138,9 +143,11 @@ struct Capabilities {
 ///  - an image by name is prepared before `start` is asked for it;
 ///  - any thread may call; calls on different sandboxes never block each other;
 ///  - a call returns by `limit.deadline`, or soon after `limit.stop` fires;
-///  - when the leash closes, every process of the sandbox ends within a second;
+///  - when the leash closes, every process of the sandbox ends within a second, or one after its `orphan_grace`;
+///  - until then nobody else can take what is its own (ids, addresses, disk), whether it has an owner or not;
 ///  - `destroy` ends what still runs, is idempotent and leaves nothing behind, even after a failed `start`;
-///  - `list_abandoned` names every sandbox directory whose owner is dead; `sweep` destroys those, and only those.
+///  - `list_abandoned` names every sandbox directory whose owner is dead and whose sandbox does not wait for another;
+///    `sweep` destroys those, and only those.
 class SandboxBackend {
  public:
   virtual ~SandboxBackend() = default;
@@ -154,6 +161,12 @@ class SandboxBackend {
   virtual Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
                                            const os::CallLimit& limit) = 0;
   virtual Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) = 0;
+  /// Those that run without an owner, until their `orphan_grace` is over. One without orders does not: it has ended.
+  virtual Result<std::vector<SandboxId>> list_orphans() = 0;
+  /// Makes this process the owner of an orphan: `wait`, `usage` and `destroy` work as if it had started it, and on the
+  /// leash its init goes on (wire/leash.h). Of those beside it nothing is left, and it can have no services any more.
+  /// Errors: `conflict` (it has an owner), `not_found` (it has ended, or never was; what it left is swept).
+  virtual Result<Started> adopt(const SandboxId& id, const os::CallLimit& limit) = 0;
   /// Blocks until the sandbox's last process is gone. `unavailable`: whoever keeps it is, and what became of it is not
   /// known.
   virtual Result<void> wait(const SandboxId& id, const os::CallLimit& limit) = 0;

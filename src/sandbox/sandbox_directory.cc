@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -15,6 +16,7 @@ namespace slipway::sandbox {
 namespace {
 
 constexpr std::size_t kMaxLockFile = 64U << 10U;
+constexpr const char* kOwnerName = "owner";
 
 enum class Patience { none, until_free };
 
@@ -57,17 +59,51 @@ Result<SandboxDirectory> SandboxDirectory::take_over(const std::filesystem::path
   SW_TRY(taken.lock_, os::open_file(taken.path_ / "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   if (!lock_existing(taken.lock_, Patience::none))
     return fail(ErrorKind::conflict, taken.path_.string() + " is in use");
-  SW_TRY(const std::string text, os::read_all(taken.lock_.get(), kMaxLockFile));
-  for (const std::string_view line : split(text, '\n')) {
-    if (!line.empty()) taken.groups_.emplace_back(line);
-  }
+  SW_CHECK(taken.read_groups());
   return taken;
+}
+
+Result<void> SandboxDirectory::read_groups() {
+  // From the beginning, wherever the one before who had this open file left it.
+  if (::lseek(lock_.get(), 0, SEEK_SET) < 0) return fail_errno(errno, "reading the lock of " + path_.string());
+  SW_TRY(const std::string text, os::read_all(lock_.get(), kMaxLockFile));
+  groups_.clear();
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.empty()) groups_.emplace_back(line);
+  }
+  return {};
+}
+
+Result<void> SandboxDirectory::own() {
+  SW_TRY(owner_, os::open_file(path_ / kOwnerName, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (!lock_existing(owner_, Patience::none)) return fail(ErrorKind::conflict, path_.string() + " has an owner");
+  return {};
+}
+
+Result<SandboxDirectory> SandboxDirectory::adopt(const std::filesystem::path& parent, const SandboxId& id) {
+  SandboxDirectory adopted;
+  adopted.path_ = parent / id.value;
+  SW_TRY(adopted.owner_, os::open_file(adopted.path_ / kOwnerName, O_RDWR | O_NOFOLLOW));
+  if (!lock_existing(adopted.owner_, Patience::none)) {
+    return fail(ErrorKind::conflict, "sandbox " + id.value + " has an owner");
+  }
+  SW_TRY(const os::Fd lock, os::open_file(adopted.path_ / "lock", O_RDWR | O_NOFOLLOW));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) {
+    return fail(ErrorKind::not_found, "sandbox " + id.value + " has ended");
+  }
+  return adopted;
+}
+
+Result<void> SandboxDirectory::take_lock(os::Fd lock) {
+  lock_ = std::move(lock);
+  return read_groups();
 }
 
 Result<void> SandboxDirectory::destroy() {
   SW_CHECK(os::remove_cgroups(groups_));
   SW_CHECK(os::remove_tree(path_));
   lock_.reset();
+  owner_.reset();
   return {};
 }
 
@@ -80,6 +116,15 @@ Result<std::vector<SandboxId>> abandoned_in(const std::filesystem::path& parent)
     if (std::filesystem::is_directory(parent / name, gone) && SandboxDirectory::take_over(parent, id)) {
       found.push_back(id);
     }
+  }
+  return found;
+}
+
+Result<std::vector<SandboxId>> orphans_in(const std::filesystem::path& parent) {
+  std::vector<SandboxId> found;
+  SW_TRY(const std::vector<std::string> names, os::list_directory(parent));
+  for (const std::string& name : names) {
+    if (const SandboxId id(name); SandboxDirectory::adopt(parent, id)) found.push_back(id);
   }
   return found;
 }

@@ -47,7 +47,6 @@ json::object orders_to_json(const Orders& orders) {
                       {"job", to_json_object(orders.job)},
                       {"secrets", std::move(secrets)},
                       {"inputs", inputs_to_json(orders.inputs)},
-                      {"orphan_grace", orders.orphan_grace.count()},
                       {"cache_news", to_json_array(orders.cache_news)}};
   if (orders.ready) object["ready"] = to_json_object(*orders.ready);
   if (orders.sibling) object["sibling"] = true;
@@ -68,7 +67,6 @@ Orders orders_of(const Fields& fields) {
     }
   }
   orders.inputs = inputs_of(fields);
-  orders.orphan_grace = fields.duration("orphan_grace");
   orders.cache_news = fields.texts("cache_news");
   if (const json::object* ready = fields.object("ready")) {
     orders.ready = read_readiness(Fields(*ready, fields.problem()));
@@ -115,28 +113,33 @@ std::string encode(const ToInit& message) {
           [](const Reply& reply) {
             return json::object{{"type", "reply"}, {"id", reply.id}, {"ok", reply.ok}, {"json", reply.json}};
           },
+          [](const Keep& keep) {
+            return json::object{{"type", "keep"}, {"orphan_grace", keep.orphan_grace.count()}, {"estate", keep.estate}};
+          },
+          [](const Note& note) { return json::object{{"type", "note"}, {"text", note.text}}; },
       },
       message));
 }
 
 std::string encode(const ToOwner& message) {
-  return json::serialize(
-      std::visit(Overloaded{
-                     [](const Running&) { return json::object{{"type", "running"}}; },
-                     [](const Ready&) { return json::object{{"type", "ready"}}; },
-                     [](const Progress& progress) {
-                       return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
-                     },
-                     [](const Request& request) {
-                       return json::object{
-                           {"type", "request"}, {"id", request.id}, {"kind", request.kind}, {"json", request.json}};
-                     },
-                     [](const Finished& finished) {
-                       return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
-                     },
-                     [](const Ended& end) { return json::object{{"type", "ended"}, {"json", ended_json(end)}}; },
-                 },
-                 message));
+  return json::serialize(std::visit(
+      Overloaded{
+          [](const Running&) { return json::object{{"type", "running"}}; },
+          [](const Ready&) { return json::object{{"type", "ready"}}; },
+          [](const Progress& progress) {
+            return json::object{{"type", "progress"}, {"journal_bytes", progress.journal_bytes}};
+          },
+          [](const Request& request) {
+            return json::object{
+                {"type", "request"}, {"id", request.id}, {"kind", request.kind}, {"json", request.json}};
+          },
+          [](const Finished& finished) {
+            return json::object{{"type", "finished"}, {"journal_bytes", finished.journal_bytes}};
+          },
+          [](const Ended& end) { return json::object{{"type", "ended"}, {"json", ended_json(end)}}; },
+          [](const Kept& kept) { return json::object{{"type", "kept"}, {"estate", kept.estate}, {"note", kept.note}}; },
+      },
+      message));
 }
 
 Result<ToInit> decode_to_init(std::string_view text) {
@@ -150,6 +153,10 @@ Result<ToInit> decode_to_init(std::string_view text) {
   if (type == "reply") {
     return checked(ToInit(Reply{fields.count("id"), fields.flag("ok"), fields.text("json")}), problem, "leash: reply");
   }
+  if (type == "keep") {
+    return checked(ToInit(Keep{fields.duration("orphan_grace"), fields.text("estate")}), problem, "leash: keep");
+  }
+  if (type == "note") return checked(ToInit(Note{fields.text("text")}), problem, "leash: note");
   return fail(ErrorKind::invalid, "leash: unknown message type");
 }
 
@@ -166,6 +173,7 @@ Result<ToOwner> decode_to_owner(std::string_view text) {
     SW_TRY(Ended end, decode_ended(fields.required_text("json")));
     return checked(ToOwner(std::move(end)), problem, "leash: ended");
   }
+  if (type == "kept") return checked(ToOwner(Kept{fields.text("estate"), fields.text("note")}), problem, "leash: kept");
   if (type == "request") {
     return checked(ToOwner(Request{fields.count("id"), fields.text("kind"), fields.text("json")}), problem,
                    "leash: request");

@@ -11,13 +11,16 @@
 #include "model/job_spec.h"
 
 /// The leash: what the owner of a sandbox and its `slipway-init` say to each other, as JSON messages over
-/// os::MessageSocket (one object a message: {"type": "...", ...}). End of file on the leash ends the sandbox after
-/// `orphan_grace`.
+/// os::MessageSocket (one object a message: {"type": "...", ...}). End of file on the leash ends the sandbox, unless
+/// `keep` came before: then it waits for another owner.
 ///
-/// Order of events: owner sends `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle in `inputs`),
-/// after any number of `inputs` with the first bundles of a job that has more of them than one message carries; init
-/// answers `running`, then any number of `progress` and `request`, a service's init once `ready`; last `finished`, then
-/// it exits. The init of a sandbox beside a job's: `orders`, `running`, last `ended`.
+/// Order of events: owner sends `keep` or not, and `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle
+/// in `inputs`), after any number of `inputs` with the first bundles of a job that has more of them than one message
+/// carries; init answers `running`, then any number of `progress` and `request`, a service's init once `ready`; last
+/// `finished`, then it exits. The init of a sandbox beside a job's: `orders`, `running`, last `ended`.
+///
+/// Another owner, who connects to the socket that came with `keep`, hears `kept`, `running` and `ready` as they hold,
+/// then every `request` that was not answered, but for `sandbox`: what those had begun ended with the owner.
 namespace slipway::wire {
 
 /// How long init packs what a job passes on, which is no part of the job's own timeout; and of a job that was stopped.
@@ -45,12 +48,22 @@ struct Orders {
   model::JobSpec job;
   std::vector<SecretValue> secrets;  ///< values of every secret the job may use; only ever in memory
   std::vector<InputBundle> inputs;
-  Duration orphan_grace{0};
   std::vector<std::string> cache_news;    ///< what was found of the job's caches, for the journal
   std::optional<model::Readiness> ready;  ///< of a service: init says `ready` once this holds for its first step
   /// A sandbox beside a job's: `job` has one step and no secrets. There is no journal: the descriptors are [0] the
   /// step's standard output and [1] its standard error, and the last word is `ended`.
   bool sibling = false;
+};
+/// First of all: this sandbox outlives its owner, and waits so long for another. Descriptors: [0] a socket that listens
+/// for that one, in a directory which nobody in the sandbox sees; then those that init keeps open for as long as it
+/// lives, and hands over.
+struct Keep {
+  Duration orphan_grace{0};
+  std::string estate;  ///< for the next owner; init does not look into it
+};
+/// Any time: what the next owner is to know of this one's work. In the place of what was said before.
+struct Note {
+  std::string text;
 };
 /// Before `orders`: bundles that are unpacked before those named there. Descriptors: one a bundle.
 struct Inputs {
@@ -67,9 +80,13 @@ struct Reply {
   bool ok = false;
   std::string json;  ///< result, or {"error": "..."}
 };
-using ToInit = std::variant<Inputs, Orders, Cancel, Reply>;
+using ToInit = std::variant<Inputs, Orders, Cancel, Reply, Keep, Note>;
 
 // --- init to owner ---
+/// To an owner who is not the first one: the descriptors of `keep` but for the listening one.
+struct Kept {
+  std::string estate, note;
+};
 struct Running {};
 /// A service can be used.
 struct Ready {};
@@ -96,7 +113,7 @@ struct Ended {
   std::string reason;  ///< why it is not `succeeded`
   std::uint64_t cpu_micros = 0, memory_peak_bytes = 0;
 };
-using ToOwner = std::variant<Running, Ready, Progress, Request, Finished, Ended>;
+using ToOwner = std::variant<Running, Ready, Progress, Request, Finished, Ended, Kept>;
 
 std::string encode(const ToInit& message);
 std::string encode(const ToOwner& message);

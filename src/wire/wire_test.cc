@@ -126,18 +126,19 @@ TEST(JobSpecJson, RefusesAConditionNestedTooDeeply) {
 }
 
 TEST(Leash, EveryMessageSurvivesTheTrip) {
-  const ToInit orders = Orders{full_job(), {{"KEY", "s3cret"}},   {{"/job/inputs/in", false}},
-                               2s,         {"cache k: restored"}, model::Readiness{}};
+  const ToInit orders =
+      Orders{full_job(), {{"KEY", "s3cret"}}, {{"/job/inputs/in", false}}, {"cache k: restored"}, model::Readiness{}};
   const ToInit cancel = Cancel{Cancel::Why::service_ended, true, "service `db`"};
   const ToInit reply = Reply{7, true, R"({"url":"u"})"};
-  for (const ToInit& message : {orders, cancel, reply}) {
+  for (const ToInit& message : {orders, cancel, reply, ToInit(Keep{2s, "estate"}), ToInit(Note{"n"})}) {
     const ToInit back = must(decode_to_init(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));
   }
   for (const ToOwner& message :
        {ToOwner(Running{}), ToOwner(Ready{}), ToOwner(Progress{5}), ToOwner(Request{1, "state", "{}"}),
-        ToOwner(Finished{9}), ToOwner(Ended{model::Outcome::out_of_memory, 137, "too much", 5, 6})}) {
+        ToOwner(Finished{9}), ToOwner(Ended{model::Outcome::out_of_memory, 137, "too much", 5, 6}),
+        ToOwner(Kept{"estate", "n"})}) {
     const ToOwner back = must(decode_to_owner(encode(message)));
     EXPECT_EQ(back.index(), message.index());
     EXPECT_EQ(encode(back), encode(message));

@@ -100,6 +100,11 @@ model::JobSpec with_source(model::JobSpec job, const PreparedSource& source) {
   return job;
 }
 
+// Of one that is given up should its init not end it; that one's own clock may have begun earlier.
+os::Deadline deadline_of(const model::JobSpec& job) {
+  return job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
+}
+
 // Of an attempt that did not come to say itself how it ended.
 model::AttemptReport without_steps(const model::JobSpec& job, model::Outcome outcome, std::string reason) {
   model::AttemptReport report;
@@ -142,15 +147,11 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   sandbox::SandboxSpec spec = sandbox_spec(ordered, std::move(source.mounts));
   spec.private_network = role != nullptr ? role->network : Services::network_of(job);
   if (role != nullptr) spec.hostname = role->network.services.at(*role->network.self);
+  // What services there are ends with this process.
+  if (role == nullptr && job.services.empty()) spec.orphan_grace = parts_.orphan_grace;
   // The sandbox may exist from here on: whatever fails below, it is gone afterwards.
-  auto remove = [&, is_gone = false]() mutable {
-    if (std::exchange(is_gone, true)) return;
-    if (const auto gone = parts_.sandboxes.destroy(spec.id, os::within(kEndLimit)); !gone) {
-      parts_.log.write(LogLevel::error, "sandbox_not_destroyed",
-                       {{"sandbox", spec.id.value}, {"error", gone.error().what}});
-    }
-  };
-  const ScopeExit remove_at_end([&] { remove(); });
+  const auto remove = removal_of(spec.id);
+  const ScopeExit remove_at_end(remove);
   auto started = parts_.sandboxes.start(spec, os::within(kStartLimit, control.stopping()));
   if (!started) return wrap(started.error(), "starting the sandbox");
 
@@ -164,28 +165,67 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   }
   SW_TRY(std::unique_ptr<Siblings> siblings,
          Siblings::make(parts_.sandboxes, parts_.log, sibling_base(spec, image, std::move(source), job)));
-  AttemptSession session(parts_, ordered, control, *std::move(started), *siblings, role);
+  AttemptSession session(parts_, ordered, control, *std::move(started), siblings.get(), role);
   SW_CHECK(session.send_orders(secrets, files));
-  const os::Deadline deadline =
-      job.timeout ? os::Clock::now() + *job.timeout + job.grace + kOverrun : os::Deadline::max();
-  const auto served = session.serve(deadline);
+  const auto served = session.serve(deadline_of(job));
   siblings.reset();  // none outlives its job
+  return end_of(job, files.journal, served, session.was_told_to_stop(), remove);
+}
+
+std::function<void()> AttemptDriver::removal_of(const SandboxId& sandbox) {
+  return [this, sandbox, is_gone = std::make_shared<bool>(false)] {
+    if (std::exchange(*is_gone, true)) return;
+    if (const auto gone = parts_.sandboxes.destroy(sandbox, os::within(kEndLimit)); !gone) {
+      parts_.log.write(LogLevel::error, "sandbox_not_destroyed",
+                       {{"sandbox", sandbox.value}, {"error", gone.error().what}});
+    }
+  };
+}
+
+Result<AttemptDriver::End> AttemptDriver::end_of(const model::JobSpec& job, const std::filesystem::path& journal,
+                                                 const Result<void>& served, bool was_told_to_stop,
+                                                 const std::function<void()>& remove) {
+  const SandboxId sandbox(job.attempt.value);
   std::string lost;
   if (served) {
     // What the journal says stands, however slowly the last processes go.
-    if (const auto gone = parts_.sandboxes.wait(spec.id, os::within(kEndLimit)); !gone) {
+    if (const auto gone = parts_.sandboxes.wait(sandbox, os::within(kEndLimit)); !gone) {
       parts_.log.write(LogLevel::warn, "sandbox_ends_slowly",
-                       {{"sandbox", spec.id.value}, {"error", gone.error().what}});
+                       {{"sandbox", sandbox.value}, {"error", gone.error().what}});
     }
   } else {
-    lost = how_it_was_lost(served.error(), spec.id);
+    lost = how_it_was_lost(served.error(), sandbox);
     remove();  // a process that still writes could say otherwise after it was judged
   }
-  auto report = report_from_journal(files.journal, job);
+  auto report = report_from_journal(journal, job);
   if (report) return End{*std::move(report)};
   if (served) return wrap(report.error(), "reading how the job ended");
-  if (session.was_told_to_stop()) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
+  if (was_told_to_stop) return fail(ErrorKind::cancelled, "cancelled; it did not end within its grace");
   return fail(ErrorKind::unavailable, std::move(lost));
+}
+
+Result<AttemptDriver::End> AttemptDriver::try_resume(const model::JobSpec& job, AttemptControl& control,
+                                                     Result<sandbox::Started> adopted) {
+  const std::filesystem::path journal = journal_path(parts_.runs_dir, job);
+  const auto remove = removal_of(SandboxId(job.attempt.value));
+  const ScopeExit remove_at_end(remove);
+  parts_.host.started(job, journal);
+  if (!adopted) {
+    auto report = report_from_journal(journal, job);
+    if (report) return End{*std::move(report)};
+    return fail(ErrorKind::unavailable, "the slipway that ran it died, and no other took it over in time");
+  }
+  AttemptSession session(parts_, job, control, *std::move(adopted), nullptr, nullptr);
+  const auto served = session.serve(deadline_of(job));
+  return end_of(job, journal, served, session.was_told_to_stop(), remove);
+}
+
+Result<model::AttemptReport> AttemptDriver::resume(const model::JobSpec& job, AttemptControl& control) {
+  const Time began = wall_now();
+  // Not to be stopped: who wants the job to end finds a leash to say it on, a moment later.
+  auto adopted = parts_.sandboxes.adopt(SandboxId(job.attempt.value), os::within(kStartLimit));
+  if (!adopted && adopted.error().kind != ErrorKind::not_found) return std::unexpected(adopted.error());
+  return close(job, try_resume(job, control, std::move(adopted)), began);
 }
 
 std::string AttemptDriver::how_it_was_lost(const Error& error, const SandboxId& sandbox) {
@@ -199,7 +239,10 @@ std::string AttemptDriver::how_it_was_lost(const Error& error, const SandboxId& 
 
 model::AttemptReport AttemptDriver::drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role) {
   const Time began = wall_now();
-  Result<End> end = try_drive(job, control, role);
+  return close(job, try_drive(job, control, role), began);
+}
+
+model::AttemptReport AttemptDriver::close(const model::JobSpec& job, Result<End> end, Time began) {
   if (!end) end = End{without_steps(job, outcome_of(end.error().kind), end.error().what), JournalEnd::unknown};
   if (end->journal == JournalEnd::unknown) {
     end->report.started = began;

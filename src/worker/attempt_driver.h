@@ -59,6 +59,9 @@ struct DriverParts {
   Log& log;
   std::filesystem::path runs_dir;  ///< journals lie at runs_dir/RUN/ATTEMPT.journal
   ImagePins& pins;                 ///< of the run
+  /// How long a job without services runs on when this process dies, for another to `resume` it. Not 0 only where
+  /// sandbox::Capabilities::no_adoption is empty.
+  Duration orphan_grace{0};
 };
 
 /// What makes an attempt a service (services.h) and not a job.
@@ -71,7 +74,8 @@ struct ServiceRole {
 /// Drives one attempt from its orders to its report; blocks the calling thread for as long as the job runs.
 ///
 /// Never fails: whatever goes wrong around the job is `infra_failed` with the reason. When it returns, the sandbox
-/// is gone and the journal is complete. The owner's death in between leaves nothing running (the leash).
+/// is gone and the journal is complete. The owner's death in between leaves nothing running (the leash), or what waits
+/// for the next one (`DriverParts::orphan_grace`).
 class AttemptDriver {
  public:
   explicit AttemptDriver(DriverParts parts) : parts_(parts) {}
@@ -79,8 +83,19 @@ class AttemptDriver {
   /// `role`: of a service; null for a job.
   model::AttemptReport drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role = nullptr);
 
+  /// Goes on with an attempt that a process which is dead had begun to drive: takes its sandbox over, or reads from
+  /// the journal how it ended meanwhile. It is driven as `drive` does from there, but for new sandboxes beside it:
+  /// those are refused. `job` as it was given then. An error leaves it alone: `conflict`, another process drives it;
+  /// else, it may be tried again.
+  Result<model::AttemptReport> resume(const model::JobSpec& job, AttemptControl& control);
+
  private:
   struct End;
+  Result<End> try_resume(const model::JobSpec& job, AttemptControl& control, Result<sandbox::Started> adopted);
+  Result<End> end_of(const model::JobSpec& job, const std::filesystem::path& journal, const Result<void>& served,
+                     bool was_told_to_stop, const std::function<void()>& remove);
+  std::function<void()> removal_of(const SandboxId& sandbox);
+  model::AttemptReport close(const model::JobSpec& job, Result<End> end, Time began);
   Result<End> try_drive(const model::JobSpec& job, AttemptControl& control, const ServiceRole* role);
   std::string how_it_was_lost(const Error& error, const SandboxId& sandbox);
   Result<sandbox::ImageFacts> prepare_image(const model::JobSpec& job, AttemptControl& control);

@@ -179,6 +179,10 @@ class SlowEnd final : public sandbox::SandboxBackend {
   Result<sandbox::Started> start(const sandbox::SandboxSpec& spec, const os::CallLimit& limit) override {
     return real_.start(spec, limit);
   }
+  Result<std::vector<SandboxId>> list_orphans() override { return real_.list_orphans(); }
+  Result<sandbox::Started> adopt(const SandboxId& id, const os::CallLimit& limit) override {
+    return real_.adopt(id, limit);
+  }
   Result<void> wait(const SandboxId&, const os::CallLimit&) override { return fail(ErrorKind::timeout, "it lingers"); }
   Result<sandbox::Usage> usage(const SandboxId& id) override { return real_.usage(id); }
   Result<os::Fd> open_source_file(const SandboxId& id, const std::string& path) override {
@@ -281,6 +285,10 @@ class LeashInHand final : public sandbox::SandboxBackend {
     init = std::jthread([this, leash = std::make_shared<os::MessageSocket>(std::move(pair.second))] { play(*leash); });
     return sandbox::Started{spec.id, std::move(pair.first)};
   }
+  Result<std::vector<SandboxId>> list_orphans() override { return std::vector<SandboxId>{}; }
+  Result<sandbox::Started> adopt(const SandboxId&, const os::CallLimit&) override {
+    return fail(ErrorKind::not_found, "nothing to adopt");
+  }
   Result<void> wait(const SandboxId&, const os::CallLimit&) override { return {}; }
   Result<sandbox::Usage> usage(const SandboxId&) override { return sandbox::Usage{}; }
   Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
@@ -359,6 +367,99 @@ TEST_F(AttemptDriverTest, ATimedOutJobMayPackItsArtifactsBeyondItsTimeout) {
   AttemptDriver driver({backend_in_hand, *artifacts, *caches, host, log, dir / "runs", pins});
   EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::timed_out);
   static_assert(kOverrun > wire::kGatherAfterStop);  // init ends packing before its owner gives it up
+}
+
+// A slipway that dies while the job runs, and the next one.
+class ResumeTest : public AttemptDriverTest {
+ protected:
+  DriverParts parts() {
+    return {*backend, *artifacts, *caches, host, log, dir / "runs", pins, std::chrono::seconds(20)};
+  }
+  // What the driver of the dead one had done until then.
+  void begin_and_die(const model::JobSpec& job) {
+    JournalFiles files = create_journal_files(dir / "runs", job).value();
+    sandbox::SandboxSpec spec;
+    spec.id = SandboxId(job.attempt.value);
+    spec.orphan_grace = std::chrono::seconds(20);
+    os::MessageSocket leash(backend->start(spec, os::within(std::chrono::seconds(5))).value().leash);
+    wire::Orders orders;
+    orders.job = job;
+    ASSERT_TRUE(leash.send(wire::encode(wire::ToInit(orders)), {files.journal_fd.get(), files.tail_fd.get()},
+                           os::within(std::chrono::seconds(5))));
+    ASSERT_TRUE(leash.receive(os::within(std::chrono::seconds(5)))) << "it runs";
+  }
+};
+
+TEST_F(ResumeTest, GoesOnWithAJobWhoseOwnerDied) {
+  const model::JobSpec job = job_of({"echo begun", "sleep-forever"});
+  begin_and_die(job);
+  control.cancel({wire::Cancel::Why::by_user, false});
+  const auto report = AttemptDriver(parts()).resume(job, control);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->outcome, model::Outcome::cancelled);
+  ASSERT_EQ(report->steps.size(), 2U);
+  EXPECT_EQ(report->steps[0].outcome, model::Outcome::succeeded);
+  EXPECT_TRUE(backend->list_orphans()->empty());
+  EXPECT_FALSE(std::filesystem::exists(dir / "runs" / job.run.value / (job.attempt.value + ".tail")));
+}
+
+TEST_F(ResumeTest, ReadsWhatCameToItsEndMeanwhile) {
+  const model::JobSpec job = job_of({"exit 7"});
+  begin_and_die(job);
+  ASSERT_TRUE(backend->wait(SandboxId(job.attempt.value), os::within(std::chrono::seconds(5))));
+  const auto report = AttemptDriver(parts()).resume(job, control);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->outcome, model::Outcome::failed);
+  EXPECT_EQ(report->exit_code, 7);
+}
+
+TEST_F(ResumeTest, GivesAnEndToAJobThatWasLost) {
+  const model::JobSpec job = job_of({"sleep-forever"});
+  begin_and_die(job);
+  ASSERT_TRUE(backend->destroy(SandboxId(job.attempt.value), os::within(std::chrono::seconds(5))));
+  const auto report = AttemptDriver(parts()).resume(job, control);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->outcome, model::Outcome::infra_failed);
+  const auto said = report_from_journal(host.journal, job);
+  ASSERT_TRUE(said) << said.error().what;
+  EXPECT_EQ(said->outcome, model::Outcome::infra_failed);
+}
+
+TEST_F(ResumeTest, LeavesAJobAloneThatSomebodyElseDrives) {
+  const model::JobSpec job = job_of({"sleep-forever"});
+  begin_and_die(job);
+  const SandboxId id(job.attempt.value);
+  const auto first = backend->adopt(id, os::within(std::chrono::seconds(5)));
+  ASSERT_TRUE(first) << first.error().what;
+  const auto report = AttemptDriver(parts()).resume(job, control);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::conflict);
+  EXPECT_FALSE(backend->wait(id, os::within(std::chrono::milliseconds(20)))) << "it runs on";
+}
+
+TEST_F(ResumeTest, ASecondOwnerKnowsWhatUntrustedSourceMayHaveWritten) {
+  model::JobSpec job = job_of({"sleep-forever"});
+  std::string note;
+  LeashInHand init;
+  init.play = [&](os::MessageSocket& leash) {
+    for (;;) {
+      const auto message = leash.receive(os::within(std::chrono::seconds(10)));
+      if (!message) return;
+      const auto said = wire::decode_to_init(message->text);
+      if (const auto* left = std::get_if<wire::Note>(&*said)) note = left->text;
+      if (std::holds_alternative<wire::Note>(*said) && note.find("/job/shared") != std::string::npos) return;
+      if (!std::holds_alternative<wire::Orders>(*said)) continue;
+      const os::Pipe out = os::make_pipe().value();
+      const std::string asked = wire::encode(wire::SandboxRequest{7, {"true"}, "/job/src", {"/job/shared"}, {}});
+      ASSERT_TRUE(leash.send(wire::encode(wire::ToOwner(wire::Request{1, "sandbox", asked})),
+                             {out.write.get(), out.write.get()}, os::within(std::chrono::seconds(5))));
+    }
+  };
+  DriverParts of_dead = parts();
+  AttemptDriver driver({init, *artifacts, *caches, host, log, dir / "runs", pins, of_dead.orphan_grace});
+  EXPECT_EQ(driver.drive(job, control).outcome, model::Outcome::infra_failed);
+  init.init.join();
+  EXPECT_EQ(note, R"({"took_untrusted":false,"touched":["/job/shared"]})");
 }
 
 TEST_F(AttemptDriverTest, MissingArtifactSaysWhichOne) {

@@ -23,9 +23,6 @@ constexpr std::uint64_t kSealFrom = 256U << 10U;
 constexpr auto kSealLimit = std::chrono::minutes(10);
 constexpr auto kWriterLimit = std::chrono::seconds(5);  // an init without an owner ends within one
 
-std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
-  return runs_dir / job.run.value / (job.attempt.value + ".journal");
-}
 std::filesystem::path tail_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
   return runs_dir / job.run.value / (job.attempt.value + ".tail");
 }
@@ -45,6 +42,10 @@ Result<std::vector<model::TriggerRequest>> read_triggers(journal::Reader& reader
 }
 
 }  // namespace
+
+std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
+  return runs_dir / job.run.value / (job.attempt.value + ".journal");
+}
 
 Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
   SW_CHECK(os::make_directories(runs_dir / job.run.value, 0700));

@@ -17,6 +17,8 @@ struct JournalFiles {
   os::Fd tail_fd;  ///< the ring of each step's last bytes; its file is removed when the attempt has ended
 };
 
+std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job);
+
 /// Creates runs_dir/RUN/ATTEMPT.journal and its ring. `exhausted` when the disk is full.
 Result<JournalFiles> create_journal_files(const std::filesystem::path& runs_dir, const model::JobSpec& job);
 

@@ -39,6 +39,47 @@ Result<BundleName> bundle_name(const json::object& asked) {
 
 }  // namespace
 
+AttemptSession::AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control,
+                               sandbox::Started sandbox, Siblings* siblings, const ServiceRole* role)
+    : parts_(parts),
+      job_(job),
+      control_(control),
+      leash_(std::move(sandbox.leash)),
+      lost_(std::move(sandbox.lost)),
+      siblings_(siblings),
+      role_(role) {
+  if (siblings_ == nullptr) take_note(sandbox.note);
+}
+
+Result<void> AttemptSession::leave_note() {
+  if (parts_.orphan_grace <= Duration(0) || role_ != nullptr) return {};
+  json::array touched;
+  for (const std::string& path : this->touched()) touched.emplace_back(path);
+  return send(wire::Note{json::serialize(json::object{{"took_untrusted", took_untrusted_}, {"touched", touched}})}, {});
+}
+
+// One that cannot be read may have said anything.
+void AttemptSession::take_note(const std::string& text) {
+  took_untrusted_ = true;
+  touched_before_ = {job_.workspace};
+  const auto note = parse_object(text, "the note of the last owner");
+  if (!note) return;
+  const json::value* took = note->if_contains("took_untrusted");
+  const json::value* touched = note->if_contains("touched");
+  if (took == nullptr || !took->is_bool() || touched == nullptr || !touched->is_array()) return;
+  std::vector<std::string> paths;
+  for (const json::value& path : touched->get_array()) {
+    if (!path.is_string()) return;
+    paths.emplace_back(path.get_string());
+  }
+  took_untrusted_ = took->get_bool();
+  touched_before_ = std::move(paths);
+}
+
+std::vector<std::string> AttemptSession::touched() const {
+  return siblings_ != nullptr ? siblings_->touched() : touched_before_;
+}
+
 Result<void> AttemptSession::send(const wire::ToInit& message, const std::vector<int>& fds) {
   return leash_.send(wire::encode(message), fds, os::within(kSendLimit));
 }
@@ -66,7 +107,8 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
     fds.push_back(inputs[sent].bundle.get());
   }
   if (role_ != nullptr) orders.ready = role_->ready;
-  return send(orders, fds);
+  SW_CHECK(send(orders, fds));
+  return leave_note();
 }
 
 Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vector<std::string>& cache_news) {
@@ -112,7 +154,7 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
 
 Result<void> AttemptSession::serve(os::Deadline deadline) {
   while (!finished_) {
-    std::vector<int> fds = {leash_.fd(), control_.wake_fd(), siblings_.wake_fd()};
+    std::vector<int> fds = {leash_.fd(), control_.wake_fd(), siblings_ != nullptr ? siblings_->wake_fd() : -1};
     if (lost_) fds.push_back(lost_.get());
     SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
     for (const std::size_t index : ready) {
@@ -152,6 +194,9 @@ Result<void> AttemptSession::serve_one() {
                           return {};
                         },
                         [&](const wire::Request& request) { return answer(request, std::move(message.fds)); },
+                        [](const wire::Kept&) -> Result<void> {
+                          return fail(ErrorKind::invalid, "slipway-init spoke of an owner before this one");
+                        },
                         [](const wire::Ended&) -> Result<void> {
                           return fail(ErrorKind::invalid, "a job's slipway-init spoke like a sibling's");
                         },
@@ -165,7 +210,7 @@ Result<void> AttemptSession::serve_one() {
 }
 
 Result<void> AttemptSession::answer_for_siblings() {
-  for (const Siblings::Answer& answer : siblings_.take_answers()) {
+  for (const Siblings::Answer& answer : siblings_->take_answers()) {
     std::vector<int> fds;
     for (const os::Fd& file : answer.files) fds.push_back(file.get());
     SW_CHECK(send(wire::Reply{answer.id, true, wire::encode(answer.reply)}, fds));
@@ -173,11 +218,20 @@ Result<void> AttemptSession::answer_for_siblings() {
   return {};
 }
 
+Result<void> AttemptSession::start_sibling(const wire::Request& request, std::vector<os::Fd> fds) {
+  if (siblings_ == nullptr) {
+    return fail(ErrorKind::unavailable,
+                "the slipway that began this job died: the one that took it over can start no sandbox beside it");
+  }
+  SW_TRY(wire::SandboxRequest asked, wire::decode_sandbox_request(request.json));
+  siblings_->note_touched(asked);
+  SW_CHECK(leave_note());  // before anything is written
+  return siblings_->start(request.id, std::move(asked), std::move(fds));
+}
+
 Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os::Fd> fds) {
   if (request.kind == "sandbox") {
-    auto asked = wire::decode_sandbox_request(request.json);
-    const auto begun = asked ? siblings_.start(request.id, *std::move(asked), std::move(fds))
-                             : Result<void>(std::unexpected(asked.error()));
+    const auto begun = start_sibling(request, std::move(fds));
     if (begun) return {};  // answered when it has ended
     return send(wire::Reply{request.id, false, json::serialize(json::object{{"error", begun.error().what}})}, {});
   }
@@ -187,7 +241,7 @@ Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os
     if (request.kind == "close_bundle") return close_bundle(request);
     if (request.kind == "stop_sandbox") {
       SW_TRY(const wire::StopSandbox stop, wire::decode_stop_sandbox(request.json));
-      siblings_.stop(stop);
+      if (siblings_ != nullptr) siblings_->stop(stop);
       return std::string("{}");
     }
     return parts_.host.answer(job_, request.kind, request.json, within(kAnswerLimit));
@@ -242,8 +296,7 @@ Result<std::string> AttemptSession::save_cache(OpenBundle bundle) {
   const auto spec = std::ranges::find(job_.cache, bundle.name, &model::CacheSpec::key);
   const model::CacheSpec of_unknown_paths{bundle.name, {}, {""}};
   const bool untrusted =
-      took_untrusted_ ||
-      model::may_be_of_source(job_, spec == job_.cache.end() ? of_unknown_paths : *spec, siblings_.touched());
+      took_untrusted_ || model::may_be_of_source(job_, spec == job_.cache.end() ? of_unknown_paths : *spec, touched());
   SW_TRY(const Caches::Saved saved, parts_.caches.save(parts_.host.cache_scopes(job_), bundle.name, untrusted,
                                                        *std::move(bundle.cache), wall_now(), within(kStoreLimit)));
   parts_.host.tell(job_, "cache " + saved.entry.key + ": saved");
@@ -260,7 +313,7 @@ Result<std::string> AttemptSession::store_artifact(OpenBundle bundle) {
   facts.attempt = job_.attempt;
   facts.name = bundle.name;
   facts.created = wall_now();
-  facts.untrusted = took_untrusted_ || model::may_be_of_source(job_, bundle.name, siblings_.touched());
+  facts.untrusted = took_untrusted_ || model::may_be_of_source(job_, bundle.name, touched());
   for (const model::ArtifactSpec& spec : job_.artifacts) {
     if (spec.name == bundle.name && spec.expires) facts.expires = facts.created + *spec.expires;
   }

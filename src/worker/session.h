@@ -20,16 +20,10 @@ inline constexpr Duration kOverrun = wire::kGatherAfterStop + std::chrono::secon
 /// One thread; ends with the attempt.
 class AttemptSession {
  public:
-  /// All references outlive the session. `job` is what init gets. `role`: of a service; null for a job.
+  /// All references outlive the session. `job` is what init gets. `siblings`: null where the sandbox was adopted, and
+  /// none can be made. `role`: of a service; null for a job.
   AttemptSession(const DriverParts& parts, const model::JobSpec& job, AttemptControl& control, sandbox::Started sandbox,
-                 Siblings& siblings, const ServiceRole* role)
-      : parts_(parts),
-        job_(job),
-        control_(control),
-        leash_(std::move(sandbox.leash)),
-        lost_(std::move(sandbox.lost)),
-        siblings_(siblings),
-        role_(role) {}
+                 Siblings* siblings, const ServiceRole* role);
 
   /// Artifacts and caches that the job begins with go along.
   Result<void> send_orders(const std::vector<wire::SecretValue>& secrets, const JournalFiles& files);
@@ -58,6 +52,11 @@ class AttemptSession {
   Result<void> serve_one();
   Result<void> answer(const wire::Request& request, std::vector<os::Fd> fds);
   Result<void> answer_for_siblings();
+  Result<void> start_sibling(const wire::Request& request, std::vector<os::Fd> fds);
+  /// What untrusted source may have written, for whoever drives this attempt should this process die.
+  Result<void> leave_note();
+  void take_note(const std::string& text);
+  std::vector<std::string> touched() const;
   /// For what a person who says "at once" does not wait for.
   os::CallLimit within(std::chrono::milliseconds time) const { return os::within(time, control_.stopping_at_once()); }
   Result<std::string> open_bundle(const wire::Request& request, int& fd);
@@ -70,12 +69,13 @@ class AttemptSession {
   AttemptControl& control_;
   os::MessageSocket leash_;
   os::Fd lost_;  // sandbox::Started::lost
-  Siblings& siblings_;
+  Siblings* siblings_;
   const ServiceRole* role_;
   bool finished_ = false;
   bool stopping_ = false;
   bool gathering_began_ = false;
   bool took_untrusted_ = false;                  // an artifact or a cache that untrusted source may have written
+  std::vector<std::string> touched_before_;      // Siblings::touched, of who drove it before
   std::map<std::uint64_t, OpenBundle> bundles_;  // by the id of the request that opened it
 };
 

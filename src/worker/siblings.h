@@ -52,6 +52,7 @@ class Siblings {
   /// Directories of the job that commands were given (`--share`) or handed files over to, absolute: what lies there may
   /// be the source's. Of more than kMostTouched, the whole workspace. Where `JobSpec::separated`, so is its source
   /// directory.
+  void note_touched(const wire::SandboxRequest& request);
   std::vector<std::string> touched() const { return {touched_.begin(), touched_.end()}; }
 
   /// Readable when there are answers to take.
@@ -70,7 +71,6 @@ class Siblings {
   };
 
   Siblings(sandbox::SandboxBackend& sandboxes, Log& log, SiblingBase base, os::Fd wake);
-  void note_touched(const wire::SandboxRequest& request);
   Result<void> begin(Order order);
   void carry_out(Order order, AttemptControl& control);
   void give(Answer answer);

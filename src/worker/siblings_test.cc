@@ -36,6 +36,10 @@ class Recorder final : public sandbox::SandboxBackend {
     started.release();
     return sandbox::Started{spec.id, std::move(pair.first)};
   }
+  Result<std::vector<SandboxId>> list_orphans() override { return std::vector<SandboxId>{}; }
+  Result<sandbox::Started> adopt(const SandboxId&, const os::CallLimit&) override {
+    return fail(ErrorKind::not_found, "nothing to adopt");
+  }
   Result<void> wait(const SandboxId& id, const os::CallLimit&) override {
     note("wait " + id.value);
     return {};

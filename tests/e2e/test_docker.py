@@ -544,5 +544,5 @@ def test_the_contract_of_backends_holds(daemon):
     if not program.exists():
         pytest.skip("sandbox_test is not built")
     done = subprocess.run([*daemon.inside, program, "--gtest_filter=Backends/*/docker"], env=os.environ | {"DOCKER_HOST": f"unix://{daemon.socket}"},
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and " 0 tests" not in done.stdout, done.stdout[-4000:]

@@ -68,16 +68,6 @@ Result<os::Fd> bundle_of(const Mount& mount, const std::filesystem::path& direct
 
 }  // namespace
 
-struct DockerBackend::Record {
-  SandboxId id;
-  SandboxDirectory directory;                // until there is a container
-  std::unique_ptr<LiveContainer> container;  // none: it never came to be
-  std::vector<MadeMount> mounts;             // to be attached
-  std::vector<os::Fd> links;                 // of a job with services: how each joins its network
-  os::Fd listener;
-  std::int64_t began = 0;  // seconds, as Docker's events count
-};
-
 DockerBackend::DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log)
     : options_(std::move(options)),
       log_(log),
@@ -235,10 +225,12 @@ Result<Started> DockerBackend::start(const SandboxSpec& spec, const os::CallLimi
                      "without a wall (no user namespace can be made in it: " +
                          ready->no_root_steps + ")"});
   }
+  if (spec.orphan_grace > Duration(0)) {
+    if (auto left = leave_estate(spec, *record, *leash); !left) return starting(left.error());
+  }
   sandboxes_.add(record);
   undo.release();
-  os::Fd lost(::fcntl(record->container->lost(), F_DUPFD_CLOEXEC, 3));
-  return Started{spec.id, std::move(*leash), std::move(lost)};
+  return Started{spec.id, std::move(*leash), record->container->lost()};
 }
 
 Result<void> DockerBackend::create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit) {

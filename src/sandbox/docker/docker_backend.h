@@ -40,6 +40,8 @@ class DockerBackend final : public SandboxBackend {
   Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
                                    const os::CallLimit& limit) override;
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
+  Result<std::vector<SandboxId>> list_orphans() override;
+  Result<Started> adopt(const SandboxId& id, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;
   Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
@@ -50,7 +52,15 @@ class DockerBackend final : public SandboxBackend {
   Result<void> sweep(const os::CallLimit& limit) override;
 
  private:
-  struct Record;
+  struct Record {
+    SandboxId id;
+    SandboxDirectory directory;                // until there is a container
+    std::unique_ptr<LiveContainer> container;  // none: it never came to be
+    std::vector<MadeMount> mounts;             // to be attached
+    std::vector<os::Fd> links;                 // of a job with services: how each joins its network
+    os::Fd listener;
+    std::int64_t began = 0;  // seconds, as Docker's events count
+  };
 
   DockerBackend(DockerOptions options, std::filesystem::path socket, Log& log);
   bool attaches_mounts() const;  // else what is mounted into a container is copied into it
@@ -59,6 +69,7 @@ class DockerBackend final : public SandboxBackend {
   Result<std::string> network_of(const SandboxSpec& spec, const os::CallLimit& limit);
   Result<void> create(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
   Result<os::Fd> launch(const SandboxSpec& spec, Record& record, const os::CallLimit& limit);
+  static Result<void> leave_estate(const SandboxSpec& spec, Record& record, const os::Fd& leash);
   Result<os::Fd> place_network(const SandboxSpec& spec, Setup& setup);
   Result<Ready> fill(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> tear_down(Record& record, const os::CallLimit& limit);

@@ -60,10 +60,17 @@ LiveContainer::State LiveContainer::state() {
 
 void LiveContainer::follow(pid_t process) {
   if (process <= 0) return;
-  pid_ = process;
-  process_ = os::Fd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-  groups_ = os::groups_of(process);
+  follow(process, os::Fd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))));
 }
+
+void LiveContainer::follow(pid_t number, os::Fd process) {
+  pid_ = number;
+  process_ = std::move(process);
+  groups_ = os::groups_of(number);
+  if (!has_processes()) groups_.clear();  // it has ended, and the number may be another's
+}
+
+os::Fd LiveContainer::lost() const { return os::Fd(::fcntl(lost_.get(), F_DUPFD_CLOEXEC, 3)); }
 
 Result<void> LiveContainer::wait_for_processes(const os::CallLimit& limit) {
   std::vector<int> fds = {ended_.get()};

@@ -31,13 +31,16 @@ class LiveContainer {
 
   /// Its first process, from the leash's other end.
   void follow(pid_t process);
+  /// The same, which another process has followed before.
+  void follow(pid_t number, os::Fd process);
+  int process() const { return process_.get(); }
   pid_t process_id() const { return pid_; }
   bool is_followed() const { return static_cast<bool>(process_); }
 
   /// Readable when it is removed or lost.
   int ended() const { return ended_.get(); }
-  /// Readable when the daemon went away.
-  int lost() const { return lost_.get(); }
+  /// A copy; readable when the daemon went away.
+  os::Fd lost() const;
   State state();
 
   /// Until its last process is gone. `unavailable`: the daemon is.

@@ -19,6 +19,8 @@ namespace slipway::sandbox {
 /// A script's last line decides: `true`, `false`, `exit N`, `echo TEXT` (prints TEXT), `sleep-forever` (until it is
 /// cancelled or the owner goes); every other script succeeds and prints nothing. Step order and conditions are the real
 /// ones.
+///
+/// Its sandboxes live in this process: one is an orphan when its leash is closed, and is adopted here.
 class FakeBackend final : public SandboxBackend {
  public:
   static constexpr std::size_t kMost = os::kMaxWaited - 1;  ///< its thread waits for each, and to be woken
@@ -30,6 +32,8 @@ class FakeBackend final : public SandboxBackend {
   Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
                                    const os::CallLimit& limit) override;
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
+  Result<std::vector<SandboxId>> list_orphans() override;
+  Result<Started> adopt(const SandboxId& id, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;
   Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
@@ -47,12 +51,22 @@ class FakeBackend final : public SandboxBackend {
   void end_all();
   void take_new(std::map<SandboxId, std::unique_ptr<Player>>& players);
   void mark_gone(const SandboxId& id);
+  void mark_orphans(const std::map<SandboxId, std::unique_ptr<Player>>& players);
+  void wake();
 
   // Sandboxes between `start` and `destroy`; guarded by mutex_, which is never held while a player acts.
   struct Entry {
-    os::Fd leash;        // init's end, until the thread takes it
-    bool wanted = true;  // false: `destroy` was called
+    os::Fd leash;  // init's end, until the thread takes it
+    Duration orphan_grace{0};
+    os::Fd watched;       // the same end, to see from outside whether there is an owner
+    bool orphan = false;  // and it waits for one
+    bool wanted = true;   // false: `destroy` was called
     bool gone = false;
+
+    void end() {
+      gone = true;
+      watched.reset();  // else its owner would not see its leash closed
+    }
   };
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -46,14 +46,38 @@ Act act_of(const model::Action& action) {
 
 bool FakeBackend::Player::advance() {
   auto message = leash_.receive(os::within(kTalkLimit));
-  if (!message) return false;  // the owner is gone
+  if (!message) return lose_owner();
   const Result<bool> goes_on = obey(*std::move(message));
   return goes_on && *goes_on;  // an error here is an init that died: the owner sees the leash close
+}
+
+// As init: without orders there is nothing to go on with.
+bool FakeBackend::Player::lose_owner() {
+  if (orphan_grace_ <= Duration(0) || !plan_) return false;
+  waits_until_ = os::Clock::now() + orphan_grace_;
+  return true;
+}
+
+void FakeBackend::Player::adopt(os::Fd leash) {
+  leash_ = os::MessageSocket(std::move(leash));
+  waits_until_.reset();
+  (void)greet();  // an owner that is gone again is seen on the leash
+}
+
+Result<void> FakeBackend::Player::greet() {
+  SW_CHECK(say(wire::Kept{{}, note_}));
+  SW_CHECK(say(wire::Running{}));
+  if (is_service_ && sleeping_) SW_CHECK(say(wire::Ready{}));
+  return say(wire::Progress{journal_->offset()});
 }
 
 Result<bool> FakeBackend::Player::obey(os::Message message) {
   SW_TRY(wire::ToInit said, wire::decode_to_init(message.text));
   if (std::holds_alternative<wire::Inputs>(said)) return true;
+  if (const auto* note = std::get_if<wire::Note>(&said)) {
+    note_ = note->text;
+    return true;
+  }
   if (auto* orders = std::get_if<wire::Orders>(&said)) {
     SW_CHECK(begin(std::move(*orders), message));
   } else if (std::holds_alternative<wire::Cancel>(said) && plan_) {

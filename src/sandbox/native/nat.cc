@@ -199,6 +199,10 @@ Result<void> Nat::install(const os::CallLimit& limit) {
   return {};
 }
 
+Result<os::FileLock> Nat::share(const os::CallLimit& limit) const {
+  return os::FileLock::acquire(directory_ / "nat.users", os::LockMode::shared, limit);
+}
+
 Nat::~Nat() {
   if (ready_) take_back();
 }

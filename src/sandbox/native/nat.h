@@ -42,6 +42,9 @@ class Nat {
 
   Result<void> prepare(const os::CallLimit& limit);
 
+  /// After `prepare`: whoever holds this uses the rules too, and keeps them there.
+  Result<os::FileLock> share(const os::CallLimit& limit) const;
+
   /// After `prepare`.
   const std::vector<std::string>& nameservers() const { return nameservers_; }
 

@@ -60,6 +60,11 @@ Result<void> check_apart(const std::string& image, const NativeOptions& options)
   return {};
 }
 
+// Of its container: all that it started ends with it.
+bool is_first_process() { return ::getpid() == 1; }
+constexpr const char* kNoAdoption =
+    "no sandbox outlives slipway here: it is the first process of its container, which ends with it";
+
 bool is_directory_image(const std::string& image) { return image.starts_with('/'); }
 
 Result<void> check_image_directory(const std::string& image, const NativeOptions& options) {
@@ -96,6 +101,10 @@ Result<void> check(const SandboxSpec& spec, const NativeOptions& options) {
     }
   }
   if (spec.beside) SW_CHECK(check_shares(spec));
+  if (spec.orphan_grace > Duration(0)) {
+    if (spec.beside) return fail(ErrorKind::invalid, "a sibling ends with its owner");
+    if (is_first_process()) return fail(ErrorKind::denied, kNoAdoption);
+  }
   return {};
 }
 
@@ -167,6 +176,7 @@ Capabilities NativeBackend::capabilities() {
   result.named_images = rootfs::has_skopeo();
   result.nested = true;
   result.siblings = kind_ == Identity::Kind::root;
+  if (is_first_process()) result.no_adoption = kNoAdoption;
   if (!result.siblings) {
     result.notes.emplace_back("no sandbox beside a job's for untrusted source (`run_as: source`): it needs root");
   }
@@ -261,6 +271,9 @@ Result<Started> NativeBackend::start(const SandboxSpec& spec, const os::CallLimi
   auto leash = os::make_socket_pair();
   if (!leash) return starting(leash.error());
   if (auto launched = launch(spec, *record, leash->second.get(), limit); !launched) return starting(launched.error());
+  if (spec.orphan_grace > Duration(0)) {
+    if (auto left = leave_estate(spec, *record, leash->first, limit); !left) return starting(left.error());
+  }
   sandboxes_.add(record);
   undo.release();
   return Started{spec.id, std::move(leash->first)};

@@ -46,6 +46,8 @@ class NativeBackend final : public SandboxBackend {
   Result<ImageFacts> prepare_image(const std::string& image, const ImageProgress& progress,
                                    const os::CallLimit& limit) override;
   Result<Started> start(const SandboxSpec& spec, const os::CallLimit& limit) override;
+  Result<std::vector<SandboxId>> list_orphans() override;
+  Result<Started> adopt(const SandboxId& id, const os::CallLimit& limit) override;
   Result<void> wait(const SandboxId& id, const os::CallLimit& limit) override;
   Result<Usage> usage(const SandboxId& id) override;
   Result<os::Fd> open_source_file(const SandboxId& id, const std::string& path) override;
@@ -73,6 +75,7 @@ class NativeBackend final : public SandboxBackend {
   using Images = std::map<std::string, std::shared_ptr<const rootfs::ReadyImage>>;  // by ImageFacts::image; only grows
 
   NativeBackend(NativeOptions options, Log& log);
+  Result<void> leave_estate(const SandboxSpec& spec, Record& record, const os::Fd& leash, const os::CallLimit& limit);
   Result<void> make_groups(const SandboxSpec& spec, Record& record);
   Result<void> launch(const SandboxSpec& spec, Record& record, int leash, const os::CallLimit& limit);
   Result<void> place_network(const Slot& slot, SetupSpec& setup, const os::CallLimit& limit);

@@ -41,6 +41,8 @@ std::uint64_t image_bytes(const std::filesystem::path& directory, std::uint64_t 
   return std::max<std::uint64_t>(status.f_bavail * status.f_frsize / 2, kLeastBytes) & kWhole;
 }
 
+std::filesystem::path users_of(std::filesystem::path image) { return image.replace_extension(".users"); }
+
 void copy_name(char* target, std::size_t size, const std::string& name) {
   std::strncpy(target, name.c_str(), size - 1);
 }
@@ -60,6 +62,11 @@ Pool::~Pool() {
   if (image_) ::unlink(image_path_.c_str());  // the launcher still has it open: the space is free when it has ended
 }
 
+Result<os::FileLock> Pool::share(const os::CallLimit& limit) {
+  const std::scoped_lock lock(mutex_);
+  return os::FileLock::acquire(users_of(image_path_), os::LockMode::shared, limit);
+}
+
 Result<void> Pool::take_image(const os::CallLimit& limit) {
   SW_CHECK(os::make_directories(images_, 0700));
   for (int number = 0; number < kMostImages; ++number) {
@@ -68,6 +75,8 @@ Result<void> Pool::take_image(const os::CallLimit& limit) {
     struct stat status{};
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.get(), &status) != 0 || status.st_nlink == 0)
       continue;
+    SW_TRY(const auto unused, os::FileLock::try_acquire(users_of(path), os::LockMode::exclusive));
+    if (!unused) continue;
     if (::ftruncate(file.get(), 0) != 0 ||
         ::ftruncate(file.get(), static_cast<off_t>(image_bytes(images_, bytes_))) != 0) {
       return fail_errno(errno, "sizing " + path.string());
@@ -147,7 +156,11 @@ void Pool::sweep() {
   for (int number = 0; number < kMostImages; ++number) {
     const std::filesystem::path path = images_ / fmt::format("{}.img", number);
     const os::Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (file && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    const auto unused = os::FileLock::try_acquire(users_of(path), os::LockMode::exclusive);
+    if (!unused || !*unused) continue;
+    ::unlink(path.c_str());
+    ::unlink(users_of(path).c_str());
   }
 }
 

@@ -6,12 +6,14 @@
 
 #include "base/error.h"
 #include "os/fd.h"
+#include "os/file_lock.h"
 #include "sandbox/native/launcher_link.h"
 
 /// Disks too large for memory: a subvolume with a quota of a btrfs file system in a sparse file.
 ///
 /// The file belongs to one process (flock) and is made afresh by it, so nothing of an earlier one can be in it. It is
-/// mounted in the launcher's own mount namespace: with the launcher the mount and the loop device go too.
+/// mounted in the launcher's own mount namespace: with the launcher the mount and the loop device go too, as soon as no
+/// sandbox has a disk there any more. Those that may outlive the process share a lock beside it.
 namespace slipway::sandbox::native {
 
 class Pool {
@@ -27,10 +29,13 @@ class Pool {
   /// A directory (as the launcher's children see it) that holds `bytes` at most. Any thread.
   Result<std::string> create(const std::string& name, std::uint64_t bytes, const os::CallLimit& limit);
 
+  /// After `create`: as long as somebody holds this, nobody else takes or removes the file.
+  Result<os::FileLock> share(const os::CallLimit& limit);
+
   /// A missing one is success.
   Result<void> destroy(const std::string& name);
 
-  /// Removes files whose process is dead.
+  /// Removes files whose process and sandboxes are dead.
   void sweep();
 
  private:
