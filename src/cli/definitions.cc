@@ -1,5 +1,7 @@
 #include "cli/definitions.h"
 
+#include <set>
+
 #include "base/text.h"
 #include "cli/exit_codes.h"
 #include "cli/terminal_text.h"
@@ -235,13 +237,15 @@ Result<Answer> lint(const LintOptions& options, const std::filesystem::path& wor
   Answer answer{.text = problems_text(files, style), .exit_code = has_errors(files) ? kExitUsage : kExitSucceeded};
   if (style.json) return answer;
   std::size_t errors = 0;
+  std::set<std::string> names;  // a registry is one file of several jobs
   for (const DefinitionFile& file : files) {
+    names.insert(file.name);
     errors += static_cast<std::size_t>(
         std::ranges::count(file.problems, definition::Severity::error, &definition::Problem::severity));
   }
   if (!answer.text.empty()) answer.text += '\n';
   answer.text += fmt::format("{} {}, {}\n", symbol(errors > 0 ? Mark::failed : Mark::succeeded, style.colour),
-                             counted(files.size(), "file"), errors == 0 ? "no errors" : counted(errors, "error"));
+                             counted(names.size(), "file"), errors == 0 ? "no errors" : counted(errors, "error"));
   return answer;
 }
 

@@ -33,6 +33,14 @@ std::string line_of(const std::vector<definition::Problem>& problems) {
 
 }  // namespace
 
+void JobFiles::add_registry(const std::vector<cli::DefinitionFile>& files) {
+  for (const cli::DefinitionFile& file : files) {
+    if (file.dialect != definition::Dialect::registry || !file.workflow) continue;
+    // It keeps the trust that the registry was read with.
+    registry_.emplace(file.workflow->name, file.workflow->jobs.front());
+  }
+}
+
 Result<model::JobDefinition> JobFiles::find(const std::string& name) {
   if (const auto at = known_.find(name); at != known_.end()) return at->second;
   auto found = read(name);
@@ -59,6 +67,7 @@ Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
       return job;
     }
   }
+  if (const auto kept = registry_.find(name); kept != registry_.end()) return kept->second;
   return fail(ErrorKind::not_found,
               fmt::format("no template `{0}`, and no .slipway/jobs/{0}.yaml", printable(name, Colour::strip)));
 }

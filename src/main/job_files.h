@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/definitions.h"
 #include "definition/support.h"
 #include "model/definition.h"
 #include "model/event.h"
@@ -12,7 +13,7 @@
 namespace slipway::program {
 
 /// The jobs that others may ask for by name: `.slipway/jobs/NAME.yaml` (or `.yml`) of one project, else the same below
-/// `.reactorcide/`. Each file is read
+/// `.reactorcide/`, else a job of the registry that the run is of. Each file is read
 /// when it is first asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
 class JobFiles {
  public:
@@ -20,6 +21,9 @@ class JobFiles {
   JobFiles(std::filesystem::path project, model::Trust trust, definition::BuildSupport support,
            const model::Event& event)
       : project_(std::move(project)), trust_(trust), support_(support), event_(event) {}
+
+  /// Jobs of a registry: those of `files` that are.
+  void add_registry(const std::vector<cli::DefinitionFile>& files);
 
   /// `not_found`: no such file; `invalid`: what is wrong with it, or what this build cannot honour, with places.
   Result<model::JobDefinition> find(const std::string& name);
@@ -31,6 +35,7 @@ class JobFiles {
   model::Trust trust_;
   definition::BuildSupport support_;
   const model::Event& event_;
+  std::map<std::string, model::JobDefinition> registry_;
   std::map<std::string, Result<model::JobDefinition>> known_;
 };
 

@@ -112,7 +112,7 @@ class LocalEngine {
   }
 
   Result<std::vector<engine::RunOutcome>> run(std::vector<engine::Submission> runs, LocalContext& context,
-                                              const model::Event& event, cli::View& view, const SignalWatch& signals) {
+                                              const Selected& selected, cli::View& view, const SignalWatch& signals) {
     const std::uint32_t slots = slots_of(settings_);
     LocalExecutor executor({*backend_, *artifacts_, *caches_, log_, settings_.state_dir / "runs",
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
@@ -120,7 +120,8 @@ class LocalEngine {
                            slots);
     const bool own_files = context.checkout && context.source_trust == model::Trust::untrusted;
     JobFiles files(own_files ? context.checkout->directory : context.source.directory,
-                   own_files ? context.checkout_trust : context.source_trust, build_support(settings_), event);
+                   own_files ? context.checkout_trust : context.source_trust, build_support(settings_), selected.event);
+    files.add_registry(selected.files);
     engine::JsonTriggerReader triggers([&](const std::string& name) { return files.find(name); });
     engine::Dispatcher dispatcher(*store_, executor, triggers, view, log_,
                                   {slots, owner_->id(), settings_.state_dir / "groups"});
@@ -237,7 +238,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
     submissions.push_back({std::move(run), context.project, asked, std::move(names)});
   }
   const Result<std::vector<engine::RunOutcome>> outcomes =
-      engine.run(std::move(submissions), context, selected.event, *view, signals);
+      engine.run(std::move(submissions), context, selected, *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
   if (signals.received() == 0) engine.keep_house(kit.checkouts());

@@ -206,21 +206,32 @@ projects:
     slipway.project.git("remote", "add", "origin", "git@git.example.org:team/app.git")
     ran = slipway.run("--registry", registry).expect(0)
     assert ran.outcomes() == {"test": "succeeded"} and "ran" in ran.output("test")
-    assert "3 files, no errors" in slipway("lint", registry).expect(0).out or "no errors" in slipway("lint", registry).expect(0).out
+    assert "1 file, no errors" in slipway("lint", registry).expect(0).out
     assert "a registry of projects is no workflow" in slipway("run", registry).expect(2).err
     converted = slipway("convert", registry, "-o", "out", "--project", "app").expect(0)
     assert converted.out.count("→") == 2 and (slipway.project.path / "out/release.yaml").exists()
 
 
 def test_a_job_that_is_asked_for_by_name_is_theirs_too(slipway, project):
-    ask = slipway.project.workflow("""
-        workflow:
-          name: asks
-          jobs:
-            - {name: ask, image: host, network: none, run: 'echo ''{"jobs": [{"job_name": "part"}]}'' > /job/triggers.json'}
-        """, "asks")
-    ran = slipway.run(ask).expect(0)
-    assert ran.outcomes()["ask"] == "succeeded"
+    for wanted, found in (("part", True), ("nobody", False)):
+        project.write("triggers.json", json.dumps({"jobs": [{"job_name": wanted}]}))
+        ran = slipway("run", project.job(run="cp triggers.json /job/triggers.json")).expect(0)
+        assert ("no template" in ran.out + ran.err) != found, ran
+
+
+def test_a_job_that_is_asked_for_by_name_may_be_the_registrys(slipway, tmp_path):
+    registry = tmp_path / "projects.yaml"
+    registry.write_text("""
+projects:
+  - name: app
+    jobs:
+      - {name: ask, events: [push], job_image: host, job_command: cp triggers.json /job/triggers.json}
+      - {name: ship, job_image: host, job_command: "true"}
+""")
+    slipway.project.write("triggers.json", json.dumps({"jobs": [{"job_name": "ship"}]}))
+    slipway.project.commit()
+    ran = slipway("run", "--registry", registry, "--project", "app").expect(0)
+    assert "no template" not in ran.out + ran.err and "ship" in ran.out, ran
 
 
 def test_values_are_texts_as_python_makes_them(slipway):
