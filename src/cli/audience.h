@@ -19,10 +19,11 @@ struct AttemptView {
   std::string label;  ///< the job's name; with its workflow in front where several runs are watched
   AttemptId attempt;
   int number = 1;
-  std::vector<std::string> steps;
+  std::vector<std::string> steps;  ///< of the job, then child steps as they start
+  std::size_t job_steps = 0;       ///< how many of them are of the job
   std::string journal_path;
 
-  std::string_view step_name(std::uint16_t step) const {
+  std::string_view step_name(std::size_t step) const {
     return step < steps.size() ? std::string_view(steps[step]) : std::string_view();
   }
 };

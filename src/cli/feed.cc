@@ -64,6 +64,7 @@ void Feed::start(const model::AttemptStarted& notice) {
                    .attempt = notice.attempt,
                    .number = notice.number,
                    .steps = notice.steps,
+                   .job_steps = notice.steps.size(),
                    .journal_path = (journal_root_ / notice.journal_path).string()};
   audience_.attempt_started(attempt->view, notice.at);
   attempts_.insert_or_assign(notice.attempt, std::move(attempt));
@@ -79,6 +80,7 @@ void Feed::finish(const model::AttemptFinished& notice) {
                            .attempt = notice.report.attempt,
                            .number = 1,
                            .steps = {},
+                           .job_steps = 0,
                            .journal_path = {}};
     audience_.attempt_finished(view, notice);
     return;

@@ -70,7 +70,9 @@ void JsonView::step_started(const AttemptView& attempt, std::uint16_t step, cons
                             Time at) {
   Event event(sink_, "step_started");
   add_step(event.json, attempt, step);
-  event.json.field("try", started.attempt).field("command", started.command).field("at", at);
+  event.json.field("try", started.attempt).field("command", started.command);
+  if (started.parent) event.json.field("parent", attempt.step_name(*started.parent));
+  event.json.field("at", at);
 }
 
 void JsonView::output(const AttemptView& attempt, const OutputLine& line) {
@@ -153,9 +155,9 @@ void JsonView::attempt_finished(const AttemptView& attempt, const model::Attempt
     if (steps.size() > 1) steps += ',';
     JsonWriter json(steps);
     json.begin_object().field("name", step.name).field("outcome", model::to_string(step.outcome));
-    json.field("exit_code", step.exit_code)
-        .field("duration_ms", milliseconds(step.finished - step.started))
-        .end_object();
+    json.field("exit_code", step.exit_code).field("duration_ms", milliseconds(step.finished - step.started));
+    if (step.parent) json.field("parent", *step.parent);
+    json.end_object();
   }
   runs_[finished.run].steps[finished.job] = steps + "]";
   if (output_of_ == &attempt) output_of_ = nullptr;  // its address may come again

@@ -87,7 +87,8 @@ void LiveView::attempt_started(const AttemptView& attempt, Time at) {
 void LiveView::step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
                             Time /*at*/) {
   Row& row = row_of(attempt.run, attempt.job);
-  const std::string of = attempt.steps.size() > 1 ? fmt::format(" ({}/{})", step + 1, attempt.steps.size()) : "";
+  const bool is_counted = attempt.job_steps > 1 && step < attempt.job_steps;  // a child step is none of so many
+  const std::string of = is_counted ? fmt::format(" ({}/{})", step + 1, attempt.job_steps) : "";
   row.doing = printable(started.name, Colour::strip) + of;
   Active& active = active_[{attempt.run, attempt.job}];
   StepShown& shown = active.steps[step];

@@ -30,7 +30,21 @@ bool is_of_job(const std::string& name, const std::string& wanted) {
   return wanted.empty() || name == wanted || name.starts_with(wanted + " (");
 }
 
-// While an attempt runs, only its journal tells its steps: its first record does. Empty: that is not written yet.
+constexpr std::uint64_t kMostForNames = 64U << 20U;  // of a journal that is searched for the names of child steps
+
+std::map<std::uint16_t, std::string> child_names(journal::Reader& reader) {
+  std::map<std::uint16_t, std::string> names;
+  while (reader.position() < kMostForNames) {
+    const auto next = reader.next();
+    if (!next || next->what == journal::Next::What::end || next->what == journal::Next::What::torn) break;
+    if (next->what != journal::Next::What::record || next->record.type != journal::RecordType::step_started) continue;
+    const auto begun = wire::payload::decode<wire::payload::StepStarted>(next->record.payload);
+    if (begun && begun->parent && next->record.step != journal::kNoStep) names[next->record.step] = begun->name;
+  }
+  return names;
+}
+
+// While an attempt runs, only its journal tells its steps. Empty: its first record is not written yet.
 std::vector<std::string> recorded_names(const std::filesystem::path& path) {
   auto source = journal::open_source(path);
   if (!source) return {};
@@ -41,7 +55,13 @@ std::vector<std::string> recorded_names(const std::filesystem::path& path) {
       first->record.type != journal::RecordType::attempt_started)
     return {};
   auto started = wire::payload::decode<wire::payload::AttemptStarted>(first->record.payload);
-  return started ? std::move(started->steps) : std::vector<std::string>();
+  std::vector<std::string> names = started ? std::move(started->steps) : std::vector<std::string>();
+  // Child steps are known once they have begun.
+  for (const auto& [index, name] : child_names(*reader)) {
+    if (index >= names.size()) names.resize(index + std::size_t{1});
+    names[index] = name;
+  }
+  return names;
 }
 
 Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
@@ -214,7 +234,7 @@ class Printer {
       return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
     ++open.lines;
     if (!is_wanted(open, line)) return;
-    const std::string_view step = line.step < open.names.size() ? std::string_view(open.names[line.step]) : "";
+    const std::string_view step = name_of(open, line.step);
     if (options_.tail) {
       std::string text;
       append_line(text, open, step, line);
@@ -224,6 +244,16 @@ class Printer {
     }
     append_line(sink_.buffer(), open, step, line);
     sink_.written();
+  }
+
+  // A child step that began behind the last look is in the journal by now.
+  static std::string_view name_of(Open& open, std::uint16_t step) {
+    if (step == journal::kNoStep) return {};
+    if (step >= open.names.size()) {
+      open.names = recorded_names(open.attempt.journal);
+      if (step >= open.names.size()) open.names.resize(step + std::size_t{1});  // not to be looked for again
+    }
+    return open.names[step];
   }
 
   void emit(const std::string& text) {

@@ -64,7 +64,8 @@ void PlainView::attempt_started(const AttemptView& attempt, Time /*at*/) {
 void PlainView::step_started(const AttemptView& attempt, std::uint16_t /*step*/,
                              const wire::payload::StepStarted& started, Time /*at*/) {
   const std::string again = started.attempt > 1 ? fmt::format(" (try {})", started.attempt) : "";
-  line(attempt.label, ">", fmt::format("{}{}: {}", started.name, again, started.command));
+  const std::string below = started.parent ? fmt::format("{} / ", attempt.step_name(*started.parent)) : "";
+  line(attempt.label, ">", fmt::format("{}{}{}: {}", below, started.name, again, started.command));
 }
 
 void PlainView::output(const AttemptView& attempt, const OutputLine& output_line) {
@@ -98,7 +99,8 @@ void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/
     return line(attempt.label, "<",
                 fmt::format("{} skipped{}{}", result.name, finished.reason.empty() ? "" : ": ", finished.reason));
   }
-  std::string text = fmt::format("{} {}", result.name,
+  const std::string below = result.parent ? fmt::format("{} / ", attempt.step_name(*result.parent)) : "";
+  std::string text = fmt::format("{}{} {}", below, result.name,
                                  result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
   if (const std::string exit = exit_text(result.outcome, result.exit_code); !exit.empty())
     text += fmt::format(" ({})", exit);

@@ -6,6 +6,7 @@
 #include "cli/configuration.h"
 #include "cli/json_writer.h"
 #include "cli/plain_view.h"
+#include "cli/step_tree.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
 #include "cli/trigger_text.h"
@@ -108,7 +109,9 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
         .field("exit_code", step.exit_code);
     json.field("duration_ms", milliseconds(step.started, step.finished)).field("cpu_ms", step.cpu_micros / 1000);
     json.field("memory_peak_bytes", step.memory_peak_bytes).field("io_read_bytes", step.io_read_bytes);
-    json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries).end_object();
+    json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries);
+    if (step.parent && attempt.outcome) json.field("parent", *step.parent);
+    json.end_object();
   }
   if (!attempt.outcome) {
     for (const auto& [index, step] : notes.steps_running) {
@@ -209,10 +212,14 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
     text += fmt::format("    {}image {}{}\n", dim(colour), shown(attempt.image), reset(colour));
   }
   const AttemptNotes notes = read_notes(attempt.journal);
-  for (const model::StepResult& step : attempt.outcome ? attempt.steps : notes.steps_done) {
+  const auto order = attempt.outcome ? StepOrder::by_index : StepOrder::as_they_ended;
+  for (const auto& [result, depth] : nested(attempt.outcome ? attempt.steps : notes.steps_done, order)) {
+    const model::StepResult& step = *result;
     const std::string exit = exit_text(step.outcome, step.exit_code);
-    text += fmt::format("    {} {:<24} {:>8}{}{}", symbol(mark_of(step.outcome), colour), shown(step.name),
-                        to_short_text(step.finished - step.started), exit.empty() ? "" : "  ", exit);
+    const std::string indent(2 * depth, ' ');
+    text += fmt::format("    {}{} {:<{}} {:>8}{}{}", indent, symbol(mark_of(step.outcome), colour), shown(step.name),
+                        24 - std::min<std::size_t>(indent.size(), 24), to_short_text(step.finished - step.started),
+                        exit.empty() ? "" : "  ", exit);
     const std::string figures = figures_of(step);
     text += figures.empty() ? "\n" : fmt::format("  {}{}{}\n", dim(colour), figures, reset(colour));
   }
