@@ -49,6 +49,7 @@ store::JobRow row_of(const model::Run& run, model::JobIndex index) {
   row.started = job.started;
   row.finished = job.finished;
   row.outputs = job.outputs;
+  row.environment = job.environment;
   return row;
 }
 

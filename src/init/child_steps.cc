@@ -10,10 +10,10 @@ ControlServer::OnGone ChildSteps::run(std::uint16_t parent, wire::control::RunSt
   const auto index = std::make_shared<std::size_t>(parts_.steps.results().size());
   const auto on_end = [this, index, respond](const model::StepResult& result, const std::string& reason) {
     const wire::Ended end{result.outcome, result.exit_code, reason, result.cpu_micros, result.memory_peak_bytes};
-    store(static_cast<std::uint16_t>(*index), [index, end, respond](const Bundles::Stored& stored) {
-      wire::StoredUrls urls;
-      for (const wire::payload::Artifact& artifact : stored) urls.emplace_back(artifact.name, artifact.url);
-      respond({true, wire::ended_json(end, *index, urls), {}, {}});
+    store(static_cast<std::uint16_t>(*index), [this, index, end, respond](const Bundles::Stored& stored) {
+      wire::ChildLeft left{*index, parts_.requests.outputs_of(static_cast<std::uint16_t>(*index)), {}};
+      for (const wire::payload::Artifact& artifact : stored) left.artifacts.emplace_back(artifact.name, artifact.url);
+      respond({true, wire::ended_json(end, left), {}, {}});
     });
   };
   const auto started = parts_.steps.run_child(parent, std::move(request), on_end);

@@ -66,6 +66,12 @@ std::vector<std::string> step_environment(const model::JobSpec& job, const model
   map["SLIPWAY_SOCKET"] = places.socket;
   if (!places.event_file.empty()) map["SLIPWAY_EVENT"] = places.event_file;
   map["PATH"] = fmt::format("{}/bin:{}", places.runtime_dir, map["PATH"]);
+  // Behind the job's own, whose modules hold.
+  if (std::string& path = map["PYTHONPATH"]; !places.python.empty()) {
+    path = path.empty() ? places.python : fmt::format("{}:{}", path, places.python);
+  } else if (path.empty()) {
+    map.erase("PYTHONPATH");
+  }
   return lines_of(map);
 }
 

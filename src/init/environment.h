@@ -15,6 +15,7 @@ struct StepPlaces {
   std::string runtime_dir;  ///< /run/slipway
   std::string socket;       ///< the step's control socket
   std::string event_file;
+  std::string python;  ///< put behind the PYTHONPATH; empty: nothing to put there
 };
 
 /// The whole environment of a step, `K=V`: what Slipway sets, then the job's, its secrets, the step's, its secrets.

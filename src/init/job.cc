@@ -45,6 +45,12 @@ std::string reason_of(const wire::Cancel& cancel) {
   return "cancelled";
 }
 
+/// The package's place, where the sandbox has it.
+std::string python_here() {
+  const std::string package = std::string(wire::kPythonInside) + "/slipway/__init__.py";
+  return ::access(package.c_str(), R_OK) == 0 ? wire::kPythonInside : "";
+}
+
 bool has_entries(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return false;
@@ -147,7 +153,7 @@ Result<void> Job::set_up() {
   }
   steps_ = std::make_unique<StepRunner>(
       StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
-                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_},
+                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_, python_here()},
       StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});

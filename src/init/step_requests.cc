@@ -93,6 +93,7 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
   variable.value = std::move(value);
   variable_bytes_ += variable.value.size() - std::min<std::uint64_t>(gone, variable_bytes_);
   known[variable.name] = variable.value;
+  if (is_output) output_setters_[variable.name] = step;
   records_.append(RecordType::output_variable, step, variable);
   return {};
 }
@@ -141,6 +142,15 @@ Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Arti
   artifacts_.push_back({artifact.name, artifact.paths, step});
   ++artifacts_asked_;
   return {};
+}
+
+std::map<std::string, std::string> StepRequests::outputs_of(std::uint16_t step) const {
+  std::map<std::string, std::string> set;
+  for (const auto& [name, value] : outputs_) {
+    const auto setter = output_setters_.find(name);
+    if (setter != output_setters_.end() && setter->second == step) set.emplace(name, value);
+  }
+  return set;
 }
 
 std::vector<AskedArtifact> StepRequests::take_artifacts(std::uint16_t step) {
@@ -262,7 +272,7 @@ void StepRequests::ask_owner(const control::AskOwner& ask, const ControlServer::
     if (reply.ok) {
       respond({true, reply.json, {}, {}});
     } else {
-      respond({false, "{}", ErrorKind::unavailable, wire::error_in(reply.json)});
+      respond({false, "{}", wire::error_kind_in(reply.json), wire::error_in(reply.json)});
     }
   });
 }

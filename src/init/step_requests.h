@@ -44,6 +44,8 @@ class StepRequests {
   void give_up_scans();
 
   const std::map<std::string, std::string>& outputs() const { return outputs_; }
+  /// Those of them that `step` set last.
+  std::map<std::string, std::string> outputs_of(std::uint16_t step) const;
   const std::map<std::string, std::string>& vars() const { return vars_; }
   std::uint64_t triggers() const { return triggers_; }
   const std::vector<AskedArtifact>& artifacts() const { return artifacts_; }
@@ -71,6 +73,7 @@ class StepRequests {
   Siblings& siblings_;
   const std::vector<model::ArtifactSpec>& declared_;
   std::map<std::string, std::string> outputs_, vars_;
+  std::map<std::string, std::uint16_t> output_setters_;
   std::uint64_t variable_bytes_ = 0;
   std::uint64_t trigger_bytes_ = 0, triggers_ = 0;
   std::size_t annotations_ = 0;

@@ -134,7 +134,7 @@ Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
   command.nesting = entry.nesting;
   command.filter = entry.filter_calls;
   const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
-                          parts_.event_file};
+                          parts_.event_file, parts_.python};
   command.environment = step_environment(parts_.job, spec(index), command.identity, places, parts_.secrets);
   command.working_dir = working_dir_of(spec(index), entry.workspace);
   return command;

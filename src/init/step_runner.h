@@ -37,6 +37,7 @@ class StepRunner {
     const model::JobSpec& job;
     const std::map<std::string, std::string>& secrets;
     std::string event_file;
+    std::string python;  ///< where the Python package is; empty: not here
   };
   struct Events {
     std::function<void()> border;  ///< a step began or ended

@@ -8,14 +8,27 @@ namespace {
 
 constexpr std::size_t kTitleBytes = 200;
 
+/// What the shells of the SDKs are given: people wrote that.
+const std::string* script_in(const model::Argv& argv) {
+  const std::vector<std::string>& words = argv.words;
+  for (const std::size_t before : {std::size_t{3}, std::size_t{4}}) {
+    if (words.size() != before + 1) continue;
+    const std::string shell = join({words.begin(), words.begin() + static_cast<std::ptrdiff_t>(before)}, " ");
+    if (shell == "sh -e -c" || shell == "bash -euo pipefail -c") return &words.back();
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string title_of(const model::StepSpec& step) {
+  const auto* argv = std::get_if<model::Argv>(&step.action);
+  const std::string* const script = argv == nullptr ? &std::get<model::Script>(step.action).text : script_in(*argv);
   std::string title;
-  if (const auto* argv = std::get_if<model::Argv>(&step.action)) {
+  if (script == nullptr) {
     title = join(argv->words, " ");
   } else {
-    for (const std::string_view line : split(std::get<model::Script>(step.action).text, '\n')) {
+    for (const std::string_view line : split(*script, '\n')) {
       if (trim(line).empty()) continue;
       title = std::string(trim(line));
       break;

@@ -22,15 +22,25 @@ std::filesystem::path runtime_dir() {
 
 namespace {
 
-// Beside this program, or where packages put it.
-Result<std::filesystem::path> find_program(const std::string& name) {
+std::filesystem::path own_path() {
   std::error_code unknown;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  const std::filesystem::path beside = self.parent_path();
+  return std::filesystem::read_symlink("/proc/self/exe", unknown);
+}
+
+// Beside this program, or where packages put it; empty: nowhere.
+std::filesystem::path find_part(const std::string& name, int access) {
+  const std::filesystem::path beside = own_path().parent_path();
   for (const std::filesystem::path& path :
        {beside / name, beside / "../lib/slipway" / name, std::filesystem::path("/usr/lib/slipway") / name}) {
-    if (::access(path.c_str(), X_OK) == 0) return std::filesystem::weakly_canonical(path);
+    if (::access(path.c_str(), access) == 0) return std::filesystem::weakly_canonical(path);
   }
+  return {};
+}
+
+Result<std::filesystem::path> find_program(const std::string& name) {
+  std::filesystem::path found = find_part(name, X_OK);
+  if (!found.empty()) return found;
+  const std::filesystem::path self = own_path();
   return fail(ErrorKind::not_found, name + " is not beside " + self.string() + " nor in /usr/lib/slipway");
 }
 
@@ -38,6 +48,10 @@ Result<std::filesystem::path> find_program(const std::string& name) {
 
 Result<std::filesystem::path> find_init_program() { return find_program("slipway-init"); }
 Result<std::filesystem::path> find_unpack_program() { return find_program("slipway-unpack"); }
+std::filesystem::path find_sdk() {
+  const std::filesystem::path header = find_part("sdk/include/slipway.hpp", R_OK);
+  return header.parent_path().parent_path();
+}
 
 namespace {
 

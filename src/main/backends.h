@@ -17,6 +17,8 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
 Result<std::filesystem::path> find_init_program();
 /// `slipway-unpack`, in the same places.
 Result<std::filesystem::path> find_unpack_program();
+/// What sandboxes get at wire::kSdkInside; empty: it is not installed.
+std::filesystem::path find_sdk();
 /// The images that the native backend has fetched.
 Result<sandbox::rootfs::ImageStore> open_images(const cli::Settings& settings);
 

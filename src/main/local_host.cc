@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "main/job_repository.h"
+#include "main/project_state.h"
 #include "os/files.h"
 #include "source/git_files.h"
 
@@ -153,6 +154,9 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     prepared.mounts.back().hidden = {"commondir"};  // it may lead to what source writes
     prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
+  if (!context_.sdk.empty()) {
+    prepared.mounts.push_back({sandbox::Mount::Kind::read_only, context_.sdk, wire::kSdkInside, false, std::nullopt});
+  }
   prepared.env.emplace_back("SLIPWAY_REVISION", code().sha);
   if (spec().kind == "directory" || spec().kind == "git") {
     prepared.env.emplace_back("GIT_REF", code().branch.empty() ? code().sha : code().branch);
@@ -215,9 +219,9 @@ void LocalHost::progress(const model::JobSpec& job, std::uint64_t journal_bytes)
   reports_.advanced({job.attempt, journal_bytes});
 }
 
-Result<std::string> LocalHost::answer(const model::JobSpec&, const std::string& kind, const std::string& json,
+Result<std::string> LocalHost::answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
                                       const os::CallLimit& limit) {
-  if (kind == "state") return answer_state(json);
+  if (kind == "state") return answer_state(job, json);
   if (kind == "changed_files") return answer_changed_files(json, limit);
   if (kind == "git_info") return answer_git_info(limit);
   return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
@@ -228,30 +232,12 @@ std::string LocalHost::project_of_source() const {
   return context_.is_foreign ? project_of(context_.source_spec, context_.source) : context_.project;
 }
 
-Result<std::string> LocalHost::answer_state(const std::string& text) {
+Result<std::string> LocalHost::answer_state(const model::JobSpec& job, const std::string& text) {
   SW_TRY(const json::object asked, parse_object(text.empty() ? "{}" : text, "the question"));
   const std::string what = text_at(asked, "what");
-  const std::string job = text_at(asked, "job");
-  if (job.empty()) return fail(ErrorKind::invalid, "which job?");
-  return context_.reader.with([&](std::unique_ptr<store::Store>& reader) -> Result<std::string> {
-    if (what == "is_job_running") {
-      SW_TRY(const std::vector<store::JobResult> running, reader->running_jobs(project_of_source(), job));
-      json::array runs;
-      for (const store::JobResult& one : running) runs.push_back({{"run", one.run.value}, {"job", one.job.name}});
-      const bool any = !runs.empty();
-      return json::serialize(json::object{{"running", any}, {"jobs", std::move(runs)}});
-    }
-    if (what != "job_result") return fail(ErrorKind::invalid, "unknown question `" + what + "`");
-    SW_TRY(const std::optional<store::JobResult> newest, reader->newest_result(project_of_source(), job));
-    if (!newest) return fail(ErrorKind::not_found, "no finished job " + job + " in this project");
-    json::object outputs;
-    for (const auto& [name, value] : newest->job.outputs) outputs[name] = value;
-    return json::serialize(
-        json::object{{"run", newest->run.value},
-                     {"job", newest->job.name},
-                     {"outcome", to_string(newest->job.outcome.value_or(model::Outcome::infra_failed))},
-                     {"exit_code", newest->job.exit_code},
-                     {"outputs", std::move(outputs)}});
+  return context_.reader.with([&](std::unique_ptr<store::Store>& reader) {
+    const ProjectState state(*reader, context_.state_dir, project_of_source(), {job.run, job.job});
+    return answer_question(state, what, text_at(asked, what == "deploy_in_progress" ? "environment" : "job"));
   });
 }
 

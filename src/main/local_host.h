@@ -19,6 +19,7 @@ namespace slipway::program {
 struct LocalContext {
   std::string project;
   std::filesystem::path state_dir;
+  std::filesystem::path sdk;  ///< empty: sandboxes have none
   source::Sources& sources;
   source::WorkingTree tree;
   source::SourceSpec source_spec;  ///< pinned
@@ -61,7 +62,7 @@ class LocalHost final : public worker::AttemptHost {
   const source::SourceSpec& spec() const { return own_spec_ ? *own_spec_ : context_.source_spec; }
   const source::Prepared& code() const { return own_source_ ? *own_source_ : context_.source; }
   std::string project_of_source() const;
-  Result<std::string> answer_state(const std::string& json);
+  Result<std::string> answer_state(const model::JobSpec& job, const std::string& json);
   Result<std::string> answer_git_info(const os::CallLimit& limit);
   Result<std::string> answer_changed_files(const std::string& json, const os::CallLimit& limit);
 

@@ -210,6 +210,7 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   SW_TRY(std::unique_ptr<store::Store> reader, store::open_sqlite({.file = settings.state_dir / "store.db"}));
   LocalContext context{.project = selected.tree.root.string(),
                        .state_dir = settings.state_dir,
+                       .sdk = find_sdk(),
                        .sources = kit.sources(),
                        .tree = selected.tree,
                        .source_spec = selected.source_spec,

@@ -44,6 +44,7 @@ struct Job {
   std::string journal_path;         ///< of the latest attempt, once it runs
   std::optional<StopWhy> stopping;  ///< the attempt was told to end
   std::string concurrency_group;    ///< that it waits for or is in; empty: none
+  std::string environment;          ///< where it deploys to, known once it starts; empty: nowhere
   Time started{}, finished{}, retry_at{};
   Time attempt_started{};  ///< the latest
   std::map<std::string, std::string> outputs;

@@ -187,6 +187,12 @@ bool Mover::start_one(const AttemptId& fresh) {
       }
     }
   }
+  // Nothing hangs on it yet but what other jobs are told of: text that cannot be expanded is no name.
+  if (const auto& place = definition_of(job).environment) {
+    const auto scope = scope_of(run_, index, Purpose::execute);
+    const auto name = scope ? model::expand(*place, *scope) : Result<std::string>(std::string());
+    job.environment = name.value_or("");
+  }
   job.state = JobState::starting;
   if (job.attempts++ == 0) job.started = now_;
   job.attempt = fresh;

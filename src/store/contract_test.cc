@@ -163,6 +163,10 @@ TEST_P(StoreContract, TellsWhichJobsRunAndHowTheyLastEnded) {
   ASSERT_TRUE(store_->commit({.runs = {done},
                               .jobs = {job(done, 0, "test (gcc)", JobState::finished, Outcome::succeeded),
                                        job(live, 0, "test (gcc)", JobState::running, std::nullopt)}}));
+  JobRow deploy = job(live, 1, "deploy", JobState::running, std::nullopt);
+  deploy.environment = "production";
+  ASSERT_TRUE(store_->commit({.jobs = {deploy}}));
+  EXPECT_EQ(store_->jobs_of(live.id)->at(1).environment, "production");
   const auto running = store_->running_jobs("/p", "test");
   ASSERT_TRUE(running && running->size() == 1);
   EXPECT_EQ(running->front().run, live.id);

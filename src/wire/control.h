@@ -28,8 +28,8 @@
 ///                                     runs it beside the job (sandbox_json.h) → how it ended
 ///   {"do":"step","name":N,"argv":[...],"env":{K:V},"working_dir":D,"timeout_ms":T}
 ///                                     runs it as a step below this one → how it ended (sandbox_json.h), with "step",
-///                                     its index, and "artifacts":[{"name","url"}], what it stored. Without "env": the
-///                                     environment that this step began with
+///                                     its index, "outputs" that it set, "artifacts":[{"name","url"}] that it stored.
+///                                     Without "env": the environment that this step began with
 ///   {"do":"changed_files","from":F,"to":T}  {"do":"git_info"}                → the owner's answer
 /// Answer: {"ok":true,"result":{...}} or {"ok":false,"error":TEXT,"kind":KIND}, KIND one of ErrorKind's words.
 namespace slipway::wire::control {

@@ -51,6 +51,19 @@ Result<std::uint64_t> bundle_in(std::string_view reply_json) {
 
 std::string url_in(std::string_view reply_json) { return text_in(reply_json, "url"); }
 
+std::string error_json(const Error& error) {
+  const std::string_view kind = to_string(error.kind);
+  return json::serialize(json::object{{"error", error.what}, {"kind", json::string(kind.data(), kind.size())}});
+}
+
+ErrorKind error_kind_in(std::string_view reply_json) {
+  const std::string kind = text_in(reply_json, "kind");
+  for (const ErrorKind known : {ErrorKind::invalid, ErrorKind::not_found}) {
+    if (kind == to_string(known)) return known;
+  }
+  return ErrorKind::unavailable;
+}
+
 std::string error_in(std::string_view reply_json) {
   std::string error = text_in(reply_json, "error");
   return error.empty() ? "refused" : error;

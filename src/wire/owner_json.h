@@ -25,6 +25,9 @@ std::string needless_json();
 bool is_needless(std::string_view reply_json);
 /// Why the owner refused.
 std::string error_in(std::string_view reply_json);
+/// Of a refusal, what its asker can do about it: `invalid`, `not_found`, else `unavailable`.
+std::string error_json(const Error& error);
+ErrorKind error_kind_in(std::string_view reply_json);
 
 /// For what is masked and decoded afterwards (triggers): the JSON object `text` written anew, with `mask` over each
 /// text in it as it reads when decoded, keys and numbers too. `invalid`: it is no such object, or holds a secret that

@@ -105,11 +105,13 @@ json::object control_object(const SandboxRequest& request) {
 
 std::string ended_json(const Ended& end) { return json::serialize(to_object(end)); }
 
-std::string ended_json(const Ended& end, std::size_t step, const StoredUrls& stored) {
+std::string ended_json(const Ended& end, const ChildLeft& left) {
   json::object object = to_object(end);
-  object["step"] = step;
+  object["step"] = left.step;
+  json::object& outputs = object["outputs"].emplace_object();
+  for (const auto& [name, value] : left.outputs) outputs[name] = value;
   json::array& artifacts = object["artifacts"].emplace_array();
-  for (const auto& [name, url] : stored) artifacts.push_back(json::object{{"name", name}, {"url", url}});
+  for (const auto& [name, url] : left.artifacts) artifacts.push_back(json::object{{"name", name}, {"url", url}});
   return json::serialize(object);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,13 @@ Result<StopSandbox> decode_stop_sandbox(std::string_view text);
 
 /// What a client of the control socket hears: how the command ended.
 std::string ended_json(const Ended& end);
-/// The same of a child step, its index, and what it stored: names and URLs.
-using StoredUrls = std::vector<std::pair<std::string, std::string>>;
-std::string ended_json(const Ended& end, std::size_t step, const StoredUrls& stored);
+/// What a child step left besides.
+struct ChildLeft {
+  std::size_t step = 0;                                          ///< its index
+  std::map<std::string, std::string> outputs;                    ///< that it set
+  std::vector<std::pair<std::string, std::string>> artifacts{};  ///< that were stored: names and URLs
+};
+std::string ended_json(const Ended& end, const ChildLeft& left);
 Result<Ended> decode_ended(std::string_view text);
 
 }  // namespace slipway::wire

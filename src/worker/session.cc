@@ -233,7 +233,7 @@ Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os
   if (request.kind == "sandbox") {
     const auto begun = start_sibling(request, std::move(fds));
     if (begun) return {};  // answered when it has ended
-    return send(wire::Reply{request.id, false, json::serialize(json::object{{"error", begun.error().what}})}, {});
+    return send(wire::Reply{request.id, false, wire::error_json(begun.error())}, {});
   }
   int fd = -1;
   const Result<std::string> result = [&]() -> Result<std::string> {
@@ -252,7 +252,7 @@ Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os
   } else if (result.error().kind == ErrorKind::conflict) {
     reply.json = wire::needless_json();
   } else {
-    reply.json = json::serialize(json::object{{"error", result.error().what}});
+    reply.json = wire::error_json(result.error());
   }
   return send(reply, fd >= 0 ? std::vector<int>{fd} : std::vector<int>{});
 }

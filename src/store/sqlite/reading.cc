@@ -18,7 +18,7 @@ constexpr std::string_view kRunColumns =
 constexpr std::string_view kJobColumns =
     "j.run, j.idx, j.name, j.definition, j.state, j.outcome, j.exit_code, j.reason, j.failure_allowed, j.attempts, "
     "j.attempt, "
-    "j.started, j.finished, j.outputs";
+    "j.started, j.finished, j.outputs, j.environment";
 constexpr std::size_t kShortestPrefix = 4;
 
 std::optional<model::Outcome> outcome_at(const Statement& row, int column) {
@@ -65,6 +65,7 @@ Result<JobRow> job_at(const Statement& row) {
   job.started = row.time(11);
   job.finished = row.time(12);
   SW_TRY(job.outputs, decode_map(row.text(13)));
+  job.environment = row.text(14);
   return job;
 }
 

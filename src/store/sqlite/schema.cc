@@ -10,7 +10,7 @@ namespace {
 
 /// Times are µs since the epoch, 0: not yet. Enumerations are their names. `seq` orders runs as they were added.
 /// A migration that has been released is never changed: add one.
-constexpr std::array<const char*, 1> kMigrations = {R"sql(
+constexpr std::array<const char*, 2> kMigrations = {R"sql(
 CREATE TABLE projects (path TEXT PRIMARY KEY, next_number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -83,7 +83,8 @@ CREATE TABLE triggers (
   at INTEGER NOT NULL
 );
 CREATE INDEX triggers_of_run ON triggers (run);
-)sql"};
+)sql",
+                                                    "ALTER TABLE jobs ADD COLUMN environment TEXT NOT NULL DEFAULT ''"};
 
 Result<std::int64_t> version_of(Database& database) {
   SW_TRY(Statement statement, database.prepare("PRAGMA user_version"));

@@ -19,7 +19,7 @@ enum class Kept { update_run, put_job, put_attempt, add_decision, add_trigger, c
 constexpr std::array<std::string_view, static_cast<std::size_t>(Kept::count)> kSql = {
     "UPDATE runs SET state = ?, outcome = ?, exit_code = ?, reason = ?, started = ?, finished = ?, owner = ? WHERE id "
     "= ?",
-    "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO decisions (run, job, what, trace, at) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO triggers (run, by_job, job, json, accepted, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -131,7 +131,7 @@ Result<void> SqliteStore::write(const JobRow& job) {
       .add(job.failure_allowed ? 1 : 0)
       .add(job.attempts)
       .add(job.attempt.value);
-  statement->add(job.started).add(job.finished).add(outputs);
+  statement->add(job.started).add(job.finished).add(outputs).add(job.environment);
   return statement->run();
 }
 
