@@ -46,9 +46,9 @@ std::string reason_of(const wire::Cancel& cancel) {
 }
 
 /// The package's place, where the sandbox has it.
-std::string python_here() {
-  const std::string package = std::string(wire::kPythonInside) + "/slipway/__init__.py";
-  return ::access(package.c_str(), R_OK) == 0 ? wire::kPythonInside : "";
+std::string python_in(const std::string& workspace) {
+  const std::string place = workspace + wire::kPythonInside;
+  return ::access((place + "/slipway/__init__.py").c_str(), R_OK) == 0 ? place : "";
 }
 
 bool has_entries(const std::string& directory) {
@@ -151,10 +151,11 @@ Result<void> Job::set_up() {
     SW_CHECK(runtime_->write("event.json", orders_.job.event_json, 0444));
     event_file_ = runtime_->path_of("event.json");
   }
-  steps_ = std::make_unique<StepRunner>(
-      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
-                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_, python_here()},
-      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  steps_ =
+      std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_,
+                                                     entry_, *runtime_, secret_files_ ? &*secret_files_ : nullptr,
+                                                     orders_.job, secrets_, event_file_, python_in(entry_.workspace)},
+                                   StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
   return {};

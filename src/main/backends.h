@@ -17,7 +17,7 @@ Result<std::unique_ptr<sandbox::SandboxBackend>> make_backend(const std::string&
 Result<std::filesystem::path> find_init_program();
 /// `slipway-unpack`, in the same places.
 Result<std::filesystem::path> find_unpack_program();
-/// What sandboxes get at wire::kSdkInside; empty: it is not installed.
+/// What sandboxes get at wire::kSdkInside of their workspace; empty: it is not installed.
 std::filesystem::path find_sdk();
 /// The images that the native backend has fetched.
 Result<sandbox::rootfs::ImageStore> open_images(const cli::Settings& settings);

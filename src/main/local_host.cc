@@ -155,7 +155,8 @@ Result<worker::PreparedSource> LocalHost::prepare_source(const model::JobSpec& j
     prepared.job_env.emplace_back("GIT_URL", "file://" + inside);
   }
   if (!context_.sdk.empty()) {
-    prepared.mounts.push_back({sandbox::Mount::Kind::read_only, context_.sdk, wire::kSdkInside, false, std::nullopt});
+    prepared.mounts.push_back(
+        {sandbox::Mount::Kind::read_only, context_.sdk, job.workspace + wire::kSdkInside, false, std::nullopt});
   }
   prepared.env.emplace_back("SLIPWAY_REVISION", code().sha);
   if (spec().kind == "directory" || spec().kind == "git") {

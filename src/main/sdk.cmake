@@ -11,6 +11,6 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -DFROM=${PROJECT_SOURCE_DIR}/sdk -DTO=${PROJECT_BINARY_DIR}/sdk "-DFILES=${sdk_files}"
           -DHEADER=${sdk_header} -P ${CMAKE_CURRENT_SOURCE_DIR}/lay_out_sdk.cmake
   DEPENDS ${sdk_inputs} ${sdk_header} ${CMAKE_CURRENT_SOURCE_DIR}/lay_out_sdk.cmake
-  COMMENT "Laying out what sandboxes have at /opt/slipway"
+  COMMENT "Laying out what sandboxes have at /job/.slipway"
   VERBATIM)
 add_custom_target(slipway-sdk DEPENDS ${PROJECT_BINARY_DIR}/sdk/.made)

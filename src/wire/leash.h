@@ -34,10 +34,11 @@ struct InputBundle {
   bool keep_absolute = false;  ///< the bundle's paths are absolute (caches)
 };
 
-/// Where a sandbox has what programs use to speak to their job, if it has it: `include/slipway.hpp`, and the Python
-/// package in `python`, which is on the PYTHONPATH of its steps, behind their own.
-inline constexpr const char* kSdkInside = "/opt/slipway";
-inline constexpr const char* kPythonInside = "/opt/slipway/python";
+/// Where below its workspace a sandbox has what programs use to speak to their job, if it has it:
+/// `include/slipway.hpp`, and the Python package in `python`, which is on the PYTHONPATH of its steps, behind their own.
+/// (Rejected: /opt, where no mount point can be made in a read-only container.)
+inline constexpr const char* kSdkInside = "/.slipway";
+inline constexpr const char* kPythonInside = "/.slipway/python";
 
 /// Journal and ring, before the bundles.
 constexpr std::size_t kFixedFds = 2;
