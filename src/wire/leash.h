@@ -35,8 +35,8 @@ struct InputBundle {
 };
 
 /// Where below its workspace a sandbox has what programs use to speak to their job, if it has it:
-/// `include/slipway.hpp`, and the Python package in `python`, which is on the PYTHONPATH of its steps, behind their own.
-/// (Rejected: /opt, where no mount point can be made in a read-only container.)
+/// `include/slipway.hpp`, and the Python package in `python`, which is on the PYTHONPATH of its steps, behind their
+/// own. (Rejected: /opt, where no mount point can be made in a read-only container.)
 inline constexpr const char* kSdkInside = "/.slipway";
 inline constexpr const char* kPythonInside = "/.slipway/python";
 
