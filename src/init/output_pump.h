@@ -9,6 +9,7 @@
 
 #include "init/poller.h"
 #include "init/record_keeper.h"
+#include "init/trigger_lines.h"
 #include "os/fd.h"
 
 namespace slipway::init {
@@ -41,6 +42,11 @@ class OutputPump {
   os::Deadline last_output() const { return last_output_; }
   /// `on_text` gets, masked, all that is printed from here on, until there is another listener or none.
   void listen(std::function<void(std::string_view)> on_text) { on_text_ = std::move(on_text); }
+  /// `on_trigger` gets what stands behind `::slipway-trigger::` in a line of the job's own standard output, not masked;
+  /// never of what untrusted source printed. Such a line is output as any other.
+  void listen_for_triggers(std::function<void(std::uint16_t step, std::string_view json)> on_trigger) {
+    on_trigger_ = std::move(on_trigger);
+  }
   /// Steps that printed after `drain`.
   std::vector<std::uint16_t> take_late_steps();
 
@@ -53,6 +59,7 @@ class OutputPump {
     secrets::MaskingStream masking;
     Poller::Token watch = Poller::kNone, rest = Poller::kNone;
     bool drained = false;
+    TriggerLines lines{};
   };
   enum class More { maybe, no, ended };
 
@@ -69,6 +76,7 @@ class OutputPump {
   os::Deadline last_output_;
   std::map<std::uint16_t, bool> late_;
   std::function<void(std::string_view)> on_text_;
+  std::function<void(std::uint16_t, std::string_view)> on_trigger_;
   std::unique_ptr<char[]> buffer_;
   std::string masked_;
 };

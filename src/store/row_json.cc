@@ -114,6 +114,7 @@ std::string encode(const model::AttemptReport& report) {
   object["artifacts"] = array_of(report.artifacts);
   object["image"] = report.image;
   object["journal_bytes"] = report.journal_bytes;
+  object["took_untrusted"] = report.took_untrusted;
   return json::serialize(object);
 }
 
@@ -139,6 +140,8 @@ Result<model::AttemptReport> decode_report(std::string_view text) {
   report.artifacts = names_of(object.if_contains("artifacts"));
   report.image = text_of(object, "image");
   report.journal_bytes = number_of<std::uint64_t>(object, "journal_bytes");
+  if (const json::value* took = object.if_contains("took_untrusted"); took != nullptr && took->is_bool())
+    report.took_untrusted = took->get_bool();
   return report;
 }
 

@@ -102,6 +102,7 @@ struct Progress {
 };
 /// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..} (a cache's name is its key)
 /// → {"bundle":id} and one descriptor to write it to; `close_bundle` {"bundle":id,"complete":bool} → {"url":..};
+/// `trigger`: a trigger's JSON → {"refused":why, or empty};
 /// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {};
 /// `sandbox` and `stop_sandbox`: sandbox_json.h. `sandbox` brings two descriptors, and its reply some.
 struct Request {
