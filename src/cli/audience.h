@@ -9,6 +9,7 @@
 #include "journal/record.h"
 #include "model/notices.h"
 #include "wire/journal_json.h"
+#include "wire/log_marks.h"
 
 namespace slipway::cli {
 
@@ -35,7 +36,9 @@ struct OutputLine {
   std::uint64_t number = 0;  ///< from 1 within the step, in the order in which lines end
   Time time{};
   bool from_source = false;
-  std::string_view text;  ///< without its newline; valid during the call
+  std::string_view text;                ///< without its newline; valid during the call, as these
+  const wire::LogMark* mark = nullptr;  ///< what it is to people; null: a line like any
+  std::string_view group{};             ///< that it stands in: `Build / Link`
 };
 
 /// Watches runs: the engine's notices and, between an attempt's start and end, what its journal says, in order.
@@ -49,6 +52,8 @@ class Audience {
   virtual void attempt_started(const AttemptView&, Time at) = 0;
   virtual void step_started(const AttemptView&, std::uint16_t step, const wire::payload::StepStarted&, Time at) = 0;
   virtual void output(const AttemptView&, const OutputLine&) = 0;
+  /// A group that was begun or ended by a command, not by what was printed.
+  virtual void grouped(const AttemptView&, std::uint16_t step, const wire::payload::Group&, Time at) = 0;
   virtual void output_lost(const AttemptView&, std::uint16_t step, std::uint64_t bytes, Time at) = 0;
   virtual void step_finished(const AttemptView&, std::uint16_t step, const wire::payload::StepFinished&, Time at) = 0;
   virtual void annotated(const AttemptView&, std::uint16_t step, const wire::payload::Annotation&, Time at) = 0;

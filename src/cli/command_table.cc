@@ -209,12 +209,6 @@ constexpr OptionRow kRun[] = {
     {.names = "--keep",
      .doc = "keep each job's /job/src, however it ends, as the artifact workspace-JOB",
      .setting = "keep"},
-    {.names = "--follow",
-     .doc = "what jobs ask for becomes part of the run (docs/triggers.md)",
-     .setting = "triggers.follow"},
-    {.names = "--allow-stdout-triggers",
-     .doc = "jobs may also ask by lines of output, ::slipway-trigger::JSON",
-     .setting = "triggers.allow_stdout"},
     {.names = "-n,--dry-run", .doc = "show what would run, and stop"},
     {.names = "--print-config", .doc = "print every setting as it would hold, and stop"},
 };
@@ -308,6 +302,19 @@ constexpr OptionRow kRunsArtifacts[] = {
      .doc = "unpack it here (default ./NAME)",
      .completes = Completes::directory},
 };
+constexpr OptionRow kRunsTests[] = {
+    {.names = "--all", .doc = "every test, not only what is to be known"},
+    {.names = "--failed", .doc = "only those that failed"},
+    {.names = "--flaky", .doc = "only those that pass and fail without a cause"},
+    {.names = "--slowest", .doc = "the 20 that took longest"},
+};
+constexpr OptionRow kRunsReport[] = {
+    {.names = "-o,--output",
+     .arity = Arity::one,
+     .value = "FILE",
+     .doc = "write it here; `-` is standard output (default slipway-RUN.html)",
+     .completes = Completes::file},
+};
 constexpr OptionRow kImagesRemove[] = {{.names = "IMAGE",
                                         .arity = Arity::many,
                                         .value = "IMAGE",
@@ -329,6 +336,7 @@ constexpr OptionRow kLogs[] = {
      .doc = "what this service of the job printed, and not the job"},
     {.names = "--attempt", .arity = Arity::one, .value = "N", .doc = "this try, not the last"},
     {.names = "--failed", .doc = "only steps that failed"},
+    {.names = "--group", .arity = Arity::one, .value = "NAME", .doc = "only the lines of this group"},
     {.names = "-g,--grep",
      .arity = Arity::one,
      .value = "PATTERN",
@@ -339,6 +347,7 @@ constexpr OptionRow kLogs[] = {
      .value = "N",
      .doc = "from line N of each job on; with --step, of the step"},
     {.names = "--tail", .arity = Arity::one, .value = "N", .doc = "only the last N lines of each job"},
+    {.names = "--raw", .doc = "marks of groups and annotations as they were printed"},
     {.names = "-t,--timestamps", .doc = "the time before each line"},
     {.names = "-f,--follow", .doc = "go on as the run does, until it ends"},
 };
@@ -392,6 +401,14 @@ std::vector<CommandRow> make_rows() {
        "list or get what a run stored",
        "slipway runs artifacts latest dist -o out",
        {kRunsArtifacts, kJson}},
+      {"runs tests",
+       "test results of a run: what failed, what is new, what is flaky",
+       "slipway runs tests latest\nslipway runs tests --slowest",
+       {kRun1, kRunsTests, kJson}},
+      {"runs report",
+       "a run as one HTML page: graph, timeline, logs, tests",
+       "slipway runs report latest -o run.html",
+       {kRun1, kRunsReport}},
       {"images ls", "list the images that were fetched, newest use first", "slipway images ls --json", {kJson}},
       {"images rm", "remove images", "slipway images rm debian:12", {kImagesRemove, kJson}},
       {"images prune",

@@ -1,6 +1,7 @@
 #include <cctype>
 #include <deque>
 
+#include "cli/log_line.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
 #include "journal/lines.h"
@@ -80,9 +81,19 @@ std::vector<std::string> error_lines(const std::string& journal_path, std::uint1
   std::vector<std::string> errors;
   std::deque<std::string> last;
   std::uint64_t read = 0;
-  const auto take = [&](std::string_view text) {
+  wire::Folds folds;
+  const auto take = [&](std::string_view text, bool from_source) {
     read += text.size() + 1;
     if (trim(text).empty()) return;
+    if (wire::may_be_mark(text)) {
+      const wire::LogMark mark = folds.see(text, from_source);
+      if (mark.kind == wire::LogMark::Kind::annotation) {
+        const bool is_error = mark.annotation.level == wire::payload::Annotation::Level::error;
+        if (is_error) errors.push_back(shown(*mark_text(mark, text, false)));
+        return;
+      }
+      if (mark.kind != wire::LogMark::Kind::none) return;
+    }
     if (looks_like_error(text)) errors.push_back(shown(text));
     if (last.size() == most) last.pop_front();
     last.emplace_back(text.substr(0, 2 * kLongestShown));
@@ -90,9 +101,11 @@ std::vector<std::string> error_lines(const std::string& journal_path, std::uint1
   while (errors.size() < most && read < kMaxBytes) {
     const auto next = reader->next();
     if (!next || next->what == journal::LineReader::Next::What::end) break;
-    if (next->what == journal::LineReader::Next::What::line && next->line.lost_bytes == 0) take(next->line.text);
+    if (next->what == journal::LineReader::Next::What::line && next->line.lost_bytes == 0) {
+      take(next->line.text, next->line.from_source);
+    }
   }
-  while (const auto open = reader->take_open_line()) take(open->text);
+  while (const auto open = reader->take_open_line()) take(open->text, open->from_source);
   if (!errors.empty()) {
     errors.resize(std::min(errors.size(), most));
     return errors;

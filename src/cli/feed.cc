@@ -167,6 +167,15 @@ void Feed::accept(Watched& attempt, const journal::Record& record) {
       return with(std::type_identity<payload::Annotation>(), [&](const payload::Annotation& annotation) {
         audience_.annotated(attempt.view, record.step, annotation, record.time);
       });
+    case journal::RecordType::group:
+      return with(std::type_identity<payload::Group>(), [&](const payload::Group& group) {
+        wire::Folds& folds = attempt.steps[record.step].folds;
+        if (group.start)
+          folds.open(group.name);
+        else
+          folds.close();
+        audience_.grouped(attempt.view, record.step, group, record.time);
+      });
     case journal::RecordType::artifact:
       return with(std::type_identity<payload::Artifact>(),
                   [&](const payload::Artifact& artifact) { audience_.stored(attempt.view, artifact, record.time); });
@@ -177,19 +186,26 @@ void Feed::accept(Watched& attempt, const journal::Record& record) {
       if (const auto truncation = journal::parse_truncation(record.payload))
         attempt.steps[record.step].lost = truncation->lost;
       return;
-    case journal::RecordType::attempt_started:  // names plugins too, which the engine does not know
-      return with(std::type_identity<payload::AttemptStarted>(), [&](const payload::AttemptStarted& started) {
-        std::vector<std::string>& steps = attempt.view.steps;
-        for (std::size_t i = steps.size(); i < started.steps.size(); ++i) steps.push_back(started.steps[i]);
-      });
+    case journal::RecordType::attempt_started:
     case journal::RecordType::trigger:  // the engine tells what became of it
     case journal::RecordType::output_variable:
     case journal::RecordType::secret_registered:
     case journal::RecordType::resource_sample:
-    case journal::RecordType::group:
+    case journal::RecordType::tests:  // the engine counts them
     case journal::RecordType::checkpoint:
     case journal::RecordType::attempt_finished: return;
   }
+}
+
+void Feed::show(Watched& attempt, StepLines& lines, OutputLine line) {
+  line.number = ++lines.lines;
+  std::optional<wire::LogMark> mark;  // made only where it is needed: most lines are none
+  if (wire::may_be_mark(line.text)) {
+    mark = lines.folds.see(line.text, line.from_source);
+    if (mark->kind != wire::LogMark::Kind::none) line.mark = &*mark;
+  }
+  line.group = lines.folds.path();
+  audience_.output(attempt.view, line);
 }
 
 void Feed::accept_output(Watched& attempt, const journal::Record& record) {
@@ -201,11 +217,11 @@ void Feed::accept_output(Watched& attempt, const journal::Record& record) {
                   .number = 0,
                   .time = record.time,
                   .from_source = (record.flags & journal::kFromSource) != 0,
-                  .text = {}};
+                  .text = {},
+                  .group = {}};
   lines.splitters[static_cast<std::size_t>(stream)].add(record.payload, [&](std::string_view text) {
-    line.number = ++lines.lines;
     line.text = text;
-    audience_.output(attempt.view, line);
+    show(attempt, lines, line);
   });
 }
 
@@ -215,8 +231,12 @@ void Feed::finish_lines(Watched& attempt, std::uint16_t step, Time at) {
   StepLines& lines = found->second;
   for (const auto stream : {journal::Stream::out, journal::Stream::err}) {
     lines.splitters[static_cast<std::size_t>(stream)].finish([&](std::string_view text) {
-      audience_.output(attempt.view,
-                       {.step = step, .stream = stream, .number = ++lines.lines, .time = lines.last, .text = text});
+      OutputLine line;
+      line.step = step;
+      line.stream = stream;
+      line.time = lines.last;
+      line.text = text;
+      show(attempt, lines, line);
     });
   }
   if (lines.lost > 0) audience_.output_lost(attempt.view, step, lines.lost, at);

@@ -27,6 +27,7 @@ class Feed {
  private:
   struct StepLines {
     LineSplitter splitters[2];
+    wire::Folds folds;
     std::uint64_t lines = 0;
     std::uint64_t lost = 0;
     Time last{};
@@ -44,6 +45,7 @@ class Feed {
   bool open(Watched& attempt);
   bool read_piece(Watched& attempt, std::uint64_t most);
   void accept(Watched& attempt, const journal::Record& record);
+  void show(Watched& attempt, StepLines& lines, OutputLine line);
   void accept_output(Watched& attempt, const journal::Record& record);
   void finish_lines(Watched& attempt, std::uint16_t step, Time at);
   void complain(Watched& attempt, const std::string& what);

@@ -20,6 +20,7 @@ struct AttemptEntry {
   std::string reason;
   std::string image;  ///< as it was pinned; empty: it never came to that
   Time started{}, finished{};
+  model::Resources resources;  ///< what it could have at most
   std::vector<model::StepResult> steps;
   std::vector<std::string> step_names;  ///< by index of the journal's records, also those that never ran
   std::filesystem::path journal;        ///< absolute; sealed or not
@@ -45,6 +46,8 @@ struct JobEntry {
   std::string reason;
   bool failure_allowed = false;
   Time started{}, finished{};
+  std::string definition;
+  std::vector<std::string> depends_on;  ///< definitions
   std::vector<AttemptEntry> attempts;
   std::vector<DecisionEntry> decisions;
 };
@@ -62,6 +65,13 @@ struct RunEntry {
   std::vector<JobEntry> jobs;            ///< empty in a listing
   std::vector<DecisionEntry> decisions;  ///< about the run as a whole
   std::vector<ArtifactEntry> artifacts;
+};
+
+/// One test of a run, by the last attempt of its job.
+struct TestEntry {
+  std::string job;
+  model::TestResult result;
+  model::TestVerdict verdict;
 };
 
 enum class Projects { this_one, all };
@@ -82,6 +92,8 @@ class RunHistory {
   /// With jobs, attempts and artifacts. `text`: an id or its beginning, a number, or `latest`. Errors: `not_found`;
   /// `conflict` when it fits several runs.
   virtual Result<RunEntry> find(const std::string& text) = 0;
+  /// By job, suite and name, texts included.
+  virtual Result<std::vector<TestEntry>> tests(const RunId& run) = 0;
   /// The run with its journals and artifacts; how many bytes that freed. `conflict`: it is running.
   virtual Result<std::uint64_t> remove(const RunId& run) = 0;
   /// Removes content that no run has any more, as after `remove`; how many bytes that freed.

@@ -33,6 +33,7 @@ class HistoryOfTest final : public RunHistory {
     }
     return fail(ErrorKind::not_found, "there is no run `" + text + "`");
   }
+  Result<std::vector<TestEntry>> tests(const RunId&) override { return std::vector<TestEntry>(); }
   Result<std::uint64_t> remove(const RunId& run) override {
     removed.push_back(run.value);
     return 1024;

@@ -89,10 +89,20 @@ void JsonView::output(const AttemptView& attempt, const OutputLine& line) {
   out += line.stream == journal::Stream::out ? R"(,"stream":"stdout","line":)" : R"(,"stream":"stderr","line":)";
   out += fmt::format_int(line.number).c_str();
   if (line.from_source) out += R"(,"origin":"source")";
+  if (!line.group.empty()) {
+    out += R"(,"group":)";
+    append_json_text(out, line.group);
+  }
   out += R"(,"text":)";
   append_json_text(out, line.text);
   out += "}\n";
   sink_.written();
+}
+
+void JsonView::grouped(const AttemptView& attempt, std::uint16_t step, const wire::payload::Group& group, Time at) {
+  Event event(sink_, "group");
+  add_step(event.json, attempt, step);
+  event.json.field("start", group.start).field("name", group.name).field("at", at);
 }
 
 void JsonView::output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time at) {
@@ -124,6 +134,8 @@ void JsonView::annotated(const AttemptView& attempt, std::uint16_t step, const w
   event.json.field("message", annotation.message);
   if (!annotation.file.empty()) event.json.field("file", annotation.file);
   if (annotation.line > 0) event.json.field("line", annotation.line);
+  if (annotation.column > 0) event.json.field("column", annotation.column);
+  if (annotation.end_line > 0) event.json.field("end_line", annotation.end_line);
   event.json.field("at", at);
 }
 
@@ -191,8 +203,7 @@ void JsonView::job_finished(const model::JobFinished& finished, const std::strin
 void JsonView::triggered(const model::Triggered& triggered) {
   Event event(sink_, "trigger");
   event.json.field("run", triggered.run.value).field("by_job", triggered.by_job).field("job", triggered.job);
-  event.json.field("accepted", triggered.accepted).field("next", triggered.is_next()).field("as", triggered.as);
-  event.json.field("reason", triggered.reason).field("trigger", triggered.json);
+  event.json.field("accepted", triggered.accepted).field("reason", triggered.reason).field("trigger", triggered.json);
 }
 
 void JsonView::run_finished(const model::RunFinished& finished) {
@@ -205,6 +216,12 @@ void JsonView::run_finished(const model::RunFinished& finished) {
     for (const std::string& job : run.mapped().jobs) jobs += (jobs.size() > 1 ? "," : "") + job;
   }
   event.json.raw("jobs", jobs + "]");
+  if (finished.tests.total() == 0) return;
+  std::string tests;
+  JsonWriter json(tests);
+  tests_fields(json.begin_object(), finished.tests);
+  json.end_object();
+  event.json.raw("tests", tests);
 }
 
 void JsonView::said(std::string_view text) {

@@ -22,6 +22,7 @@ class JsonView final : public Audience {
   void step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
                     Time at) override;
   void output(const AttemptView& attempt, const OutputLine& line) override;
+  void grouped(const AttemptView& attempt, std::uint16_t step, const wire::payload::Group& group, Time at) override;
   void output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time at) override;
   void step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished,
                      Time at) override;

@@ -146,4 +146,9 @@ JsonWriter& JsonWriter::raw(std::string_view name, std::string_view json) {
   return *this;
 }
 
+void tests_fields(JsonWriter& json, const model::TestCounts& counts) {
+  json.field("passed", counts.passed).field("failed", counts.failed).field("skipped", counts.skipped);
+  json.field("new_failures", counts.new_failures).field("flaky", counts.flaky);
+}
+
 }  // namespace slipway::cli

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "model/test_results.h"
 
 namespace slipway::cli {
 
@@ -39,6 +40,9 @@ class JsonWriter {
   std::string& out_;
   bool first_ = true;
 };
+
+/// `"passed":812,"failed":3,...`
+void tests_fields(JsonWriter& json, const model::TestCounts& counts);
 
 /// In quotes; bytes that are not UTF-8 become U+FFFD.
 void append_json_text(std::string& out, std::string_view text);

@@ -1,5 +1,7 @@
 #include "cli/live_view.h"
 
+#include "cli/log_line.h"
+
 #include "cli/plain_view.h"
 
 namespace slipway::cli {
@@ -38,12 +40,8 @@ void LineRing::clear() {
   total_ = 0;
 }
 
-LiveView::LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size, std::string follow)
-    : sink_(sink),
-      colour_(colour),
-      size_(std::move(size)),
-      summary_(colour, program, std::move(follow)),
-      program_(std::move(program)) {}
+LiveView::LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size)
+    : sink_(sink), colour_(colour), size_(std::move(size)), summary_(colour, program), program_(std::move(program)) {}
 
 LiveView::~LiveView() {
   if (!cursor_hidden_) return;
@@ -112,9 +110,17 @@ void LiveView::output(const AttemptView& attempt, const OutputLine& line) {
   }
   if (shown_ == active) shown_since_ = line.time;
   active->last_step = line.step;
+  if (line.mark != nullptr) {
+    if (const auto shown = mark_text(*line.mark, line.text, colour_)) active->steps[line.step].ring.add(*shown);
+    return;
+  }
   std::string drawn;
   const std::string_view text = visible_line(line.text, drawn);
   active->steps[line.step].ring.add(text);
+}
+
+void LiveView::grouped(const AttemptView& attempt, std::uint16_t step, const wire::payload::Group& group, Time /*at*/) {
+  if (group.start) active_[{attempt.run, attempt.job}].steps[step].ring.add(group_text(group.name, colour_));
 }
 
 void LiveView::output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time /*at*/) {

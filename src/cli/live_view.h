@@ -41,8 +41,7 @@ class LiveView final : public Audience {
   static constexpr Duration kRedraw = std::chrono::milliseconds(100);
 
   /// `size` is asked before each drawing, so that a resized window is no special case.
-  /// `follow`: as Summary's.
-  LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size, std::string follow = {});
+  LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size);
   /// Shows the cursor again, whatever happened.
   ~LiveView() override;
 
@@ -52,6 +51,7 @@ class LiveView final : public Audience {
   void step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
                     Time at) override;
   void output(const AttemptView& attempt, const OutputLine& line) override;
+  void grouped(const AttemptView& attempt, std::uint16_t step, const wire::payload::Group& group, Time at) override;
   void output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time at) override;
   void step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished,
                      Time at) override;

@@ -11,6 +11,7 @@
 #include "cli/configuration.h"
 #include "cli/json_writer.h"
 #include "cli/line_filter.h"
+#include "cli/log_line.h"
 #include "cli/terminal_text.h"
 #include "journal/lines.h"
 #include "journal/seal.h"
@@ -25,6 +26,7 @@ namespace {
 constexpr std::chrono::milliseconds kPoll{200};  // when nothing tells of new attempts
 constexpr std::size_t kAtOnce = 50'000;          // lines of one attempt before others have their turn
 constexpr std::uint64_t kMostTail = 100'000;
+constexpr std::size_t kMostGroups = 1'000;  // that an error names the nearest of
 
 bool is_of_job(const std::string& name, const std::string& wanted) {
   return wanted.empty() || name == wanted || name.starts_with(wanted + " (");
@@ -162,6 +164,7 @@ class Printer {
     AttemptEntry attempt;
     std::vector<std::string> names;  // of steps, by index; empty until they are known
     std::optional<journal::LineReader> reader;
+    std::map<std::uint16_t, wire::Folds> folds;
     std::uint64_t lines = 0;  // of the whole job so far
     bool done = false;
     std::deque<std::string> tail;
@@ -178,6 +181,7 @@ class Printer {
       SW_TRY(const auto next, open.reader->next());
       switch (next.what) {
         case journal::LineReader::Next::What::line: print(open, next.line); break;
+        case journal::LineReader::Next::What::group: begin_or_end_group(open, next.line); break;
         case journal::LineReader::Next::What::damaged:
           remark(open, fmt::format("{} bytes of the journal are damaged", next.lost));
           break;
@@ -197,6 +201,15 @@ class Printer {
     for (const std::string& text : open.tail) emit(text);
     open.tail.clear();
     open.reader.reset();
+    folds_of_ = nullptr;  // it goes with `open`
+  }
+
+  /// `not_found` with the nearest, if the group that was asked for was nowhere.
+  Result<void> check_group() const {
+    if (options_.group.empty() || groups_seen_.contains(options_.group)) return {};
+    const auto near = nearest(options_.group, {groups_seen_.begin(), groups_seen_.end()});
+    return fail(ErrorKind::not_found, fmt::format("there is no group `{}`{}", options_.group,
+                                                  near ? fmt::format(", did you mean `{}`?", *near) : ""));
   }
 
  private:
@@ -233,16 +246,60 @@ class Printer {
     if (line.lost_bytes > 0)
       return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
     ++open.lines;
+    if (folds_of_ == nullptr || folds_job_ != &open || folds_step_ != line.step) {
+      folds_of_ = &open.folds[line.step];  // most lines are of the step of the line before
+      folds_job_ = &open;
+      folds_step_ = line.step;
+    }
+    std::optional<wire::LogMark> mark;
+    const bool was_inside = is_inside();
+    if (wire::may_be_mark(line.text)) {
+      mark = folds_of_->see(line.text, line.from_source);
+      note_groups();
+    }
+    // What ends a group is part of it.
+    if (!options_.group.empty() && !was_inside && !is_inside()) return;
     if (!is_wanted(open, line)) return;
+    std::optional<std::string> shown;
+    if (mark && mark->kind != wire::LogMark::Kind::none && !options_.raw && !style_.json) {
+      shown = mark_text(*mark, line.text, style_.colour);
+      if (!shown) return;
+    }
+    show(open, line, shown ? std::string_view(*shown) : line.text);
+  }
+
+  bool is_inside() const {
+    return !options_.group.empty() && folds_of_ != nullptr &&
+           std::ranges::find(folds_of_->open(), options_.group) != folds_of_->open().end();
+  }
+
+  void note_groups() {
+    if (options_.group.empty() || groups_seen_.size() >= kMostGroups) return;
+    if (!folds_of_->open().empty()) groups_seen_.insert(folds_of_->open().back());
+  }
+
+  void begin_or_end_group(Open& open, const journal::Line& record) {
+    wire::Folds& folds = open.folds[record.step];
+    const auto header = take_group(record.text, folds, style_.colour);
+    folds_of_ = &folds;
+    folds_job_ = &open;
+    folds_step_ = record.step;
+    note_groups();
+    if (!header || style_.json || !options_.grep.empty() || (!options_.group.empty() && !is_inside())) return;
+    if (options_.failed_only || options_.since_line > 0) return;  // what these choose are lines
+    show(open, record, *header);
+  }
+
+  void show(Open& open, const journal::Line& line, std::string_view text) {
     const std::string_view step = name_of(open, line.step);
     if (options_.tail) {
-      std::string text;
-      append_line(text, open, step, line);
-      open.tail.push_back(std::move(text));
+      std::string kept;
+      append_line(kept, open, step, line, text);
+      open.tail.push_back(std::move(kept));
       if (open.tail.size() > *options_.tail) open.tail.pop_front();
       return;
     }
-    append_line(sink_.buffer(), open, step, line);
+    append_line(sink_.buffer(), open, step, line, text);
     sink_.written();
   }
 
@@ -267,7 +324,8 @@ class Printer {
                      reset(style_.colour)));
   }
 
-  void append_line(std::string& out, const Open& open, std::string_view step, const journal::Line& line) const {
+  void append_line(std::string& out, const Open& open, std::string_view step, const journal::Line& line,
+                   std::string_view printed) const {
     if (style_.json) return append_json(out, open, step, line);
     out += dim(style_.colour);
     if (options_.timestamps) out += to_rfc3339(line.time) + " ";
@@ -281,7 +339,7 @@ class Printer {
     }
     out += reset(style_.colour);
     std::string drawn;
-    const std::string_view text = visible_line(line.text, drawn);
+    const std::string_view text = visible_line(printed, drawn);
     append_printable(out, text, style_.colour ? Colour::keep : Colour::strip);
     if (style_.colour && text.find('\x1b') != std::string_view::npos) out += reset(true);
     out += '\n';
@@ -299,12 +357,17 @@ class Printer {
         .field("line", line.number);
     json.field("at", line.time);
     if (line.from_source) json.field("origin", "source");
+    if (folds_of_ != nullptr && !folds_of_->path().empty()) json.field("group", folds_of_->path());
     json.field("text", line.text).end_object();
     out += '\n';
   }
 
   const LogsOptions& options_;
   LineFilter filter_;
+  wire::Folds* folds_of_ = nullptr;  // of the line that is looked at
+  const Open* folds_job_ = nullptr;
+  std::uint16_t folds_step_ = journal::kNoStep;
+  std::set<std::string> groups_seen_;
   Sink& sink_;
   const LogsStyle& style_;
   std::string run_;
@@ -402,6 +465,8 @@ Result<void> show_logs(const LogsOptions& options, RunHistory& history, Sink& si
     SW_CHECK(follow(options, std::move(run), history, printer, sink, limit));
   } else {
     SW_CHECK(show_ended(options, run, printer));
+    sink.flush();
+    SW_CHECK(printer.check_group());
   }
   sink.flush();
   return sink.status();

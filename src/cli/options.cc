@@ -156,6 +156,20 @@ Result<Command> runs_remove_of(const Arguments& arguments) {
   return options;
 }
 
+Result<Command> runs_tests_of(const Arguments& arguments) {
+  using Which = RunsTestsOptions::Which;
+  RunsTestsOptions options{.run = arguments.has("RUN") ? arguments.one("RUN") : "latest"};
+  int ways = 0;
+  for (const auto& [flag, which] : {std::pair{"--all", Which::all}, std::pair{"--failed", Which::failed},
+                                    std::pair{"--flaky", Which::flaky}, std::pair{"--slowest", Which::slowest}}) {
+    if (!arguments.has(flag)) continue;
+    options.which = which;
+    ++ways;
+  }
+  if (ways > 1) return fail(ErrorKind::invalid, "--all, --failed, --flaky and --slowest do not go together");
+  return options;
+}
+
 Result<Command> logs_of(const Arguments& arguments) {
   LogsOptions options;
   options.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
@@ -167,6 +181,8 @@ Result<Command> logs_of(const Arguments& arguments) {
   }
   SW_TRY(const auto attempt, number_of(arguments, "--attempt"));
   if (attempt) options.attempt = static_cast<int>(std::min<std::uint64_t>(*attempt, 1'000'000));
+  options.group = arguments.one("--group");
+  options.raw = arguments.has("--raw");
   options.grep = arguments.one("--grep");
   options.ignore_case = arguments.has("--ignore-case");
   SW_TRY(const auto since, number_of(arguments, "--since-line"));
@@ -223,6 +239,10 @@ Result<Command> command_of(const Arguments& arguments) {
   if (name == "logs") return logs_of(arguments);
   if (name == "runs ls") return runs_list_of(arguments);
   if (name == "runs view") return RunsViewOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest"};
+  if (name == "runs tests") return runs_tests_of(arguments);
+  if (name == "runs report") {
+    return RunsReportOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest", arguments.one("--output")};
+  }
   if (name == "runs rm") return runs_remove_of(arguments);
   if (name == "runs artifacts") {
     return RunsArtifactsOptions{arguments.one("RUN"), arguments.one("NAME"), arguments.one("--output")};
@@ -258,7 +278,6 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& words) {
     return Invocation{{}, ShowText{arguments.command == nullptr ? root_help() : command_help(*arguments.command)}};
   }
   CommonOptions common;
-  common.words = words;
   common.directory = arguments.one("--directory");
   if (arguments.has("--work-dir")) {
     if (arguments.has("--directory")) return fail(ErrorKind::invalid, "give --work-dir or -C, not both");

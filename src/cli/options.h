@@ -35,7 +35,6 @@ struct CommonOptions {
   bool no_input = false;  ///< never ask; what would be asked for is an error
   bool print_config = false;
   std::vector<SettingFlag> settings;
-  std::vector<std::string> words;  ///< the whole command line, as it was given
 };
 
 /// Which definition, which part of it, and on what event: the same for run, plan, explain and graph.
@@ -122,6 +121,14 @@ struct RunsArtifactsOptions {
   std::string name;  ///< empty: list them
   std::filesystem::path output;
 };
+struct RunsTestsOptions {
+  std::string run;
+  enum class Which { summary, all, failed, flaky, slowest } which = Which::summary;
+};
+struct RunsReportOptions {
+  std::string run;
+  std::filesystem::path output;  ///< empty: slipway-RUN.html here; `-`: standard output
+};
 struct ImagesListOptions {};
 struct ImagesRemoveOptions {
   std::vector<std::string> images;  ///< names, ids or their beginnings
@@ -135,6 +142,8 @@ struct LogsOptions {
   std::string step;            ///< name; empty: all steps
   std::string service;         ///< the log of this service of the job, and not the job's own
   std::optional<int> attempt;  ///< empty: the last
+  std::string group;           ///< only lines of groups of this name
+  bool raw = false;            ///< marks of groups and annotations as they were printed
   std::string grep;            ///< extended regular expression; empty: all lines
   bool ignore_case = false;
   std::uint64_t since_line = 0;  ///< from 1; counted in each job, with `step` in that step
@@ -149,10 +158,11 @@ struct ShowText {
   std::string text;
 };
 
-using Command = std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions,
-                             SchemaOptions, CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions,
-                             RunsViewOptions, RunsRemoveOptions, RunsArtifactsOptions, LogsOptions, PrintConfigOptions,
-                             ImagesListOptions, ImagesRemoveOptions, ImagesPruneOptions, ConvertOptions>;
+using Command =
+    std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions, SchemaOptions,
+                 CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions, RunsViewOptions, RunsRemoveOptions,
+                 RunsArtifactsOptions, LogsOptions, PrintConfigOptions, ImagesListOptions, ImagesRemoveOptions,
+                 ImagesPruneOptions, RunsTestsOptions, RunsReportOptions, ConvertOptions>;
 
 struct Invocation {
   CommonOptions common;

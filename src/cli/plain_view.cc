@@ -2,6 +2,7 @@
 
 #include "base/short_sha.h"
 #include "cli/configuration.h"
+#include "cli/log_line.h"
 #include "cli/terminal_text.h"
 
 namespace slipway::cli {
@@ -18,7 +19,10 @@ std::optional<Mark> mark_of(wire::payload::Annotation::Level level) {
 std::string annotation_text(const wire::payload::Annotation& annotation) {
   std::string text = fmt::format("{}: ", wire::payload::to_string(annotation.level));
   if (!annotation.file.empty()) {
-    text += annotation.line > 0 ? fmt::format("{}:{}: ", annotation.file, annotation.line) : annotation.file + ": ";
+    text += annotation.file;
+    if (annotation.line > 0) text += fmt::format(":{}", annotation.line);
+    if (annotation.line > 0 && annotation.column > 0) text += fmt::format(":{}", annotation.column);
+    text += ": ";
   }
   if (!annotation.title.empty()) text += annotation.title + (annotation.message.empty() ? "" : ": ");
   return text + annotation.message;
@@ -68,8 +72,18 @@ void PlainView::step_started(const AttemptView& attempt, std::uint16_t /*step*/,
   line(attempt.label, ">", fmt::format("{}{}{}: {}", below, started.name, again, started.command));
 }
 
-void PlainView::output(const AttemptView& attempt, const OutputLine& output_line) {
+void PlainView::output(const AttemptView& attempt, const OutputLine& line) {
   if (lines_ != Lines::all) return;
+  if (line.mark == nullptr) return log_line(attempt, line.text);
+  if (const auto text = mark_text(*line.mark, line.text, colour_)) log_line(attempt, *text);
+}
+
+void PlainView::grouped(const AttemptView& attempt, std::uint16_t /*step*/, const wire::payload::Group& group,
+                        Time /*at*/) {
+  if (lines_ == Lines::all && group.start) log_line(attempt, group_text(group.name, colour_));
+}
+
+void PlainView::log_line(const AttemptView& attempt, std::string_view printed) {
   if (prefix_of_ != attempt.label) {
     prefix_of_ = attempt.label;
     prefix_.clear();
@@ -79,7 +93,7 @@ void PlainView::output(const AttemptView& attempt, const OutputLine& output_line
   std::string& out = sink_.buffer();
   out += prefix_;
   std::string drawn;
-  const std::string_view text = visible_line(output_line.text, drawn);
+  const std::string_view text = visible_line(printed, drawn);
   append_printable(out, text, colour_ ? Colour::keep : Colour::strip);
   // A colour that a job left on must not run into what follows.
   if (colour_ && text.find('\x1b') != std::string_view::npos) out += reset(colour_);
@@ -114,6 +128,7 @@ void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/
 void PlainView::annotated(const AttemptView& attempt, std::uint16_t /*step*/,
                           const wire::payload::Annotation& annotation, Time /*at*/) {
   summary_.annotated(attempt, annotation);
+  if (annotation.printed) return;  // its line was shown
   line(attempt.label, "!", annotation_text(annotation));
 }
 
@@ -151,7 +166,8 @@ void PlainView::job_finished(const model::JobFinished& finished, const std::stri
 
 void PlainView::triggered(const model::Triggered& triggered) {
   summary_.triggered(triggered);
-  line(triggered.by_job, "!", "asks for job " + asked_text(triggered));
+  line(triggered.by_job, "!",
+       fmt::format("asks for job {}{}", triggered.job, triggered.accepted ? ", which joins this run" : ""));
 }
 
 void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }

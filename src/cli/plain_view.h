@@ -16,9 +16,8 @@ namespace slipway::cli {
 class PlainView final : public Audience {
  public:
   enum class Lines { all, summary_of_failures };
-  /// `follow`: as Summary's.
-  PlainView(Sink& sink, bool colour, std::string program, Lines lines, std::string follow = {})
-      : sink_(sink), colour_(colour), lines_(lines), summary_(colour, std::move(program), std::move(follow)) {}
+  PlainView(Sink& sink, bool colour, std::string program, Lines lines)
+      : sink_(sink), colour_(colour), lines_(lines), summary_(colour, std::move(program)) {}
 
   void run_started(const model::RunStarted& started) override;
   void jobs_added(const model::JobsAdded& added) override;
@@ -26,6 +25,7 @@ class PlainView final : public Audience {
   void step_started(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepStarted& started,
                     Time at) override;
   void output(const AttemptView& attempt, const OutputLine& line) override;
+  void grouped(const AttemptView& attempt, std::uint16_t step, const wire::payload::Group& group, Time at) override;
   void output_lost(const AttemptView& attempt, std::uint16_t step, std::uint64_t bytes, Time at) override;
   void step_finished(const AttemptView& attempt, std::uint16_t step, const wire::payload::StepFinished& finished,
                      Time at) override;
@@ -44,6 +44,7 @@ class PlainView final : public Audience {
   void end() override;
 
  private:
+  void log_line(const AttemptView& attempt, std::string_view text);
   void line(std::string_view label, std::string_view mark, std::string_view text);
 
   Sink& sink_;

@@ -141,7 +141,6 @@ void append_step(std::string& out, const model::JobSpec& job, const model::StepS
                             map.raw("command", list_text(argv.words));
                         }},
              step.action);
-  if (step.phase != model::Phase::steps) map.raw("phase", std::string(model::to_string(step.phase)));
   map.texts("shell", step.shell);
   map.text("working_dir", step.working_dir);
   map.variables("env", step.env);
@@ -238,6 +237,7 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
                          artifact.expires ? ", expires: " + duration_text(*artifact.expires) : "");
     }
   }
+  map.texts("tests", job.tests);
   std::vector<std::string> uses;
   for (const model::ArtifactUse& use : job.uses_artifacts) uses.push_back(use.name);
   map.texts("uses_artifacts", uses);

@@ -2,6 +2,7 @@
 
 #include "base/short_sha.h"
 #include "base/text.h"
+#include "cli/advice.h"
 #include "cli/attempt_notes.h"
 #include "cli/configuration.h"
 #include "cli/json_writer.h"
@@ -78,6 +79,8 @@ void notes_fields(JsonWriter& json, const AttemptNotes& notes) {
   for (const wire::payload::Annotation& annotation : notes.annotations) {
     json.begin_object().field("level", wire::payload::to_string(annotation.level)).field("title", annotation.title);
     json.field("message", annotation.message).field("file", annotation.file).field("line", annotation.line);
+    if (annotation.column > 0) json.field("column", annotation.column);
+    if (annotation.end_line > 0) json.field("end_line", annotation.end_line);
     json.end_object();
   }
   json.end_array().begin_array("notices");
@@ -120,6 +123,11 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
       json.field("started_at", step.started).end_object();
     }
   }
+  json.end_array();
+  if (attempt.resources.cpus) json.field("cpu_limit", fmt::format("{:g}", *attempt.resources.cpus));
+  if (attempt.resources.memory_bytes) json.field("memory_limit_bytes", *attempt.resources.memory_bytes);
+  json.begin_array("advice");
+  for (const std::string& advice : advice_of(attempt)) json.item(advice);
   json.end_array();
   notes_fields(json, notes);
   json.end_object();
@@ -228,6 +236,9 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
       text += fmt::format("    {} {:<24} {:>8}  running\n", symbol(Mark::running, colour), shown(step.name),
                           to_short_text(std::max(style.now - step.started, Duration(0))));
     }
+  }
+  for (const std::string& advice : advice_of(attempt)) {
+    text += fmt::format("    {}{}{}\n", dim(colour), advice, reset(colour));
   }
   append_notes(text, notes, colour);
 }

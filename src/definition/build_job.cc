@@ -220,6 +220,7 @@ void JobBuilder::read_code_and_results(model::JobDefinition& job) {
   job.source_code = values_.code_of(get("source_code"), "source_code");
   job.cache = values_.cache_of(get("cache"));
   job.artifacts = values_.artifacts_of(get("artifacts"));
+  job.tests = values_.templates_of(get("tests"));
   job.uses_artifacts = values_.templates_of(get("uses_artifacts"));
   job.outputs = texts_of(get("outputs"));
 }

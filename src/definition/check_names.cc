@@ -338,6 +338,7 @@ class WorkflowChecker {
     if (job.source_code) check_text(job.source_code->ref, names);
     check_texts(job.labels, names);
     check_env(job.env, names);
+    check_texts(job.tests, names);
     check_texts(job.uses_artifacts, names);
     for (const auto& [where, late] : job.late) check_text(late, names);
     for (const model::Service& service : job.services) {

@@ -302,11 +302,10 @@ constexpr std::array<std::string_view, 8> kPhases = {"pre_validation",   "post_v
                                                      "on_error",         "cleanup"};
 constexpr Shape kPhase{.kind = Kind::choice, .choices = kPhases};
 constexpr Shape kHookPriority{.kind = Kind::integer, .least = 0, .most = 1'000};
-constexpr std::array<Key, 4> kHookKeys = {{
+constexpr std::array<Key, 3> kHookKeys = {{
     {"phase", &kPhase, "when", "post_source_prep", {}, {}, true},
     {"run", &kScript, "a program of the job code", "ci/hook.sh", {}, {}, true},
     {"priority", &kHookPriority, "the smaller runs first", "100", "`100`"},
-    {"timeout", &kDuration, "how long it may run", "30s", "`5m`"},
 }};
 constexpr Context kHookContext{"hook", "hooks",
                                "Programs of the job code that run around the steps, in the job's sandbox.", kHookKeys};
@@ -375,7 +374,7 @@ constexpr std::array<Key, 3> kOnlyJobKeys = {{
     {"template", &kName, "the template it is made from; what the job says itself wins, maps are merged", "build"},
     {"with", &kValueMap, "values for the template's `params`", "{compiler: gcc}"},
 }};
-constexpr std::array<Key, 38> kSharedJobKeys = {{
+constexpr std::array<Key, 39> kSharedJobKeys = {{
     {"description", &kText, "for people", "builds and tests"},
     {"condition", &kCondition, "whether it runs", "branch == \"main\" && event == \"push\"", "`all_success`", "if"},
     {"environment", &kTemplate, "where it deploys to; approvals and branch rules hang on it", "production"},
@@ -418,6 +417,7 @@ constexpr std::array<Key, 38> kSharedJobKeys = {{
      "this checkout"},
     {"cache", &kCache, "files kept from run to run", "[{key: deps, paths: [.deps]}]"},
     {"artifacts", &kArtifacts, "files that it leaves behind", "[{name: dist, paths: [dist/*]}]"},
+    {"tests", &kTemplates, "JUnit files that it leaves: its test results", "[\"out/**/*.xml\"]", "none"},
     {"uses_artifacts", &kTemplates, "artifacts put below /job/inputs", "[dist]"},
     {"outputs", &kIdentifiers, "values that it gives to later jobs", "[version]"},
 }};

@@ -64,6 +64,7 @@ class BreakingStore final : public store::Store {
   Result<std::vector<store::AttemptRow>> attempts_of(const RunId& r) override { return inner_.attempts_of(r); }
   Result<std::vector<store::DecisionRow>> decisions_of(const RunId& r) override { return inner_.decisions_of(r); }
   Result<std::vector<store::TriggerRow>> triggers_of(const RunId& r) override { return inner_.triggers_of(r); }
+  Result<std::vector<store::TestRow>> tests_of(const RunId& r, TestDetail d) override { return inner_.tests_of(r, d); }
   Result<std::optional<store::JobResult>> newest_result(const std::string& p, const std::string& j) override {
     return inner_.newest_result(p, j);
   }

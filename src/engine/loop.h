@@ -68,7 +68,6 @@ class Dispatcher::Loop {
     std::vector<model::StopAttempt> stops;
     std::vector<model::Notice> notices;
     std::vector<std::pair<std::shared_ptr<Ends>, RunOutcome>> ends;
-    std::vector<std::pair<std::shared_ptr<TriggerAnswers>, TriggerAnswer>> answers;
   };
 
   void serve();
@@ -96,8 +95,7 @@ class Dispatcher::Loop {
   void supersede(const model::Holder& who, const std::string& reason);
   void end(Live& live);
   void end_unstored(Submit&& command, const Error& error, Time now);
-  model::TriggerRequested understood(const Live& live, const AttemptId& attempt, const std::string& json,
-                                     model::Trust trust);
+  model::TriggerRequested understood(const Live& live, const AttemptId& attempt, const std::string& json);
   Live* live_of(const RunId& run);
   Live* live_of(const AttemptId& attempt);
 
@@ -105,6 +103,7 @@ class Dispatcher::Loop {
   Result<void> commit();
   void act();
   void break_down(const Error& error, Time now);
+  void count_tests(model::RunFinished& finished);
 
   store::Store& store_;
   Executor& executor_;
@@ -122,6 +121,7 @@ class Dispatcher::Loop {
   std::set<std::pair<Time, RunId>> wakes_;
   std::vector<RunId> touched_;  ///< runs with dirty jobs
   std::vector<RunId> done_;     ///< to be forgotten after the commit
+  std::set<RunId> tested_;      ///< runs that have test results
   model::ConcurrencyGroups groups_;
   SharedGroups shared_groups_;
   std::map<std::string, Inside> inside_;                   ///< by concurrency group

@@ -12,6 +12,7 @@ store::RunRow row_of(const Submission& submission, const std::string& owner) {
   row.event_json = run.event.json;
   row.branch = run.event.branch;
   row.sha = run.event.sha;
+  row.commit = run.options.commit;
   row.created = run.created;
   row.options_json = submission.options_json;
   row.secret_names = submission.secret_names;
@@ -50,6 +51,9 @@ store::JobRow row_of(const model::Run& run, model::JobIndex index) {
   row.finished = job.finished;
   row.outputs = job.outputs;
   row.environment = job.environment;
+  for (const model::GroupIndex group : run.groups[job.group].depends_on) {
+    row.depends_on.push_back(run.groups[group].name);
+  }
   return row;
 }
 
@@ -63,6 +67,7 @@ void add_notice_rows(const model::Run& run, const model::Notice& notice, Time no
     const model::Job& job = run.jobs[run.job_by_name.at(ended->job)];
     batch.attempts.push_back({ended->report.attempt, run.id, ended->job, job.attempts, job.journal_path,
                               job.attempt_started, ended->report});
+    if (!ended->report.tests.empty()) batch.tests.push_back({run.id, ended->job, job.attempts, ended->report.tests});
   } else if (const auto* asked = std::get_if<model::Triggered>(&notice)) {
     batch.triggers.push_back({run.id, asked->by_job, asked->job, asked->json, asked->accepted, asked->reason, now});
   }

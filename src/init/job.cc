@@ -12,6 +12,7 @@
 
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
+#include "init/junit_files.h"
 #include "init/secret_files.h"
 #include "init/workspace_files.h"
 #include "model/trust.h"
@@ -32,6 +33,8 @@ constexpr auto kLeftovers = 1s;  // the grace of what the steps left running
 constexpr auto kForcedLeftovers = 500ms;     // the same when the steps have used up the job's grace
 constexpr auto kGatherAtOnce = 10s;          // for one that was stopped without grace
 constexpr std::uint64_t kChildStepCaps = 4;  // so many log caps for all child steps together
+// A record may hold 1 MiB, and JSON six bytes for one.
+constexpr std::size_t kTestsARecord = 200, kTestBytesARecord = 100'000;
 constexpr auto kScanAtEnd = 5s;  // for late secrets; the owner waits meanwhile, and takes no silence for life
 
 std::string reason_of(const wire::Cancel& cancel) {
@@ -102,6 +105,7 @@ Result<void> Job::make_parts() {
       Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job,
                       [this](std::uint16_t step) { return static_cast<std::uint16_t>(steps_->root_of(step)); }});
   requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_, orders_.job.artifacts);
+  output_->obey([this](std::uint16_t step, std::string_view line) { requests_->printed(step, line); });
   control_ = std::make_unique<ControlServer>(
       poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
         auto* const below = std::get_if<wire::control::RunStep>(&request);
@@ -151,14 +155,11 @@ Result<void> Job::set_up() {
     SW_CHECK(runtime_->write("event.json", orders_.job.event_json, 0444));
     event_file_ = runtime_->path_of("event.json");
   }
-  steps_ = std::make_unique<StepRunner>(
-      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
-                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_,
-                        python_in(entry_.workspace)},
-      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); },
-                         [this](std::uint16_t step, wire::payload::OutputVariable variable) {
-                           return requests_->set(step, std::move(variable));
-                         }});
+  steps_ =
+      std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_,
+                                                     entry_, *runtime_, secret_files_ ? &*secret_files_ : nullptr,
+                                                     orders_.job, secrets_, event_file_, python_in(entry_.workspace)},
+                                   StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
   return {};
@@ -314,10 +315,6 @@ bool Job::enter(Phase next) {
 
 void Job::run_steps() {
   if (!enter(Phase::steps)) return;
-  if (orders_.job.stdout_triggers) {
-    output_->listen_for_triggers(
-        [this](std::uint16_t step, std::string_view json) { requests_->trigger(step, json, "::slipway-trigger::"); });
-  }
   steps_->start();
   if (orders_.ready && phase_ == Phase::steps) watch_readiness();
 }
@@ -368,17 +365,12 @@ void Job::gather() {
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
   const Duration stopped = at_once_ ? Duration(kGatherAtOnce) : wire::kGatherAfterStop;
   poller_.at(os::Clock::now() + (forced_ ? stopped : wire::kGatherLimit), [this] { bundles_->abort(); });
-  // Of a job that was stopped nobody waits to hear what became of its triggers.
-  const auto go_on = [this] {
-    if (forced_) return collect_bundles();
-    requests_->when_answered([this] { collect_bundles(); });
-  };
-  if (left_nothing_behind()) return go_on();
+  if (left_nothing_behind()) return collect_tests();
   bundles_->run(
       identity_, {}, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
-      [this, go_on](const Result<std::string>& text) {
+      [this](const Result<std::string>& text) {
         take_workspace_files(text);
-        go_on();
+        collect_tests();
       });
 }
 
@@ -410,7 +402,10 @@ void Job::take_workspace_files(const Result<std::string>& text) {
     refuse(outputs.error());
   }
   take_variables(files->variables);
-  if (!files->triggers.empty()) requests_->trigger(journal::kNoStep, files->triggers, "triggers.json");
+  if (files->triggers.empty()) return;
+  if (const auto asked = requests_->trigger(journal::kNoStep, files->triggers); !asked) {
+    refuse({asked.error().kind, "triggers.json: " + asked.error().what});
+  }
 }
 
 void Job::take_variables(const std::string& json) {
@@ -430,6 +425,61 @@ void Job::take_variables(const std::string& json) {
       RecordType::annotation, journal::kNoStep,
       wire::payload::Annotation{
           wire::payload::Annotation::Level::error, "not read", records_->masked(taken.error().what), {}, 0});
+}
+
+void Job::collect_tests() {
+  if (orders_.job.tests.empty() || not_run_) return collect_bundles();
+  auto files = artifact_task(entry_.workspace, "tests", orders_.job.tests);
+  if (!files) {
+    take_tests(std::unexpected(std::move(files).error()));
+    return collect_bundles();
+  }
+  const std::string program = entry_.runtime_dir + "/bin/slipway";
+  bundles_->run(
+      identity_, {}, [files = *std::move(files), program] { return gather_junit(files, program); },
+      [this](const Result<std::string>& text) {
+        take_tests(text);
+        collect_bundles();
+      });
+}
+
+void Job::take_tests(const Result<std::string>& text) {
+  const auto warn = [this](wire::payload::Annotation annotation) {
+    annotation.file = records_->masked(annotation.file);
+    annotation.message = records_->masked(annotation.message);
+    records_->append(RecordType::annotation, journal::kNoStep, annotation);
+  };
+  wire::payload::Annotation trouble;
+  trouble.level = wire::payload::Annotation::Level::warning;
+  trouble.title = "tests";
+  const auto answer = text ? parse_junit_answer(*text) : Result<JunitAnswer>(std::unexpected(text.error()));
+  if (!answer) {
+    if (forced_) return;  // it was stopped before it had any
+    trouble.message = answer.error().kind == ErrorKind::not_found ? "no file is where the job's test results are to be"
+                                                                  : "not read: " + answer.error().what;
+    return warn(trouble);
+  }
+  for (const wire::payload::Annotation& problem : answer->problems) warn(problem);
+  // Names tell results apart: of what has the same, the second is `name (2)`.
+  std::map<std::pair<std::string, std::string>, int> known;
+  wire::payload::Tests batch;
+  std::size_t bytes = 0;
+  const auto flush = [&] {
+    if (batch.results.empty()) return;
+    records_->append(RecordType::tests, journal::kNoStep, batch);
+    ++test_records_;
+    batch.results.clear();
+    bytes = 0;
+  };
+  for (model::TestResult one : answer->results) {
+    for (std::string* part : {&one.suite, &one.name, &one.message, &one.text}) *part = records_->masked(*part);
+    const int number = ++known[{one.suite, one.name}];
+    if (number > 1) one.name += fmt::format(" ({})", number);
+    bytes += one.suite.size() + one.name.size() + one.message.size() + one.text.size();
+    batch.results.push_back(std::move(one));
+    if (batch.results.size() >= kTestsARecord || bytes >= kTestBytesARecord) flush();
+  }
+  flush();
 }
 
 std::deque<BundleTask> Job::bundle_tasks() {
@@ -468,7 +518,7 @@ void Job::finish() {
   while (requests_->is_scanning() && os::Clock::now() < last_look) requests_->scan_some();
   requests_->give_up_scans();
   records_->append(RecordType::attempt_finished, journal::kNoStep,
-                   wire::payload::AttemptFinished{report(), requests_->triggers()});
+                   wire::payload::AttemptFinished{report(), requests_->triggers(), test_records_});
   records_->close();
   if (!enter(Phase::ended)) return;
   owner_.send(wire::Finished{records_->offset()});
@@ -484,6 +534,7 @@ model::AttemptReport Job::report() const {
   model::AttemptReport report;
   report.attempt = orders_.job.attempt;
   report.image = orders_.job.image;
+  report.resources = orders_.job.resources;
   report.outcome = outcome();
   report.started = started_;
   report.finished = wall_now();

@@ -63,6 +63,8 @@ class Job {
   void kill_children();
   void gather();
   void take_workspace_files(const Result<std::string>& text);
+  void collect_tests();
+  void take_tests(const Result<std::string>& text);
   void collect_bundles();
   std::deque<BundleTask> bundle_tasks();
   void take_variables(const std::string& json);
@@ -95,6 +97,8 @@ class Job {
   std::unique_ptr<ChildSteps> child_steps_;
   os::StepCgroup probe_group_;
   std::unique_ptr<Readiness> readiness_;  // of a service
+
+  std::uint64_t test_records_ = 0;
 
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;

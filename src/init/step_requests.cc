@@ -6,6 +6,7 @@
 
 #include "base/scope_exit.h"
 #include "model/trust.h"
+#include "wire/log_marks.h"
 #include "wire/owner_json.h"
 
 namespace slipway::init {
@@ -51,7 +52,7 @@ ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request 
   std::visit(Overloaded{
                  [&](control::Set& set) { respond(answer_of(this->set(step, std::move(set.variable)))); },
                  [&](control::Mask& mask) { respond(this->mask(step, mask.value)); },
-                 [&](control::Trigger& trigger) { trigger_for(step, trigger.json, respond); },
+                 [&](control::Trigger& trigger) { respond(answer_of(this->trigger(step, trigger.json))); },
                  [&](control::Annotate& annotate) { respond(answer_of(this->annotate(step, annotate.annotation))); },
                  [&](control::Artifact& artifact) { respond(answer_of(keep_artifact(step, artifact))); },
                  [&](control::Group& group) {
@@ -98,7 +99,7 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
   return {};
 }
 
-Result<std::string> StepRequests::record_trigger(std::uint16_t step, std::string_view json) {
+Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
   auto masked = wire::masked_object(json, [this](std::string_view text) { return records_.masked(text); });
   if (!masked) return wrap(masked.error(), "a trigger");
   if (trigger_bytes_ + json.size() > kMaxTriggerBytes) {
@@ -109,51 +110,8 @@ Result<std::string> StepRequests::record_trigger(std::uint16_t step, std::string
   }
   trigger_bytes_ += json.size();
   ++triggers_;
-  records_.append(RecordType::trigger, step, wire::payload::Trigger{*masked});
-  return masked;
-}
-
-void StepRequests::ask_about(std::uint16_t step, std::string json,
-                             std::function<void(const std::string& refused)> then) {
-  ++triggers_open_;
-  owner_.ask("trigger", std::move(json), [this, step, then = std::move(then)](const wire::Reply& reply, auto) {
-    // An owner that cannot say now finds the trigger in the journal.
-    const std::string refused = reply.ok ? records_.masked(wire::refused_in(reply.json)) : std::string();
-    if (!refused.empty()) {
-      records_.append(RecordType::annotation, step,
-                      wire::payload::Annotation{
-                          wire::payload::Annotation::Level::error, "trigger refused", "trigger: " + refused, {}, 0});
-    }
-    if (then) then(refused);
-    if (--triggers_open_ == 0 && on_answered_) std::exchange(on_answered_, nullptr)();
-  });
-}
-
-void StepRequests::trigger_for(std::uint16_t step, std::string_view json, const ControlServer::Respond& respond) {
-  auto recorded = record_trigger(step, json);
-  if (!recorded) return respond({false, "{}", recorded.error().kind, recorded.error().what});
-  ask_about(step, *std::move(recorded), [respond](const std::string& refused) {
-    if (refused.empty())
-      respond({true, "{}", {}, {}});
-    else
-      respond({false, "{}", ErrorKind::denied, refused});
-  });
-}
-
-void StepRequests::trigger(std::uint16_t step, std::string_view json, std::string_view where) {
-  auto recorded = record_trigger(step, json);
-  if (recorded) return ask_about(step, *std::move(recorded), nullptr);
-  records_.append(RecordType::annotation, step,
-                  wire::payload::Annotation{wire::payload::Annotation::Level::error,
-                                            "trigger refused",
-                                            records_.masked(fmt::format("{}: {}", where, recorded.error().what)),
-                                            {},
-                                            0});
-}
-
-void StepRequests::when_answered(std::function<void()> then) {
-  if (triggers_open_ == 0) return then();
-  on_answered_ = std::move(then);
+  records_.append(RecordType::trigger, step, wire::payload::Trigger{std::move(*masked)});
+  return {};
 }
 
 Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Annotation& annotation) {
@@ -166,6 +124,37 @@ Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Ann
   masked.file = records_.masked(annotation.file);
   records_.append(RecordType::annotation, step, masked);
   return {};
+}
+
+void StepRequests::printed(std::uint16_t step, std::string_view line) {
+  using Kind = wire::LogMark::Kind;
+  // A flood of annotations is not read to its end for nothing.
+  if (annotations_ > kMaxAnnotations && !line.starts_with("::add-mask::") && !stopped_.contains(step)) return;
+  const wire::LogMark mark = wire::read_mark(line);
+  if (const auto stopped = stopped_.find(step); stopped != stopped_.end()) {
+    if (mark.kind == Kind::resume && mark.text == stopped->second) stopped_.erase(stopped);
+    return;
+  }
+  switch (mark.kind) {
+    case Kind::mask:
+      if (!mark.text.empty()) (void)mask(step, mark.text);  // one that is too weak got its notice
+      return;
+    case Kind::stop:
+      if (!mark.text.empty()) stopped_[step] = mark.text;
+      return;
+    case Kind::annotation:
+      if (!annotate(step, mark.annotation) && annotations_ == kMaxAnnotations + 1) {
+        records_.notice(step, "many_annotations",
+                        fmt::format("only the first {} annotations of the job are kept", kMaxAnnotations));
+      }
+      return;
+    case Kind::none:
+    case Kind::open:
+    case Kind::close:
+    case Kind::expand:
+    case Kind::debug:
+    case Kind::resume: return;
+  }
 }
 
 Result<void> StepRequests::keep_artifact(std::uint16_t step, const control::Artifact& artifact) {
@@ -225,7 +214,7 @@ control::Answer StepRequests::mask(std::uint16_t step, const std::string& value)
   }
   const secrets::Weakness weakness = records_.secrets().add(value);
   if (weakness != secrets::Weakness::none) {
-    const std::string why = fmt::format("a value given to `slipway mask` is not masked: {}", explain(weakness));
+    const std::string why = fmt::format("a value that was given to be masked is not: {}", explain(weakness));
     records_.notice(step, "weak_secret", why);
     return {false, "{}", ErrorKind::invalid, why};
   }

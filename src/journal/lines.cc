@@ -81,6 +81,7 @@ void LineReader::accept(const journal::Next& next) {
       return;
     }
     case RecordType::step_finished: closing_ = true; return;
+    case RecordType::group: is_group_ = next.offset >= start_.offset; return;
     default: return;
   }
 }
@@ -180,6 +181,14 @@ Result<LineReader::Next> LineReader::next() {
         state.shown_lost = state.lost;
       }
       if (line && wanted(*line)) return Next{Next::What::line, *line, 0, 0};
+    }
+    if (std::exchange(is_group_, false)) {
+      Line line;
+      line.step = record_.step;
+      line.time = record_.time;
+      line.offset = record_at_;
+      line.text = record_.payload;
+      return Next{Next::What::group, line, 0, 0};
     }
     SW_TRY(const journal::Next next, reader_.next());
     if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) return Next{};

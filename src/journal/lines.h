@@ -40,8 +40,8 @@ class LineReader {
   static Result<LineReader> open(std::unique_ptr<Source> source, const LineStart& start);
 
   struct Next {
-    enum class What { line, end, damaged } what = What::end;
-    Line line;
+    enum class What { line, group, end, damaged } what = What::end;
+    Line line;  ///< group: `text` is the payload of a `group` record, which stands between this step's lines
     std::uint64_t offset = 0, lost = 0;  ///< damaged: where and how many bytes
   };
   /// `end`: no more whole lines; ask again when the file has grown. The last line of a step needs no newline.
@@ -78,7 +78,8 @@ class LineReader {
   std::uint64_t record_at_ = 0;
   std::string_view rest_;
   bool closing_ = false;  // the record ends its step's open lines
-  std::string text_;      // what the last line given out points to
+  bool is_group_ = false;
+  std::string text_;  // what the last line given out points to
 };
 
 }  // namespace slipway::journal

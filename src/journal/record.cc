@@ -112,7 +112,7 @@ std::optional<Header> parse_header(std::string_view bytes) {
   header.record.flags = take<std::uint8_t>(bytes);
   header.record.step = take<std::uint16_t>(bytes);
   header.record.time = from_micros(take<std::int64_t>(bytes));
-  const bool known = type >= 1 && type <= static_cast<std::uint8_t>(RecordType::attempt_finished);
+  const bool known = type >= 1 && type <= static_cast<std::uint8_t>(RecordType::tests);
   if (header.length > kMaxPayload || !known || header.record.flags > kFromSource) return std::nullopt;
   return header;
 }

@@ -43,6 +43,7 @@ enum class RecordType : std::uint8_t {
   checkpoint = 14,  ///< struct Checkpoint
   notice = 15,      ///< from Slipway to people: a refused secret, a limit that does not hold
   attempt_finished = 16,
+  tests = 17,
 };
 
 enum class Stream : std::uint8_t { out, err };

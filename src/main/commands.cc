@@ -13,7 +13,9 @@
 #include "cli/exit_codes.h"
 #include "cli/logs.h"
 #include "cli/prompt.h"
+#include "cli/report.h"
 #include "cli/runs.h"
+#include "cli/tests.h"
 #include "cli/view.h"
 #include "definition/schema.h"
 #include "main/console.h"
@@ -149,6 +151,17 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
           [&](const cli::RunsArtifactsOptions& options) {
             return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
               return cli::run_artifacts(options, history, around.directory, style);
+            });
+          },
+          [&](const cli::RunsTestsOptions& options) {
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::show_tests(options, history, style);
+            });
+          },
+          [&](const cli::RunsReportOptions& options) {
+            return with_history(around, [&](cli::RunHistory& history, const cli::RunsStyle& style) {
+              return cli::write_report(options, history, around.directory, style,
+                                       {signals.graceful(), os::Deadline::max()});
             });
           },
           [&](const cli::ImagesListOptions&) { return list_images(around); },

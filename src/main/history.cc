@@ -43,6 +43,7 @@ cli::AttemptEntry entry_of(const store::AttemptRow& row, const std::filesystem::
     entry.exit_code = row.report->exit_code;
     entry.reason = row.report->reason;
     entry.image = row.report->image;
+    entry.resources = row.report->resources;
     entry.finished = row.report->finished;
     entry.steps = row.report->steps;
     for (const model::StepResult& step : row.report->steps) entry.step_names.push_back(step.name);
@@ -98,6 +99,8 @@ Result<void> LocalHistory::add_jobs(cli::RunEntry& entry) {
     job.failure_allowed = row.failure_allowed;
     job.started = row.started;
     job.finished = row.finished;
+    job.definition = row.definition;
+    job.depends_on = row.depends_on;
     if (row.outcome && model::ending_of(*row.outcome) == model::Ending::failed) ++entry.jobs_failed;
     by_name.emplace(job.name, entry.jobs.size());
     entry.jobs.push_back(std::move(job));
@@ -122,6 +125,15 @@ Result<void> LocalHistory::add_artifacts(cli::RunEntry& entry) {
     entry.artifacts.push_back({artifact.name, artifact.job, artifact.bytes, artifact.files, artifact.untrusted});
   }
   return {};
+}
+
+Result<std::vector<cli::TestEntry>> LocalHistory::tests(const RunId& run) {
+  SW_TRY(std::vector<store::TestRow> rows, store_.tests_of(run, store::Store::TestDetail::with_texts));
+  std::vector<cli::TestEntry> entries;
+  for (store::TestRow& row : rows) {
+    entries.push_back({std::move(row.job), std::move(row.result), model::judge(row.history)});
+  }
+  return entries;
 }
 
 Result<std::uint64_t> LocalHistory::remove(const RunId& run) {

@@ -21,6 +21,7 @@ class LocalHistory final : public cli::RunHistory {
 
   Result<std::vector<cli::RunEntry>> list(std::size_t most, const cli::WantedRuns& which) override;
   Result<cli::RunEntry> find(const std::string& text) override;
+  Result<std::vector<cli::TestEntry>> tests(const RunId& run) override;
   Result<std::uint64_t> remove(const RunId& run) override;
   Result<std::uint64_t> sweep() override;
   Result<void> get_artifact(const RunId& run, const std::string& name, const std::filesystem::path& directory) override;

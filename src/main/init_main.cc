@@ -3,11 +3,13 @@
 //   slipway-init confine -- TOOL...      on the host: a tool that reads what strangers wrote (os/confine.h)
 //   slipway-init docker                   the first process of a container (sandbox/docker/guest.h)
 //   ... and in each of them        its first process, which runs the job (init/entry.h)
+//   slipway read-junit             inside a job: reads files that the job left (init/junit_files.h)
 //   slipway COMMAND ...            inside a job: the command that steps call (init/client.h)
 #include <fmt/format.h>
 
 #include "init/client.h"
 #include "init/entry.h"
+#include "init/junit_files.h"
 #include "os/confine.h"
 #include "sandbox/docker/guest.h"
 #include "sandbox/native/launcher.h"
@@ -22,6 +24,7 @@ int run(const std::vector<std::string>& arguments) {
     return sandbox::native::run_launcher(arguments[1], {arguments.begin() + 2, arguments.end()}, &init::run);
   }
   if (!arguments.empty() && arguments[0] == "confine") return os::run_confine({arguments.begin() + 1, arguments.end()});
+  if (arguments.size() == 1 && arguments[0] == "read-junit") return init::read_junit();
   if (arguments.size() == 1 && arguments[0] == "docker") return sandbox::docker::run_guest(&init::run);
   if (arguments.empty()) {
     fmt::print(stderr, "{}", init::kClientUsage);

@@ -455,6 +455,7 @@ Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model
       request.options.may_write_trusted_cache =
           selected.event.kind != model::EventKind::pull_request && selected.source_trust == model::Trust::trusted;
       request.options.source_trust = selected.source_trust;
+      if (selected.is_foreign || selected.source_spec.kind == "git") request.options.commit = selected.source.sha;
       request.options.checkout_trust = selected.checkout_trust;
       request.facts = selected.facts;
       request.now = now;

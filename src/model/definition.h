@@ -184,28 +184,10 @@ struct CodeLocation {  // ci_code, source_code
   Place place;
 };
 
-/// When a step runs within its job. Hooks and plugins stand around the job's own steps, in this order; those that only
-/// an end brings about (model/step_plan.h) come last. In
-/// JobSpec::steps the job's own steps stand first all the same.
-enum class Phase {
-  pre_validation,
-  post_validation,
-  pre_source_prep,
-  post_source_prep,
-  pre_container,
-  steps,  ///< of the job itself
-  post_container,
-  on_error,
-  cleanup,
-};
-std::string_view to_string(Phase phase);
-std::optional<Phase> phase_of(std::string_view text);
-
 struct Hook {
-  Phase phase = Phase::pre_validation;
+  std::string phase;
   std::string run;
-  int priority = 100;  ///< the smaller runs first
-  std::optional<Duration> timeout;
+  int priority = 100;
   Place place;
 };
 
@@ -250,6 +232,7 @@ struct JobDefinition {
   std::optional<CodeLocation> ci_code, source_code;
   std::vector<CacheDefinition> cache;
   std::vector<ArtifactDefinition> artifacts;
+  std::vector<Template> tests;  ///< globs of JUnit files
   std::vector<Template> uses_artifacts;
   std::vector<std::string> outputs;
   Named<Value> params;  ///< values of the template it came from, read as `params.X`

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "model/definition.h"
+#include "model/test_results.h"
 
 /// What one attempt is to do, with every template expanded and every default filled in: what the planner makes,
 /// `slipway plan --resolved` shows, the worker drives and `slipway-init` carries out.
@@ -18,7 +19,6 @@ using Variables = std::vector<std::pair<std::string, std::string>>;  ///< order 
 
 struct StepSpec {
   std::string name;
-  Phase phase = Phase::steps;
   Action action;
   std::vector<std::string> shell;  ///< argv put before the script's path, for a Script
   std::string working_dir;
@@ -112,12 +112,12 @@ struct JobSpec {
   Duration grace = std::chrono::seconds(10);  ///< between a polite stop and a kill
   std::vector<CacheSpec> cache;
   std::vector<ArtifactSpec> artifacts;
+  std::vector<std::string> tests;  ///< globs of JUnit files, as an artifact's paths
   std::vector<ArtifactUse> uses_artifacts;
   std::vector<ServiceSpec> services;
   std::vector<std::string> outputs;  ///< declared names
   std::string event_json;
   bool may_write_trusted_cache = false;
-  bool stdout_triggers = false;  ///< the operator allows lines `::slipway-trigger::JSON` in what job code prints
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< a step
 };
 
@@ -148,10 +148,10 @@ struct AttemptReport {
   std::map<std::string, std::string> vars;
   std::vector<TriggerRequest> triggers;
   std::vector<std::string> artifacts;  ///< names stored
-  std::string image;  ///< as it was pinned: `docker.io/library/debian@sha256:...`; empty: it never came to that
+  std::vector<TestResult> tests;
+  Resources resources;  ///< what the job could have at most
+  std::string image;    ///< as it was pinned: `docker.io/library/debian@sha256:...`; empty: it never came to that
   std::uint64_t journal_bytes = 0;
-  /// It took in an artifact or a cache that untrusted source may have written: what it asks for is not trusted.
-  bool took_untrusted = false;
 };
 
 }  // namespace slipway::model

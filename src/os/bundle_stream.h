@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-/// The stream of os/bundle.h, entry by entry. Used by pack, unpack and list_bundle only.
+/// The stream of os/bundle.h, entry by entry. For pack, unpack, list_bundle, and who reads contents without unpacking.
 namespace slipway::os {
 
 struct EntryHeader {

@@ -163,12 +163,37 @@ constexpr Program program_for(Nesting nesting) {
 constexpr Program kStandard = program_for(Nesting::refused);
 constexpr Program kNested = program_for(Nesting::allowed);
 
-}  // namespace
+constexpr int kReaderCalls[] = {SYS_read,     SYS_write,        SYS_lseek,        SYS_fstat,          SYS_brk,
+                                SYS_mmap,     SYS_munmap,       SYS_mremap,       SYS_madvise,        SYS_futex,
+                                SYS_exit,     SYS_exit_group,   SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_getrandom,
+                                SYS_mprotect, SYS_clock_gettime};
 
-bool apply_step_filter(Nesting nesting) {
-  const Program& program = nesting == Nesting::allowed ? kNested : kStandard;
+constexpr Program reader_program() {
+  constexpr std::size_t kCalls = std::size(kReaderCalls);
+  Program program;
+  program.add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
+  program.add(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0);
+  program.add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+  program.add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    program.add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(kReaderCalls[i]), kCalls - i, 0);
+  }
+  program.add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+  program.add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  return program;
+}
+
+constexpr Program kReader = reader_program();
+
+bool apply(const Program& program) {
   const sock_fprog filter{static_cast<unsigned short>(program.size), const_cast<sock_filter*>(program.code.data())};
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
 }
+
+}  // namespace
+
+bool apply_step_filter(Nesting nesting) { return apply(nesting == Nesting::allowed ? kNested : kStandard); }
+
+bool apply_reader_filter() { return apply(kReader); }
 
 }  // namespace slipway::os

@@ -17,4 +17,8 @@ enum class Nesting {
 /// exec.
 bool apply_step_filter(Nesting nesting);
 
+/// For a program that reads what strangers wrote from a descriptor that it has, and writes to one: leaves reading and
+/// writing, memory, time and its end. Any other call ends the process. As above.
+bool apply_reader_filter();
+
 }  // namespace slipway::os

@@ -188,6 +188,42 @@ TEST_P(StoreContract, RemovingARunRemovesAllOfIt) {
   EXPECT_EQ(store_->remove_run(ours.id).error().kind, ErrorKind::not_found);
 }
 
+TEST_P(StoreContract, KeepsTestResultsWithTheirHistory) {
+  const auto add = [&](std::string id, std::string commit, std::vector<TestsRow> tests) {
+    RunRow row = run(std::move(id));
+    row.commit = std::move(commit);
+    ASSERT_TRUE(store_->add_run(row));
+    for (TestsRow& one : tests) one.run = row.id;
+    Batch batch;
+    batch.tests = std::move(tests);
+    ASSERT_TRUE(store_->commit(batch));
+  };
+  const auto test = [](std::string name, model::TestOutcome outcome, std::string message = {}) {
+    return model::TestResult{"suite", std::move(name), outcome, Duration(1500), std::move(message), ""};
+  };
+  using enum model::TestOutcome;
+  add("aaaa1", "c1", {{{}, "unit", 1, {test("a", passed), test("b", failed, "broke")}}});
+  add("aaaa2", "c2",
+      {{{}, "unit", 1, {test("a", passed), test("b", failed)}},
+       {{}, "unit", 2, {test("a", passed), test("b", passed), test("c", skipped)}}});
+  const auto tests = store_->tests_of(RunId("aaaa2"), Store::TestDetail::with_texts);
+  ASSERT_TRUE(tests) << tests.error().what;
+  ASSERT_EQ(tests->size(), 3U);
+  EXPECT_EQ((*tests)[0].result.name, "a");
+  EXPECT_TRUE((*tests)[0].history.empty());       // never failed
+  EXPECT_EQ((*tests)[1].result.outcome, passed);  // by the last attempt
+  ASSERT_EQ((*tests)[1].history.size(), 3U);
+  EXPECT_EQ((*tests)[1].history[0].attempt, 2);
+  EXPECT_EQ((*tests)[1].history[2].commit, "c1");
+  EXPECT_EQ((*tests)[2].result.outcome, skipped);
+  const auto first = store_->tests_of(RunId("aaaa1"), Store::TestDetail::with_texts);
+  ASSERT_TRUE(first);
+  EXPECT_EQ((*first)[1].result.message, "broke");
+  EXPECT_EQ((*first)[1].history.size(), 1U);  // what came later is no history
+  ASSERT_TRUE(store_->remove_run(RunId("aaaa1")));
+  EXPECT_EQ(store_->tests_of(RunId("aaaa2"), Store::TestDetail::outcomes)->at(1).history.size(), 2U);
+}
+
 TEST_P(StoreContract, SeveralWritersTakeTurns) {
   constexpr int kWriters = 4, kRuns = 25;
   {

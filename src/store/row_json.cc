@@ -113,8 +113,10 @@ std::string encode(const model::AttemptReport& report) {
   for (const model::TriggerRequest& trigger : report.triggers) triggers.emplace_back(trigger.json);
   object["artifacts"] = array_of(report.artifacts);
   object["image"] = report.image;
+  json::object& resources = object["resources"].emplace_object();
+  if (report.resources.cpus) resources["cpus"] = *report.resources.cpus;
+  if (report.resources.memory_bytes) resources["memory"] = *report.resources.memory_bytes;
   object["journal_bytes"] = report.journal_bytes;
-  object["took_untrusted"] = report.took_untrusted;
   return json::serialize(object);
 }
 
@@ -139,9 +141,13 @@ Result<model::AttemptReport> decode_report(std::string_view text) {
   for (std::string& trigger : names_of(object.if_contains("triggers"))) report.triggers.push_back({std::move(trigger)});
   report.artifacts = names_of(object.if_contains("artifacts"));
   report.image = text_of(object, "image");
+  if (const json::value* resources = object.if_contains("resources"); resources != nullptr && resources->is_object()) {
+    const json::object& held = resources->get_object();
+    if (const json::value* cpus = held.if_contains("cpus"); cpus != nullptr && cpus->is_number())
+      report.resources.cpus = cpus->to_number<double>();
+    if (held.contains("memory")) report.resources.memory_bytes = number_of<std::uint64_t>(held, "memory");
+  }
   report.journal_bytes = number_of<std::uint64_t>(object, "journal_bytes");
-  if (const json::value* took = object.if_contains("took_untrusted"); took != nullptr && took->is_bool())
-    report.took_untrusted = took->get_bool();
   return report;
 }
 

@@ -23,6 +23,7 @@ struct RunRow {
   std::string event;  ///< kind
   std::string event_json;
   std::string branch, sha;
+  std::string commit;  ///< that was run as it is; empty: a working tree
   model::RunState state = model::RunState::planned;
   std::optional<model::Outcome> outcome;  ///< once finished
   int exit_code = 0;
@@ -47,6 +48,7 @@ struct JobRow {
   Time started{}, finished{};
   std::map<std::string, std::string> outputs;
   std::string environment;  ///< where it deploys to, known once it has started; empty: nowhere
+  std::vector<std::string> depends_on;  ///< definitions
 };
 
 struct AttemptRow {
@@ -65,6 +67,22 @@ struct DecisionRow {
   Time at{};
 };
 
+/// The test results of one attempt.
+struct TestsRow {
+  RunId run;
+  std::string job;
+  int attempt = 1;
+  std::vector<model::TestResult> results;
+};
+
+/// One test of a run, by the last attempt of its job.
+struct TestRow {
+  std::string job;
+  model::TestResult result;
+  /// Newest first, from this run's on, at most model::kTestHistory; empty for a test that has never failed.
+  std::vector<model::TestOccurrence> history;
+};
+
 struct TriggerRow {
   RunId run;
   std::string by_job, job, json;
@@ -81,9 +99,10 @@ struct Batch {
   std::vector<AttemptRow> attempts;
   std::vector<DecisionRow> decisions;
   std::vector<TriggerRow> triggers;
+  std::vector<TestsRow> tests;
 
   bool empty() const {
-    return runs.empty() && jobs.empty() && attempts.empty() && decisions.empty() && triggers.empty();
+    return runs.empty() && jobs.empty() && attempts.empty() && decisions.empty() && triggers.empty() && tests.empty();
   }
 };
 
@@ -131,6 +150,10 @@ class Store {
   virtual Result<std::vector<AttemptRow>> attempts_of(const RunId& run) = 0;
   virtual Result<std::vector<DecisionRow>> decisions_of(const RunId& run) = 0;
   virtual Result<std::vector<TriggerRow>> triggers_of(const RunId& run) = 0;
+  enum class TestDetail { outcomes, with_texts };
+  /// By job, suite and name. A run without any: empty. Cost: the run's tests, and the history of those that ever
+  /// failed.
+  virtual Result<std::vector<TestRow>> tests_of(const RunId& run, TestDetail detail) = 0;
   /// The newest finished job of that name (instance or definition) in the project.
   virtual Result<std::optional<JobResult>> newest_result(const std::string& project, const std::string& job) = 0;
   /// Jobs of that name that are starting or running, of any process. Owners may be dead: see `recover`.

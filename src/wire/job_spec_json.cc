@@ -152,7 +152,6 @@ json::object step_to_json(const model::StepSpec& step) {
   object["continue_on_error"] = step.continue_on_error;
   object["retry"] = retry_to_json(step.retry);
   object["end_children"] = step.end_children;
-  if (step.phase != model::Phase::steps) object["phase"] = std::string(model::to_string(step.phase));
   return object;
 }
 
@@ -193,11 +192,6 @@ model::StepSpec step_of(const Fields& fields) {
   step.continue_on_error = fields.flag("continue_on_error");
   step.retry = retry_of(fields);
   step.end_children = fields.flag("end_children");
-  if (fields.find("phase") != nullptr) {
-    const auto phase = model::phase_of(fields.text("phase"));
-    if (!phase) fields.refuse("phase", "a phase of a job");
-    step.phase = phase.value_or(model::Phase::steps);
-  }
   return step;
 }
 
@@ -257,12 +251,7 @@ std::optional<model::CodeSpec> code_of(const Fields& fields, std::string_view ke
 void put_needs(json::object& object, const model::JobSpec& job) {
   object["image"] = job.image;
   object["network"] = word_of(kNetworks, job.network);
-  json::object resources;
-  if (job.resources.cpus) resources["cpus"] = *job.resources.cpus;
-  put(resources, "memory", job.resources.memory_bytes);
-  put(resources, "disk", job.resources.disk_bytes);
-  put(resources, "pids", job.resources.pids);
-  object["resources"] = std::move(resources);
+  object["resources"] = resources_to_json(job.resources);
   object["run_as"] = run_as_to_json(job.run_as);
   object["workspace"] = job.workspace;
   object["read_only_root"] = job.read_only_root;
@@ -289,13 +278,7 @@ void put_needs(json::object& object, const model::JobSpec& job) {
 void read_needs(const Fields& fields, model::JobSpec& job) {
   job.image = fields.text("image");
   job.network = value_of(kNetworks, fields, "network", model::Network::nat);
-  if (const json::object* object = fields.object("resources")) {
-    const Fields resources(*object, fields.problem());
-    job.resources.cpus = resources.number("cpus");
-    job.resources.memory_bytes = resources.optional_count("memory");
-    job.resources.disk_bytes = resources.optional_count("disk");
-    job.resources.pids = resources.optional_count("pids");
-  }
+  job.resources = resources_of(fields);
   job.run_as = run_as_of(fields);
   job.workspace = fields.text("workspace", "/job");
   job.read_only_root = fields.flag("read_only_root");
@@ -357,6 +340,27 @@ model::Readiness read_readiness(const Fields& fields) {
   return ready;
 }
 
+json::object resources_to_json(const model::Resources& from) {
+  json::object resources;
+  if (from.cpus) resources["cpus"] = *from.cpus;
+  put(resources, "memory", from.memory_bytes);
+  put(resources, "disk", from.disk_bytes);
+  put(resources, "pids", from.pids);
+  return resources;
+}
+
+model::Resources resources_of(const Fields& fields) {
+  model::Resources made;
+  if (const json::object* object = fields.object("resources")) {
+    const Fields resources(*object, fields.problem());
+    made.cpus = resources.number("cpus");
+    made.memory_bytes = resources.optional_count("memory");
+    made.disk_bytes = resources.optional_count("disk");
+    made.pids = resources.optional_count("pids");
+  }
+  return made;
+}
+
 json::object to_json_object(const model::JobSpec& job) {
   json::object object{{"run", job.run.value},           {"job", job.job},
                       {"definition", job.definition},   {"workflow", job.workflow},
@@ -374,13 +378,13 @@ json::object to_json_object(const model::JobSpec& job) {
         {"key", cache.key}, {"restore", to_json_array(cache.restore)}, {"paths", to_json_array(cache.paths)}};
   });
   object["artifacts"] = list_to_json(job.artifacts, artifact_to_json);
+  if (!job.tests.empty()) object["tests"] = to_json_array(job.tests);
   object["uses_artifacts"] = list_to_json(job.uses_artifacts, [](const model::ArtifactUse& use) {
     return json::object{{"name", use.name}, {"job", use.job}};
   });
   if (!job.services.empty()) object["services"] = list_to_json(job.services, service_to_json);
   object["outputs"] = to_json_array(job.outputs);
   object["may_write_trusted_cache"] = job.may_write_trusted_cache;
-  object["stdout_triggers"] = job.stdout_triggers;
   return object;
 }
 
@@ -407,6 +411,7 @@ model::JobSpec read_job_spec(const Fields& fields) {
                                value_of(kWhens, artifact, "when", model::ArtifactDefinition::When::success),
                                artifact.optional_duration("expires")};
   });
+  job.tests = fields.texts("tests");
   job.uses_artifacts = list_of<model::ArtifactUse>(fields, "uses_artifacts", [](const Fields& use) {
     return model::ArtifactUse{use.text("name"), use.text("job")};
   });
@@ -414,7 +419,6 @@ model::JobSpec read_job_spec(const Fields& fields) {
   job.outputs = fields.texts("outputs");
   job.event_json = fields.text("event_json");
   job.may_write_trusted_cache = fields.flag("may_write_trusted_cache");
-  job.stdout_triggers = fields.flag("stdout_triggers");
   job.log_head_bytes = fields.count("log_head", job.log_head_bytes);
   job.log_tail_bytes = fields.count("log_tail", job.log_tail_bytes);
   check_steps(fields, job);

@@ -8,6 +8,9 @@ namespace slipway::wire {
 
 json::object to_json_object(const model::Readiness& ready);
 model::Readiness read_readiness(const Fields& fields);
+json::object resources_to_json(const model::Resources& resources);
+/// Of the key `resources`.
+model::Resources resources_of(const Fields& fields);
 json::object to_json_object(const model::JobSpec& job);
 model::JobSpec read_job_spec(const Fields& fields);
 

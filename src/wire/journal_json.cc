@@ -1,5 +1,6 @@
 #include "wire/journal_json.h"
 
+#include "wire/job_spec_value.h"
 #include "wire/json_fields.h"
 
 namespace slipway::wire::payload {
@@ -81,7 +82,8 @@ json::object report_to_json(const model::AttemptReport& report) {
           {"outputs", map_to_json(report.outputs)},
           {"vars", map_to_json(report.vars)},
           {"artifacts", to_json_array(report.artifacts)},
-          {"image", report.image}};
+          {"image", report.image},
+          {"resources", resources_to_json(report.resources)}};
 }
 
 model::AttemptReport report_of(const Fields& fields) {
@@ -101,6 +103,7 @@ model::AttemptReport report_of(const Fields& fields) {
   report.outputs = map_of(fields, "outputs");
   report.vars = map_of(fields, "vars");
   report.artifacts = fields.texts("artifacts");
+  report.resources = resources_of(fields);
   return report;
 }
 
@@ -167,6 +170,9 @@ std::string encode(const Annotation& payload) {
   if (!payload.title.empty()) object["title"] = payload.title;
   if (!payload.file.empty()) object["file"] = payload.file;
   if (payload.line != 0) object["line"] = payload.line;
+  if (payload.column != 0) object["column"] = payload.column;
+  if (payload.end_line != 0) object["end_line"] = payload.end_line;
+  if (payload.printed) object["printed"] = true;
   return json::serialize(object);
 }
 
@@ -197,9 +203,23 @@ std::string encode(const Notice& payload) {
   return json::serialize(json::object{{"code", payload.code}, {"message", payload.message}});
 }
 
+std::string encode(const Tests& payload) {
+  json::array results;
+  for (const model::TestResult& one : payload.results) {
+    json::object object{{"name", one.name}, {"outcome", text_of(model::to_string(one.outcome))}};
+    if (!one.suite.empty()) object["suite"] = one.suite;
+    if (one.took != Duration(0)) object["took"] = one.took.count();
+    if (!one.message.empty()) object["message"] = one.message;
+    if (!one.text.empty()) object["text"] = one.text;
+    results.push_back(std::move(object));
+  }
+  return json::serialize(json::object{{"results", std::move(results)}});
+}
+
 std::string encode(const AttemptFinished& payload) {
   json::object object = report_to_json(payload.report);
   object["triggers"] = payload.triggers;
+  if (payload.tests > 0) object["tests"] = payload.tests;
   return json::serialize(object);
 }
 
@@ -247,8 +267,14 @@ Result<Annotation> decode(std::string_view text) {
   return decode_with(text, "annotation", [](const Fields& fields) {
     const auto level = annotation_level_of(fields.text("level", "notice"));
     if (!level) fields.refuse("level", "notice, warning or error");
-    return Annotation{level.value_or(Annotation::Level::notice), fields.text("title"), fields.text("message"),
-                      fields.text("file"), static_cast<int>(fields.integer("line"))};
+    return Annotation{level.value_or(Annotation::Level::notice),
+                      fields.text("title"),
+                      fields.text("message"),
+                      fields.text("file"),
+                      static_cast<int>(fields.integer("line")),
+                      static_cast<int>(fields.integer("column")),
+                      static_cast<int>(fields.integer("end_line")),
+                      fields.flag("printed")};
   });
 }
 
@@ -289,9 +315,31 @@ Result<Notice> decode(std::string_view text) {
 }
 
 template <>
+Result<Tests> decode(std::string_view text) {
+  return decode_with(text, "tests", [](const Fields& fields) {
+    Tests tests;
+    const json::array* results = fields.array("results");
+    for (const json::value& one : results == nullptr ? json::array() : *results) {
+      const Fields result(fields.as_object(one, "results"), fields.problem());
+      const std::string outcome = result.text("outcome", "passed");
+      tests.results.push_back({.suite = result.text("suite"),
+                               .name = result.text("name"),
+                               .outcome = outcome == "passed"    ? model::TestOutcome::passed
+                                          : outcome == "skipped" ? model::TestOutcome::skipped
+                                                                 : model::TestOutcome::failed,
+                               .took = std::max(result.duration("took"), Duration(0)),
+                               .message = result.text("message"),
+                               .text = result.text("text")});
+    }
+    return tests;
+  });
+}
+
+template <>
 Result<AttemptFinished> decode(std::string_view text) {
-  return decode_with(text, "attempt_finished",
-                     [](const Fields& fields) { return AttemptFinished{report_of(fields), fields.count("triggers")}; });
+  return decode_with(text, "attempt_finished", [](const Fields& fields) {
+    return AttemptFinished{report_of(fields), fields.count("triggers"), fields.count("tests")};
+  });
 }
 
 }  // namespace slipway::wire::payload

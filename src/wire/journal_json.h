@@ -47,7 +47,9 @@ struct OutputVariable {
 struct Annotation {
   enum class Level { notice, warning, error } level = Level::notice;
   std::string title, message, file;
-  int line = 0;  ///< 0: unknown
+  int line = 0;  ///< 0: unknown, as the two below
+  int column = 0, end_line = 0;
+  bool printed = false;  ///< it stands in the step's output, where a reader of that sees it (wire/log_marks.h)
 };
 
 struct Artifact {
@@ -76,11 +78,17 @@ struct Notice {
   std::string message;
 };
 
-/// Triggers and output variables are records of their own; `report` repeats what decides and what passes on. Triggers
-/// are too large for that: `triggers` says how many records of them to look for.
+/// Some of a job's test results.
+struct Tests {
+  std::vector<model::TestResult> results;
+};
+
+/// Triggers, output variables and test results are records of their own; `report` repeats what decides and what passes
+/// on. Triggers and tests are too large for that: `triggers` and `tests` say how many records of them to look for.
 struct AttemptFinished {
   model::AttemptReport report;
   std::uint64_t triggers = 0;
+  std::uint64_t tests = 0;
 };
 
 std::string encode(const AttemptStarted& payload);
@@ -94,6 +102,7 @@ std::string encode(const SecretRegistered& payload);
 std::string encode(const ResourceSample& payload);
 std::string encode(const Group& payload);
 std::string encode(const Notice& payload);
+std::string encode(const Tests& payload);
 std::string encode(const AttemptFinished& payload);
 
 /// `decode<payload::StepStarted>(record.payload)`. `invalid`: not JSON, or a value of the wrong type.
@@ -122,6 +131,8 @@ template <>
 Result<Group> decode(std::string_view text);
 template <>
 Result<Notice> decode(std::string_view text);
+template <>
+Result<Tests> decode(std::string_view text);
 template <>
 Result<AttemptFinished> decode(std::string_view text);
 

@@ -41,6 +41,20 @@ Result<std::vector<model::TriggerRequest>> read_triggers(journal::Reader& reader
   return triggers;
 }
 
+Result<std::vector<model::TestResult>> read_tests(journal::Reader& reader, std::uint64_t count) {
+  std::vector<model::TestResult> results;
+  reader.seek(0);
+  for (std::uint64_t taken = 0; taken < count;) {
+    SW_TRY(const journal::Next next, reader.next());
+    if (next.what == journal::Next::What::end || next.what == journal::Next::What::torn) break;
+    if (next.what != journal::Next::What::record || next.record.type != journal::RecordType::tests) continue;
+    SW_TRY(wire::payload::Tests tests, wire::payload::decode<wire::payload::Tests>(next.record.payload));
+    std::ranges::move(tests.results, std::back_inserter(results));
+    ++taken;
+  }
+  return results;
+}
+
 }  // namespace
 
 std::filesystem::path journal_path(const std::filesystem::path& runs_dir, const model::JobSpec& job) {
@@ -74,6 +88,7 @@ Result<model::AttemptReport> report_from_journal(const std::filesystem::path& jo
     last.report.attempt = job.attempt;
     last.report.journal_bytes = size;
     SW_TRY(last.report.triggers, read_triggers(reader, last.triggers));
+    SW_TRY(last.report.tests, read_tests(reader, last.tests));
     return std::move(last.report);
   }
   return fail(ErrorKind::not_found, "the journal has no end");

@@ -14,11 +14,11 @@ namespace {
 constexpr std::string_view kRunColumns =
     "seq, id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, exit_code, reason, "
     "created, "
-    "started, finished, options, secret_names, owner";
+    "started, finished, options, secret_names, owner, commit_sha";
 constexpr std::string_view kJobColumns =
     "j.run, j.idx, j.name, j.definition, j.state, j.outcome, j.exit_code, j.reason, j.failure_allowed, j.attempts, "
     "j.attempt, "
-    "j.started, j.finished, j.outputs, j.environment";
+    "j.started, j.finished, j.outputs, j.environment, j.depends_on";
 constexpr std::size_t kShortestPrefix = 4;
 
 std::optional<model::Outcome> outcome_at(const Statement& row, int column) {
@@ -46,6 +46,7 @@ Result<RunRow> run_at(const Statement& row) {
   run.options_json = row.text(17);
   SW_TRY(run.secret_names, decode_names(row.text(18)));
   run.owner = row.text(19);
+  run.commit = row.text(20);
   return run;
 }
 
@@ -66,6 +67,7 @@ Result<JobRow> job_at(const Statement& row) {
   job.finished = row.time(12);
   SW_TRY(job.outputs, decode_map(row.text(13)));
   job.environment = row.text(14);
+  SW_TRY(job.depends_on, decode_names(row.text(15)));
   return job;
 }
 
@@ -218,6 +220,64 @@ Result<std::vector<TriggerRow>> triggers_of(Database& database, const RunId& run
   return all<TriggerRow>(statement, [&](const Statement& row) -> Result<TriggerRow> {
     return TriggerRow{run, row.text(0), row.text(1), row.text(2), row.number(3) != 0, row.text(4), row.time(5)};
   });
+}
+
+namespace {
+
+Result<std::vector<model::TestOccurrence>> history_of(Statement& statement, std::int64_t test, std::int64_t run) {
+  statement.start().add(test).add(run);
+  return all<model::TestOccurrence>(statement, [](const Statement& row) -> Result<model::TestOccurrence> {
+    return model::TestOccurrence{row.number(0), static_cast<int>(row.number(1)),
+                                 static_cast<model::TestOutcome>(row.number(2)), row.text(3), row.text(4)};
+  });
+}
+
+}  // namespace
+
+Result<std::vector<TestRow>> tests_of(Database& database, const RunId& run, Store::TestDetail detail) {
+  SW_TRY(Statement find, database.prepare("SELECT seq FROM runs WHERE id = ?"));
+  find.start().add(run.value);
+  SW_TRY(const bool is_there, find.step());
+  if (!is_there) return std::vector<TestRow>();
+  const std::int64_t seq = find.number(0);
+  const bool with_texts = detail == Store::TestDetail::with_texts;
+  SW_TRY(
+      Statement statement,
+      database.prepare(fmt::format(
+          "SELECT t.id, t.job, t.suite, t.name, r.attempt, r.outcome, r.took, "
+          "EXISTS (SELECT 1 FROM test_results f INDEXED BY test_failures WHERE f.test = t.id AND f.outcome = 1 AND "
+          "f.run <= ?1){} FROM test_results r INDEXED BY test_results_of_run JOIN tests t ON t.id = r.test{} "
+          "WHERE r.run = ?1 ORDER BY t.job, t.suite, t.name, r.attempt",
+          with_texts ? ", x.message, x.text" : "",
+          with_texts ? " LEFT JOIN test_texts x ON x.run = r.run AND x.test = r.test AND x.attempt = r.attempt" : "")));
+  SW_TRY(Statement history,
+         database.prepare(fmt::format("SELECT h.run, h.attempt, h.outcome, u.branch, u.commit_sha FROM test_results h "
+                                      "JOIN runs u ON u.seq = h.run WHERE h.test = ? AND h.run <= ? "
+                                      "ORDER BY h.run DESC, h.attempt DESC LIMIT {}",
+                                      model::kTestHistory)));
+  statement.start().add(seq);
+  std::vector<TestRow> tests;
+  std::int64_t last = 0;
+  for (;;) {
+    SW_TRY(const bool row, statement.step());
+    if (!row) return tests;
+    const std::int64_t id = statement.number(0);
+    if (id != last) tests.emplace_back();
+    TestRow& test = tests.back();  // a later attempt takes the place of an earlier
+    test.job = statement.text(1);
+    test.result = {statement.text(2),
+                   statement.text(3),
+                   static_cast<model::TestOutcome>(statement.number(5)),
+                   Duration(statement.number(6)),
+                   {},
+                   {}};
+    if (with_texts) test.result.message = statement.text(8);
+    if (with_texts) test.result.text = statement.text(9);
+    if (id != last && statement.number(7) != 0) {
+      SW_TRY(test.history, history_of(history, id, seq));
+    }
+    last = id;
+  }
 }
 
 Result<std::vector<JobResult>> finished_jobs(Database& database, const std::string& project, const std::string& job,

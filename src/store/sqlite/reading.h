@@ -16,6 +16,7 @@ Result<std::vector<JobRow>> jobs_of(Database& database, const RunId& run);
 Result<std::vector<AttemptRow>> attempts_of(Database& database, const RunId& run);
 Result<std::vector<DecisionRow>> decisions_of(Database& database, const RunId& run);
 Result<std::vector<TriggerRow>> triggers_of(Database& database, const RunId& run);
+Result<std::vector<TestRow>> tests_of(Database& database, const RunId& run, Store::TestDetail detail);
 Result<std::vector<JobResult>> finished_jobs(Database& database, const std::string& project, const std::string& job,
                                              std::size_t most);
 Result<std::vector<JobResult>> running_jobs(Database& database, const std::string& project, const std::string& job);

@@ -10,7 +10,7 @@ namespace {
 
 /// Times are µs since the epoch, 0: not yet. Enumerations are their names. `seq` orders runs as they were added.
 /// A migration that has been released is never changed: add one.
-constexpr std::array<const char*, 2> kMigrations = {R"sql(
+constexpr std::array<const char*, 3> kMigrations = {R"sql(
 CREATE TABLE projects (path TEXT PRIMARY KEY, next_number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,7 +84,39 @@ CREATE TABLE triggers (
 );
 CREATE INDEX triggers_of_run ON triggers (run);
 )sql",
-                                                    "ALTER TABLE jobs ADD COLUMN environment TEXT NOT NULL DEFAULT ''"};
+                                                    "ALTER TABLE jobs ADD COLUMN environment TEXT NOT NULL DEFAULT ''",
+                                                    // Test results. A name is kept once; `run` is runs.seq, so that
+                                                    // a test's history is one range of its key. `took` is in us.
+                                                    R"sql(
+ALTER TABLE runs ADD COLUMN commit_sha TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN depends_on TEXT NOT NULL DEFAULT '[]';
+CREATE TABLE tests (
+  id INTEGER PRIMARY KEY,
+  project TEXT NOT NULL,
+  job TEXT NOT NULL,
+  suite TEXT NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE (project, job, suite, name)
+);
+CREATE TABLE test_results (
+  test INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  took INTEGER NOT NULL,
+  PRIMARY KEY (test, run, attempt)
+) WITHOUT ROWID;
+CREATE INDEX test_results_of_run ON test_results (run);
+CREATE INDEX test_failures ON test_results (test, run) WHERE outcome = 1;
+CREATE TABLE test_texts (
+  run INTEGER NOT NULL,
+  test INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (run, test, attempt)
+) WITHOUT ROWID;
+)sql"};
 
 Result<std::int64_t> version_of(Database& database) {
   SW_TRY(Statement statement, database.prepare("PRAGMA user_version"));

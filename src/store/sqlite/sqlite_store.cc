@@ -14,15 +14,30 @@ namespace slipway::store {
 namespace {
 
 /// Statements of every commit, prepared when first needed and kept.
-enum class Kept { update_run, put_job, put_attempt, add_decision, add_trigger, count };
+enum class Kept {
+  update_run,
+  put_job,
+  put_attempt,
+  add_decision,
+  add_trigger,
+  find_test,
+  add_test,
+  put_result,
+  put_text,
+  count
+};
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Kept::count)> kSql = {
     "UPDATE runs SET state = ?, outcome = ?, exit_code = ?, reason = ?, started = ?, finished = ?, owner = ? WHERE id "
     "= ?",
-    "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO decisions (run, job, what, trace, at) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO triggers (run, by_job, job, json, accepted, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "SELECT id FROM tests WHERE project = ? AND job = ? AND suite = ? AND name = ?",
+    "INSERT INTO tests (project, job, suite, name) VALUES (?, ?, ?, ?) RETURNING id",
+    "INSERT OR REPLACE INTO test_results VALUES (?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO test_texts VALUES (?, ?, ?, ?, ?)",
 };
 
 void add_outcome(Statement& statement, const std::optional<model::Outcome>& outcome) {
@@ -51,6 +66,9 @@ class SqliteStore final : public Store {
   Result<std::vector<DecisionRow>> decisions_of(const RunId& run) override {
     return store::decisions_of(*database_, run);
   }
+  Result<std::vector<TestRow>> tests_of(const RunId& run, TestDetail detail) override {
+    return store::tests_of(*database_, run, detail);
+  }
   Result<std::vector<TriggerRow>> triggers_of(const RunId& run) override { return store::triggers_of(*database_, run); }
   Result<std::optional<JobResult>> newest_result(const std::string& project, const std::string& job) override {
     SW_TRY(auto found, finished_jobs(*database_, project, job, 1));
@@ -69,6 +87,8 @@ class SqliteStore final : public Store {
   Result<void> write(const AttemptRow& attempt);
   Result<void> write(const DecisionRow& decision);
   Result<void> write(const TriggerRow& trigger);
+  Result<void> write(const TestsRow& tests);
+  Result<std::int64_t> test_id(const std::string& project, const std::string& job, const model::TestResult& test);
   template <class Row>
   Result<void> write_all(const std::vector<Row>& rows) {
     for (const Row& row : rows) SW_CHECK(write(row));
@@ -100,14 +120,14 @@ Result<std::int64_t> SqliteStore::add_run(const RunRow& run) {
   SW_TRY(Statement statement,
          database_->prepare(
              "INSERT INTO runs (id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, "
-             "exit_code, reason, created, started, finished, options, secret_names, owner) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+             "exit_code, reason, created, started, finished, options, secret_names, owner, commit_sha) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   const std::string secrets = encode(run.secret_names);
   statement.start().add(run.id.value).add(run.project).add(given).add(run.workflow).add(run.file).add(run.event);
   statement.add(run.event_json).add(run.branch).add(run.sha).add(model::to_string(run.state));
   add_outcome(statement, run.outcome);
   statement.add(run.exit_code).add(run.reason).add(run.created).add(run.started).add(run.finished);
-  statement.add(run.options_json).add(secrets).add(run.owner);
+  statement.add(run.options_json).add(secrets).add(run.owner).add(run.commit);
   SW_CHECK(statement.run());
   SW_CHECK(transaction.commit());
   return given;
@@ -131,7 +151,8 @@ Result<void> SqliteStore::write(const JobRow& job) {
       .add(job.failure_allowed ? 1 : 0)
       .add(job.attempts)
       .add(job.attempt.value);
-  statement->add(job.started).add(job.finished).add(outputs).add(job.environment);
+  const std::string depends_on = encode(job.depends_on);
+  statement->add(job.started).add(job.finished).add(outputs).add(job.environment).add(depends_on);
   return statement->run();
 }
 
@@ -170,6 +191,42 @@ Result<void> SqliteStore::write(const TriggerRow& row) {
   return statement->run();
 }
 
+/// The name's row, made where it is new.
+Result<std::int64_t> SqliteStore::test_id(const std::string& project, const std::string& job,
+                                          const model::TestResult& test) {
+  for (const Kept which : {Kept::find_test, Kept::add_test}) {
+    SW_TRY(Statement* const statement, kept(which));
+    statement->add(project).add(job).add(test.suite).add(test.name);
+    SW_TRY(const bool row, statement->step());
+    if (!row) continue;
+    const std::int64_t id = statement->number(0);
+    statement->reset();
+    return id;
+  }
+  return fail(ErrorKind::internal, "store: no place for a test");
+}
+
+Result<void> SqliteStore::write(const TestsRow& row) {
+  SW_TRY(Statement run, database_->prepare("SELECT seq, project FROM runs WHERE id = ?"));
+  run.start().add(row.run.value);
+  SW_TRY(const bool is_there, run.step());
+  if (!is_there) return {};  // it was removed meanwhile
+  const std::int64_t seq = run.number(0);
+  const std::string project = run.text(1);
+  run.reset();
+  for (const model::TestResult& test : row.results) {
+    SW_TRY(const std::int64_t id, test_id(project, row.job, test));
+    SW_TRY(Statement* const result, kept(Kept::put_result));
+    result->add(id).add(seq).add(row.attempt).add(static_cast<int>(test.outcome)).add(test.took.count());
+    SW_CHECK(result->run());
+    if (test.message.empty() && test.text.empty()) continue;
+    SW_TRY(Statement* const text, kept(Kept::put_text));
+    text->add(seq).add(id).add(row.attempt).add(test.message).add(test.text);
+    SW_CHECK(text->run());
+  }
+  return {};
+}
+
 Result<void> SqliteStore::commit(const Batch& batch) {
   if (batch.empty()) return {};
   SW_TRY(Transaction transaction, Transaction::begin(*database_));
@@ -178,11 +235,18 @@ Result<void> SqliteStore::commit(const Batch& batch) {
   SW_CHECK(write_all(batch.attempts));
   SW_CHECK(write_all(batch.decisions));
   SW_CHECK(write_all(batch.triggers));
+  SW_CHECK(write_all(batch.tests));
   return transaction.commit();
 }
 
 Result<void> SqliteStore::remove_run(const RunId& run) {
   SW_TRY(Transaction transaction, Transaction::begin(*database_));
+  for (const char* sql : {"DELETE FROM test_texts WHERE run = (SELECT seq FROM runs WHERE id = ?)",
+                          "DELETE FROM test_results WHERE run = (SELECT seq FROM runs WHERE id = ?)"}) {
+    SW_TRY(Statement statement, database_->prepare(sql));
+    statement.start().add(run.value);
+    SW_CHECK(statement.run());
+  }
   for (const char* sql :
        {"DELETE FROM jobs WHERE run = ?", "DELETE FROM attempts WHERE run = ?", "DELETE FROM decisions WHERE run = ?",
         "DELETE FROM triggers WHERE run = ?", "DELETE FROM runs WHERE id = ?"}) {

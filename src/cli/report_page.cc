@@ -1,0 +1,377 @@
+#include <algorithm>
+
+#include <sodium.h>
+
+#include "base/short_sha.h"
+#include "base/text.h"
+#include "cli/advice.h"
+#include "cli/configuration.h"
+#include "cli/plain_view.h"
+#include "cli/report_parts.h"
+#include "cli/summary.h"
+#include "cli/tests.h"
+
+namespace slipway::cli::report {
+
+namespace {
+
+#include <report_parts.inc>  // made by CMake of web/report/
+
+constexpr std::size_t kMostTests = 2'000;  // in the table; failures and flaky ones always come first
+constexpr std::size_t kMostAnnotations = 1'000;
+constexpr std::size_t kTailLines = 30;  // of a failed step, for who has no script
+
+// Of an element's whole text, as a content security policy names it.
+std::string policy_hash(std::string_view text) {
+  unsigned char hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  char encoded[sodium_base64_ENCODED_LEN(sizeof hash, sodium_base64_VARIANT_ORIGINAL)];
+  sodium_bin2base64(encoded, sizeof encoded, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
+  return fmt::format("'sha256-{}'", encoded);
+}
+
+Mark mark_of_run(const RunEntry& run) {
+  if (run.outcome) return cli::mark_of(*run.outcome);
+  return run.is_alive ? Mark::running : Mark::cancelled;
+}
+
+std::string state_of_run(const RunEntry& run) {
+  if (run.outcome) return outcome_text(*run.outcome);
+  return run.is_alive ? "running" : "did not end";
+}
+
+// The page's colour is told by its icon too, in a row of tabs: a picture of one point.
+std::string icon_of(std::string_view state) {
+  const std::string_view colour = state == "succeeded" ? "\x1a\x7f\x43"
+                                  : state == "failed"  ? "\xc5\x22\x1f"
+                                  : state == "warned"  ? "\xa8\x5b\x07"
+                                  : state == "busy"    ? "\x1f\x5f\xbf"
+                                                       : "\x6b\x74\x80";
+  std::string gif("GIF89a\x01\x00\x01\x00\x80\x00\x00", 13);
+  gif.append(colour);
+  gif.append("\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b", 19);
+  char encoded[sodium_base64_ENCODED_LEN(64, sodium_base64_VARIANT_ORIGINAL)];
+  sodium_bin2base64(encoded, sizeof encoded, reinterpret_cast<const unsigned char*>(gif.data()), gif.size(),
+                    sodium_base64_VARIANT_ORIGINAL);
+  return fmt::format("data:image/gif;base64,{}", encoded);
+}
+
+std::string took(Time from, Time to) { return to > from ? to_short_text(to - from) : std::string(); }
+
+void append_fact(std::string& out, std::string_view name, const std::string& value) {
+  if (!value.empty()) out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, html(value));
+}
+
+std::string header(const RunEntry& run, Time now) {
+  const Mark mark = mark_of_run(run);
+  std::string out = fmt::format("<header class=\"run {}\"><div class=\"wide\">\n<h1>{}<span>{}</span>", class_of(mark),
+                                mark_html(mark), html(run.workflow));
+  out += fmt::format("<span class=\"number\">#{}</span><span>{}</span></h1>\n", run.number, html(state_of_run(run)));
+  if (!run.reason.empty()) out += fmt::format("<p class=\"reason\">{}</p>\n", html(run.reason));
+  out += "<dl class=\"facts\">\n";
+  // Of the project its name: where it lies is nobody's business whom the page is sent to.
+  append_fact(out, "project", std::filesystem::path(run.project).filename().string());
+  append_fact(out, "branch", run.branch);
+  append_fact(out, "commit", run.sha.empty() ? "" : std::string(short_sha(run.sha)));
+  append_fact(out, "event", run.event);
+  append_fact(out, "started", to_rfc3339(run.started));
+  append_fact(out, "took", took(run.started, run.finished));
+  append_fact(out, "run", run.id.value);
+  if (!run.outcome) append_fact(out, "as of", to_rfc3339(now));
+  return out + "</dl>\n</div></header>\n";
+}
+
+std::string navigation(const RunEntry& run, const std::vector<TestEntry>& tests, std::size_t annotations) {
+  const auto link = [](std::string_view place, std::string_view text, std::size_t count, bool bad) {
+    return fmt::format("<a href=\"#{}\">{} <b{}>{}</b></a>\n", place, text, bad ? " class=\"failed\"" : "", count);
+  };
+  const model::TestCounts counts = counts_of(tests);
+  std::string out = "<nav class=\"parts\" aria-label=\"parts of this page\"><div class=\"wide\">\n";
+  out += link("jobs", "Jobs", run.jobs.size(), run.jobs_failed > 0);
+  out += "<a href=\"#timeline\">Timeline</a>\n";
+  if (!tests.empty()) out += link("tests", "Tests", tests.size(), counts.failed > 0);
+  if (annotations > 0) out += link("annotations", "Annotations", annotations, false);
+  if (!run.artifacts.empty()) out += link("artifacts", "Artifacts", run.artifacts.size(), false);
+  return out + "<a href=\"#logs\">Logs</a>\n</div></nav>\n";
+}
+
+// A bar within `whole`, in thousandths: svg attributes are no styles, so the policy lets them be.
+std::string bar(Time from, Time to, Time begin, Time end, std::string_view state, std::string_view size) {
+  const double whole = static_cast<double>(std::max<std::int64_t>((end - begin).count(), 1));
+  const double x = std::clamp(static_cast<double>((from - begin).count()) / whole * 1000, 0.0, 1000.0);
+  const double width = std::clamp(static_cast<double>((to - from).count()) / whole * 1000, 2.0, 1000.0);
+  return fmt::format(
+      "<svg class=\"bar {}\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+      "<rect class=\"ground\" width=\"1000\" height=\"10\"/><rect class=\"{}\" x=\"{:.1f}\" "
+      "width=\"{:.1f}\" height=\"10\" rx=\"1.5\"/></svg>",
+      size, state, std::min(x, 1000 - width), width);
+}
+
+std::string timeline(const RunEntry& run, const std::vector<Log>& logs, Time now) {
+  const Time begin = run.started, end = run.finished > run.started ? run.finished : std::max(now, run.started);
+  std::string out = "<section id=\"timeline\"><h2>Timeline</h2>\n<div class=\"card\"><div class=\"time\">\n";
+  const auto row = [&](std::string_view name, std::string_view kind, Time from, Time to, Mark mark) {
+    out += fmt::format(
+        "<div class=\"what {}\" title=\"{}\">{}</div><div class=\"track\">{}</div>"
+        "<div class=\"took\">{}</div>\n",
+        kind, html(name), html(name), bar(from, to, begin, end, class_of(mark), kind == "step" ? "thin" : ""),
+        took(from, to));
+  };
+  for (const Log& log : logs) {
+    const AttemptEntry& attempt = *log.attempt;
+    const Mark mark = attempt.outcome ? cli::mark_of(*attempt.outcome) : Mark::running;
+    row(log.name, "", attempt.started, attempt.outcome ? attempt.finished : end, mark);
+    for (const model::StepResult& step : attempt.outcome ? attempt.steps : log.notes.steps_done) {
+      if (step.finished > step.started) row(step.name, "step", step.started, step.finished, cli::mark_of(step.outcome));
+    }
+  }
+  return out + "</div></div></section>\n";
+}
+
+std::string steps_table(const Log& log) {
+  const auto& steps = log.attempt->outcome ? log.attempt->steps : log.notes.steps_done;
+  if (steps.empty()) return {};
+  std::string out =
+      "<div class=\"scroll\"><table><thead><tr><th>step</th><th class=\"num\">took</th><th class=\"num\">cpu</th>"
+      "<th class=\"num\">memory</th><th class=\"num\">read</th><th class=\"num\">written</th></tr></thead><tbody>\n";
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const model::StepResult& step = steps[i];
+    const Mark mark = cli::mark_of(step.outcome);
+    const std::string exit = exit_text(step.outcome, step.exit_code);
+    const auto bytes = [](std::uint64_t count) { return count == 0 ? std::string() : size_text(count); };
+    out += fmt::format("<tr class=\"{}\"><td class=\"name\">{} <a data-log href=\"#j{}s{}L1\">{}</a>{}</td>",
+                       class_of(mark), mark_html(mark), log.index, i, html(step.name),
+                       exit.empty() ? "" : fmt::format(" <span class=\"soft\">{}</span>", html(exit)));
+    for (const std::string& figure :
+         {took(step.started, step.finished),
+          step.cpu_micros == 0 ? std::string() : to_short_text(Duration(step.cpu_micros)),
+          bytes(step.memory_peak_bytes), bytes(step.io_read_bytes), bytes(step.io_written_bytes)}) {
+      out += fmt::format("<td class=\"num\">{}</td>", figure);
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+// Its last words stand here too: a log needs a script, this does not.
+std::string failure_of(const Log& log) {
+  std::string out;
+  for (std::size_t i = 0; i < log.attempt->steps.size(); ++i) {
+    if (model::ending_of(log.attempt->steps[i].outcome) != model::Ending::failed) continue;
+    const auto lines = error_lines(log.attempt->journal.string(), static_cast<std::uint16_t>(i), kTailLines);
+    if (lines.empty()) continue;
+    out += fmt::format("<pre class=\"tail\" tabindex=\"0\" aria-label=\"what {} said\">",
+                       html(log.attempt->steps[i].name));
+    for (const std::string& line : lines) out += html(line) + "\n";
+    out += "</pre>\n";
+  }
+  return out;
+}
+
+std::string job_details(const RunEntry& run, std::size_t index, const std::vector<Log>& logs) {
+  const JobEntry& job = run.jobs[index];
+  const Mark mark = report::mark_of(job);
+  const bool failed = class_of(mark) == "failed";
+  const std::string_view end = job.attempts.empty() ? "waiting" : "running";
+  std::string out =
+      fmt::format("<details class=\"job {}\" id=\"job-{}\"{}><summary>{}<span class=\"name\">{}</span>", class_of(mark),
+                  index, failed || run.jobs.size() == 1 ? " open" : "", mark_html(mark), html(job.name));
+  out += fmt::format("<span class=\"end\">{} {}</span></summary><div class=\"inside\">\n",
+                     html(job.outcome ? outcome_text(*job.outcome) : end), took(job.started, job.finished));
+  if (!job.reason.empty()) out += fmt::format("<p class=\"note {}\">{}</p>\n", class_of(mark), html(job.reason));
+  for (const Log& log : logs) {
+    if (log.job != &job) continue;
+    if (job.attempts.size() > 1) out += fmt::format("<p class=\"soft\">try {}</p>\n", log.attempt->number);
+    out += steps_table(log) + failure_of(log);
+    for (const std::string& advice : advice_of(*log.attempt))
+      out += fmt::format("<p class=\"advice\">{}</p>\n", html(advice));
+    for (const wire::payload::Notice& notice : log.notes.notices) {
+      out += fmt::format("<p class=\"note\">{}</p>\n", html(notice.message));
+    }
+  }
+  return out + "</div></details>\n";
+}
+
+std::string test_html(const TestEntry& test) {
+  const bool failed = test.result.outcome == model::TestOutcome::failed;
+  const Mark mark = failed ? Mark::failed : Mark::allowed_failure;
+  std::string out = fmt::format(
+      "<div class=\"test {}\"><div class=\"head\">{}<b>{}</b><span class=\"soft\">{}, {}</span>", class_of(mark),
+      mark_html(mark), html(test_name(test.result)), html(test.job), to_short_text(test.result.took));
+  if (test.verdict.is_new_failure) out += "<span class=\"tag failed\">new</span>";
+  if (!test.verdict.flaky.empty()) {
+    out += fmt::format("<span class=\"tag warned\">flaky: {}</span>", html(test.verdict.flaky));
+  }
+  out += "</div>";
+  if (failed && !test.result.message.empty()) out += fmt::format("<div>{}</div>", html(test.result.message));
+  if (failed && !test.result.text.empty()) out += fmt::format("<pre tabindex=\"0\">{}</pre>", html(test.result.text));
+  return out + "</div>\n";
+}
+
+std::string tests_section(const std::vector<TestEntry>& tests) {
+  if (tests.empty()) return {};
+  std::string out =
+      fmt::format("<section id=\"tests\"><h2>Tests <span class=\"soft\">{}</span></h2>\n<div class=\"card\">\n",
+                  html(model::counts_text(counts_of(tests))));
+  std::size_t shown = 0;
+  for (const TestEntry& test : tests) {
+    const bool is_news = test.result.outcome == model::TestOutcome::failed || !test.verdict.flaky.empty();
+    if (is_news && shown++ < kMostTests) out += test_html(test);
+  }
+  out += fmt::format(
+      "<details class=\"job\"><summary><span class=\"name\">All tests</span></summary><div class=\"inside scroll\">"
+      "<table><thead><tr><th>test</th><th>job</th><th class=\"num\">took</th></tr></thead><tbody>\n");
+  for (std::size_t i = 0; i < std::min(tests.size(), kMostTests); ++i) {
+    const TestEntry& test = tests[i];
+    const Mark mark = test.result.outcome == model::TestOutcome::failed    ? Mark::failed
+                      : test.result.outcome == model::TestOutcome::skipped ? Mark::skipped
+                                                                           : Mark::succeeded;
+    out += fmt::format("<tr><td class=\"name\">{} {}</td><td>{}</td><td class=\"num\">{}</td></tr>\n", mark_html(mark),
+                       html(test_name(test.result)), html(test.job), to_short_text(test.result.took));
+  }
+  out += "</tbody></table>";
+  if (tests.size() > kMostTests) {
+    out += fmt::format("<p class=\"soft\">... and {} more: slipway runs tests --all</p>", tests.size() - kMostTests);
+  }
+  return out + "</div></details>\n</div></section>\n";
+}
+
+std::string annotations_section(const std::vector<Log>& logs) {
+  std::string items;
+  std::size_t count = 0;
+  for (const Log& log : logs) {
+    for (const wire::payload::Annotation& annotation : log.notes.annotations) {
+      if (count++ >= kMostAnnotations) continue;
+      const auto level = cli::mark_of(annotation.level);
+      items += fmt::format("<li>{} {} <span class=\"soft\">{}</span></li>\n", level ? mark_html(*level) : "",
+                           html(annotation_text(annotation)), html(log.name));
+    }
+  }
+  if (count == 0) return {};
+  if (count > kMostAnnotations)
+    items += fmt::format("<li class=\"soft\">... and {} more</li>", count - kMostAnnotations);
+  return "<section id=\"annotations\"><h2>Annotations</h2>\n<div class=\"card\"><ul class=\"plain\">\n" + items +
+         "</ul></div></section>\n";
+}
+
+std::string artifacts_section(const RunEntry& run) {
+  if (run.artifacts.empty()) return {};
+  std::string out = "<section id=\"artifacts\"><h2>Artifacts</h2>\n<div class=\"card\"><ul class=\"plain\">\n";
+  for (const ArtifactEntry& artifact : run.artifacts) {
+    out += fmt::format(
+        "<li><b>{}</b> <span class=\"soft\">{}, {}, of {}</span> {}<div><code>slipway runs artifacts {} "
+        "{}</code></div></li>\n",
+        html(artifact.name), size_text(artifact.bytes), counted(artifact.files, "file"), html(artifact.job),
+        artifact.untrusted ? "<span class=\"tag warned\">untrusted</span>" : "", html(run.id.value),
+        html(shell_quoted(artifact.name)));
+  }
+  return out + "</ul></div></section>\n";
+}
+
+constexpr std::string_view kViewer = R"html(<section id="logs"><h2>Logs</h2>
+<noscript><p class="note">A log is shown by a script of this page. Without it: <code>slipway logs</code>.</p></noscript>
+<div id="viewer" class="card" hidden>
+<div class="logbar" id="bar"><select id="job" aria-label="job"></select>
+<input id="find" type="search" placeholder="Search this log" aria-label="search this log" spellcheck="false">
+<span id="found" class="found" role="status"></span>
+<button id="error" type="button">First error</button>
+<button id="fold" type="button">Fold</button>
+<button id="unfold" type="button">Unfold</button>
+<button id="times" type="button" aria-pressed="false">Times</button></div>
+<div id="rows" tabindex="0" role="region" aria-label="log"></div>
+</div>
+<p class="help"><kbd>/</kbd> search, <kbd>n</kbd> <kbd>N</kbd> next and previous, <kbd>e</kbd> first error, <kbd>[</kbd> <kbd>]</kbd> fold and unfold,
+<kbd>t</kbd> times, <kbd>y</kbd> copy the link. A click on a line's number makes a link to it, with Shift to a range.</p></section>
+)html";
+
+}  // namespace
+
+std::string html(std::string_view text) {
+  std::string out;
+  // Newlines stay: they are white space, and lines within <pre>.
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.data() != text.data()) out += '\n';
+    for (const char c : printable(line, Colour::strip)) {
+      switch (c) {
+        case '&': out += "&amp;"; break;
+        case '<': out += "&lt;"; break;
+        case '>': out += "&gt;"; break;
+        case '"': out += "&quot;"; break;
+        case '\'': out += "&#39;"; break;
+        default: out += c;
+      }
+    }
+  }
+  return out;
+}
+
+std::string_view class_of(Mark mark) {
+  switch (mark) {
+    case Mark::succeeded: return "succeeded";
+    case Mark::failed:
+    case Mark::timed_out: return "failed";
+    case Mark::infra_failed:
+    case Mark::allowed_failure: return "warned";
+    case Mark::running: return "busy";
+    case Mark::pending:
+    case Mark::blocked:
+    case Mark::cancelled:
+    case Mark::skipped: return "idle";
+  }
+  return "idle";
+}
+
+Mark mark_of(const JobEntry& job) {
+  if (!job.outcome) return Mark::running;
+  return job.failure_allowed ? Mark::allowed_failure : cli::mark_of(*job.outcome);
+}
+
+std::string mark_html(Mark mark) {
+  return fmt::format("<i class=\"mark {}\">{}</i>", class_of(mark), symbol(mark, false));
+}
+
+std::string page_head(const RunEntry& run, const std::vector<TestEntry>& tests, const std::vector<Log>& logs,
+                      Time now) {
+  const Mark mark = mark_of_run(run);
+  const std::string title =
+      fmt::format("{} {} #{} {}", symbol(mark, false), run.workflow, run.number, state_of_run(run));
+  std::size_t annotations = 0;
+  for (const Log& log : logs) annotations += log.notes.annotations.size();
+  std::string out = fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {}; style-src {}; "
+      "img-src data:; base-uri 'none'; form-action 'none'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" "
+      "content=\"no-referrer\">\n"
+      "<title>{}</title>\n<link rel=\"icon\" href=\"{}\">\n<style>{}</style></head>\n<body>\n",
+      policy_hash(kScript), policy_hash(kStyle), html(title), icon_of(class_of(mark)), kStyle);
+  out += header(run, now) + navigation(run, tests, annotations) + "<main class=\"wide\">\n";
+  if (const std::string graph = graph_svg(run); !graph.empty()) {
+    out +=
+        "<section id=\"graph\"><h2>Graph</h2>\n<div class=\"card scroll\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"graph\">\n" +
+        graph + "</div></section>\n";
+  }
+  out += "<section id=\"jobs\"><h2>Jobs</h2>\n<div class=\"card\">\n";
+  for (std::size_t i = 0; i < run.jobs.size(); ++i) out += job_details(run, i, logs);
+  out += "</div></section>\n";
+  out += timeline(run, logs, now) + tests_section(tests) + annotations_section(logs) + artifacts_section(run);
+  out += kViewer;
+  return out + fmt::format("<footer>Made by Slipway on {}.</footer>\n</main>\n", to_rfc3339(now));
+}
+
+std::string page_end(const std::string& index) {
+  // Within a script element only `<` could end it.
+  std::string safe;
+  for (const char c : index) {
+    if (c == '<')
+      safe += "\\u003c";
+    else
+      safe += c;
+  }
+  return fmt::format(
+      "<script type=\"application/json\" id=\"index\">{}</script>\n<script>{}</script>\n</body></html>\n", safe,
+      kScript);
+}
+
+}  // namespace slipway::cli::report
