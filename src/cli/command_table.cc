@@ -209,6 +209,12 @@ constexpr OptionRow kRun[] = {
     {.names = "--keep",
      .doc = "keep each job's /job/src, however it ends, as the artifact workspace-JOB",
      .setting = "keep"},
+    {.names = "--follow",
+     .doc = "what jobs ask for becomes part of the run (docs/triggers.md)",
+     .setting = "triggers.follow"},
+    {.names = "--allow-stdout-triggers",
+     .doc = "jobs may also ask by lines of output, ::slipway-trigger::JSON",
+     .setting = "triggers.allow_stdout"},
     {.names = "-n,--dry-run", .doc = "show what would run, and stop"},
     {.names = "--print-config", .doc = "print every setting as it would hold, and stop"},
 };

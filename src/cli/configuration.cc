@@ -220,6 +220,8 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   settings.cache_limit_bytes = size("cache_limit");
   settings.require_limits = is_on("require_limits");
   settings.keep = is_on("keep");
+  settings.follow_triggers = is_on("triggers.follow");
+  settings.stdout_triggers = is_on("triggers.allow_stdout");
   const std::string colour = text("color");
   settings.colour = colour == "always"  ? ColourChoice::always
                     : colour == "never" ? ColourChoice::never

@@ -54,6 +54,7 @@ struct Settings {
   int max_parallel = 0;  ///< 0: as many as the machine has processors
   std::uint64_t log_cap_bytes = 0, cache_limit_bytes = 0;
   bool require_limits = false, keep = false;
+  bool follow_triggers = false, stdout_triggers = false;
   ColourChoice colour = ColourChoice::automatic;
   std::vector<std::string> host_paths;
   bool allow_host_network = false, allow_nested = false;

@@ -186,7 +186,11 @@ void Feed::accept(Watched& attempt, const journal::Record& record) {
       if (const auto truncation = journal::parse_truncation(record.payload))
         attempt.steps[record.step].lost = truncation->lost;
       return;
-    case journal::RecordType::attempt_started:
+    case journal::RecordType::attempt_started:  // names plugins too, which the engine does not know
+      return with(std::type_identity<payload::AttemptStarted>(), [&](const payload::AttemptStarted& started) {
+        std::vector<std::string>& steps = attempt.view.steps;
+        for (std::size_t i = steps.size(); i < started.steps.size(); ++i) steps.push_back(started.steps[i]);
+      });
     case journal::RecordType::trigger:  // the engine tells what became of it
     case journal::RecordType::output_variable:
     case journal::RecordType::secret_registered:

@@ -203,7 +203,8 @@ void JsonView::job_finished(const model::JobFinished& finished, const std::strin
 void JsonView::triggered(const model::Triggered& triggered) {
   Event event(sink_, "trigger");
   event.json.field("run", triggered.run.value).field("by_job", triggered.by_job).field("job", triggered.job);
-  event.json.field("accepted", triggered.accepted).field("reason", triggered.reason).field("trigger", triggered.json);
+  event.json.field("accepted", triggered.accepted).field("next", triggered.is_next()).field("as", triggered.as);
+  event.json.field("reason", triggered.reason).field("trigger", triggered.json);
 }
 
 void JsonView::run_finished(const model::RunFinished& finished) {

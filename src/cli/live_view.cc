@@ -40,8 +40,12 @@ void LineRing::clear() {
   total_ = 0;
 }
 
-LiveView::LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size)
-    : sink_(sink), colour_(colour), size_(std::move(size)), summary_(colour, program), program_(std::move(program)) {}
+LiveView::LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size, std::string follow)
+    : sink_(sink),
+      colour_(colour),
+      size_(std::move(size)),
+      summary_(colour, program, std::move(follow)),
+      program_(std::move(program)) {}
 
 LiveView::~LiveView() {
   if (!cursor_hidden_) return;

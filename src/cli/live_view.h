@@ -41,7 +41,8 @@ class LiveView final : public Audience {
   static constexpr Duration kRedraw = std::chrono::milliseconds(100);
 
   /// `size` is asked before each drawing, so that a resized window is no special case.
-  LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size);
+  /// `follow`: as Summary's.
+  LiveView(Sink& sink, bool colour, std::string program, std::function<TerminalSize()> size, std::string follow = {});
   /// Shows the cursor again, whatever happened.
   ~LiveView() override;
 

@@ -278,6 +278,7 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& words) {
     return Invocation{{}, ShowText{arguments.command == nullptr ? root_help() : command_help(*arguments.command)}};
   }
   CommonOptions common;
+  common.words = words;
   common.directory = arguments.one("--directory");
   if (arguments.has("--work-dir")) {
     if (arguments.has("--directory")) return fail(ErrorKind::invalid, "give --work-dir or -C, not both");

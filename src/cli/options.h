@@ -35,6 +35,7 @@ struct CommonOptions {
   bool no_input = false;  ///< never ask; what would be asked for is an error
   bool print_config = false;
   std::vector<SettingFlag> settings;
+  std::vector<std::string> words;  ///< the whole command line, as it was given
 };
 
 /// Which definition, which part of it, and on what event: the same for run, plan, explain and graph.

@@ -166,8 +166,7 @@ void PlainView::job_finished(const model::JobFinished& finished, const std::stri
 
 void PlainView::triggered(const model::Triggered& triggered) {
   summary_.triggered(triggered);
-  line(triggered.by_job, "!",
-       fmt::format("asks for job {}{}", triggered.job, triggered.accepted ? ", which joins this run" : ""));
+  line(triggered.by_job, "!", "asks for job " + asked_text(triggered));
 }
 
 void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }

@@ -16,8 +16,9 @@ namespace slipway::cli {
 class PlainView final : public Audience {
  public:
   enum class Lines { all, summary_of_failures };
-  PlainView(Sink& sink, bool colour, std::string program, Lines lines)
-      : sink_(sink), colour_(colour), lines_(lines), summary_(colour, std::move(program)) {}
+  /// `follow`: as Summary's.
+  PlainView(Sink& sink, bool colour, std::string program, Lines lines, std::string follow = {})
+      : sink_(sink), colour_(colour), lines_(lines), summary_(colour, std::move(program), std::move(follow)) {}
 
   void run_started(const model::RunStarted& started) override;
   void jobs_added(const model::JobsAdded& added) override;

@@ -35,6 +35,15 @@ void append_jobs(std::string& text, const model::Run& run, const Style& style) {
   }
 }
 
+/// Jobs that are in no plan until a job asks for them.
+void append_templates(std::string& text, const model::Run& run) {
+  if (run.workflow->templates.empty()) return;
+  std::vector<std::string> names;
+  for (const auto& [name, one] : run.workflow->templates) names.push_back(shown(name));
+  text += fmt::format("    jobs may ask for {}, which {}\n", join(names, ", "),
+                      run.options.follow_triggers ? "joins the run" : "is run by --follow alone");
+}
+
 void plan_json(JsonWriter& json, const Planned& planned) {
   json.begin_object().field("workflow", planned.workflow->name).field("file", planned.workflow->file);
   json.field("starts", planned.run.has_value());
@@ -50,7 +59,10 @@ void plan_json(JsonWriter& json, const Planned& planned) {
     for (const std::string& name : dependencies_of(*planned.run, planned.run->groups[job.group])) json.item(name);
     json.end_array().end_object();
   }
-  json.end_array().end_object();
+  json.end_array().begin_array("templates");
+  for (const auto& [name, one] : planned.workflow->templates) json.item(name);
+  json.end_array();
+  json.raw("follows_triggers", planned.run && planned.run->options.follow_triggers ? "true" : "false").end_object();
 }
 
 Result<std::string> show_resolved(const std::vector<Planned>& planned, const Style& style) {
@@ -129,7 +141,10 @@ Result<std::string> show_plan(const std::vector<Planned>& planned, const PlanOpt
                         bold(style.colour), shown(one.workflow->name), reset(style.colour), shown(one.workflow->file),
                         one.run ? "starts" : "does not start");
     append_trace(text, one.start.because, "    ");
-    if (one.run) append_jobs(text, *one.run, style);
+    if (one.run) {
+      append_jobs(text, *one.run, style);
+      append_templates(text, *one.run);
+    }
   }
   if (planned.empty()) text = "There is nothing to plan: no workflow was found.\n";
   return text;

@@ -141,6 +141,7 @@ void append_step(std::string& out, const model::JobSpec& job, const model::StepS
                             map.raw("command", list_text(argv.words));
                         }},
              step.action);
+  if (step.phase != model::Phase::steps) map.raw("phase", std::string(model::to_string(step.phase)));
   map.texts("shell", step.shell);
   map.text("working_dir", step.working_dir);
   map.variables("env", step.env);

@@ -39,23 +39,21 @@ std::string shell_quoted(std::string_view word) {
 }
 
 std::string command_for(const std::string& program, const model::Triggered& triggered) {
-  const std::string file = ".slipway/jobs/" + triggered.job + ".yaml";
-  // A reason that speaks of the file says why it cannot be run.
-  const bool is_file = triggered.reason.find(file) == std::string::npos;
-  const std::string by_file = is_file ? fmt::format("{} run {}", program, shell_quoted(file)) : std::string();
+  if (!triggered.is_alone || !triggered.is_next()) return {};
+  if (!triggered.file.empty()) return fmt::format("{} run {}", program, shell_quoted(triggered.file));
   const std::vector<AskedFor> asked = read_trigger(triggered.json);
   const auto job = std::ranges::find(asked, triggered.job, &AskedFor::name);
-  if (job == asked.end()) return by_file;
-  std::string command =
-      job->script.empty() ? by_file : fmt::format("{} run --job-command {}", program, shell_quoted(job->script));
+  if (job == asked.end() || job->script.empty()) return {};
+  std::string command = fmt::format("{} run --job-command {}", program, shell_quoted(job->script));
+  if (!triggered.image.empty()) command += " --image " + shell_quoted(triggered.image);
   // A command that was cut would do something else.
   return command.size() > kMaxCommand ? std::string() : command;
 }
 
-std::size_t variables_of(const model::Triggered& triggered) {
-  const std::vector<AskedFor> asked = read_trigger(triggered.json);
-  const auto job = std::ranges::find(asked, triggered.job, &AskedFor::name);
-  return job == asked.end() ? 0 : job->variables;
+std::string asked_text(const model::Triggered& triggered) {
+  if (!triggered.reason.empty()) return fmt::format("{}, which is refused: {}", triggered.job, triggered.reason);
+  if (!triggered.accepted) return triggered.job;
+  return triggered.job + ", which joins this run" + (triggered.as == triggered.job ? "" : " as " + triggered.as);
 }
 
 void Summary::run_started(const model::RunStarted& started) {
@@ -117,7 +115,8 @@ void Summary::job_finished(const model::JobFinished& finished, const std::string
 
 void Summary::triggered(const model::Triggered& triggered) {
   std::vector<model::Triggered>& triggers = runs_[triggered.run].triggers;
-  if (!triggered.accepted && triggers.size() < kMaxNotes) triggers.push_back(triggered);
+  // One that is refused has an annotation that says why.
+  if (triggered.is_next() && triggers.size() < kMaxNotes) triggers.push_back(triggered);
 }
 
 void Summary::run_finished(const model::RunFinished& finished) {
@@ -209,19 +208,14 @@ void Summary::append_stored(std::string& out, const RunEnd& run) const {
 
 void Summary::append_triggers(std::string& out, const RunEnd& run) const {
   for (const model::Triggered& triggered : run.triggers) {
-    out += fmt::format("  would run next: {} (asked for by {}", printable(triggered.job, Colour::strip),
+    out += fmt::format("  would run next: {} (asked for by {})\n", printable(triggered.job, Colour::strip),
                        printable(triggered.by_job, Colour::strip));
-    if (!triggered.reason.empty()) out += fmt::format("; {}", printable(triggered.reason, Colour::strip));
-    if (const std::size_t variables = variables_of(triggered); variables > 0) {
-      out += fmt::format("; with {}: {} runs view {} --json", counted(variables, "variable"), program_,
-                         run.started.run.value);
-    }
-    out += ")\n";
     // Pasted, a stranger's text would run as one's own.
     if (run.started.source_trust == model::Trust::untrusted) continue;
     const std::string command = command_for(program_, triggered);
     if (!command.empty()) out += fmt::format("      {}\n", printable(command, Colour::strip));
   }
+  if (!run.triggers.empty() && !follow_.empty()) out += fmt::format("  to run what jobs ask for: {}\n", follow_);
 }
 
 }  // namespace slipway::cli

@@ -17,7 +17,9 @@ class Summary {
  public:
   static constexpr std::size_t kMaxDetails = 20;
 
-  Summary(bool colour, std::string program) : colour_(colour), program_(std::move(program)) {}
+  /// `follow`: the command that would also have run what jobs asked for; empty: there is none.
+  Summary(bool colour, std::string program, std::string follow = {})
+      : colour_(colour), program_(std::move(program)), follow_(std::move(follow)) {}
 
   void run_started(const model::RunStarted& started);
   void annotated(const AttemptView& attempt, const wire::payload::Annotation& annotation);
@@ -78,7 +80,7 @@ class Summary {
   void append_triggers(std::string& out, const RunEnd& run) const;
 
   bool colour_;
-  std::string program_;
+  std::string program_, follow_;
   std::vector<RunId> order_;
   std::map<RunId, RunEnd> runs_;
   std::map<std::pair<RunId, std::string>, LastAttempt> attempts_;  // of jobs that have not ended
@@ -89,10 +91,11 @@ class Summary {
 std::vector<std::string> error_lines(const std::string& journal_path, std::uint16_t step, std::size_t most);
 bool looks_like_error(std::string_view line);
 
-/// The command that runs what a job asked for, from the trigger's JSON. Without the variables that it asked for: pasted
-/// unread, BASH_ENV or LD_PRELOAD would run what the command does not show.
+/// The command that runs what a job asked for, alone. Empty where none does: it has variables (pasted unread, BASH_ENV
+/// or LD_PRELOAD would run what the command does not show), is of a template, or waits for other jobs.
 std::string command_for(const std::string& program, const model::Triggered& triggered);
-std::size_t variables_of(const model::Triggered& triggered);
+/// `NAME`, and what became of it: `NAME, which joins this run as NAME (2)`.
+std::string asked_text(const model::Triggered& triggered);
 /// For a POSIX shell.
 std::string shell_quoted(std::string_view word);
 

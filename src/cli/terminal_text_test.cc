@@ -109,16 +109,22 @@ TEST(Commands, AreQuotedForAShell) {
 TEST(Commands, OfTriggersRunTheSameThing) {
   model::Triggered triggered;
   triggered.job = "deploy";
-  triggered.json = R"({"job_name":"deploy","run":"./deploy.sh","env":{"REGION":"eu"}})";
+  triggered.json = R"({"jobs":[{"name":"other","run":"x"},{"job_name":"deploy","run":"./deploy.sh"}]})";
+  EXPECT_EQ(command_for("slipway", triggered), "") << "it has variables, or waits for others";
+  triggered.is_alone = true;
   EXPECT_EQ(command_for("slipway", triggered), "slipway run --job-command ./deploy.sh");
-  EXPECT_EQ(variables_of(triggered), 1U);
-  triggered.json = R"({"jobs":[{"name":"other","run":"x"},{"name":"deploy"}]})";
+  triggered.image = "debian:12";
+  EXPECT_EQ(command_for("slipway", triggered), "slipway run --job-command ./deploy.sh --image debian:12");
+  triggered.file = ".slipway/jobs/deploy.yaml";
   EXPECT_EQ(command_for("slipway", triggered), "slipway run .slipway/jobs/deploy.yaml");
-  triggered.reason = "no template `deploy`, and no .slipway/jobs/deploy.yaml";
-  EXPECT_EQ(command_for("slipway", triggered), "") << "it would say the same";
+  triggered.reason = "no";
+  EXPECT_EQ(command_for("slipway", triggered), "");
+  EXPECT_EQ(asked_text(triggered), "deploy, which is refused: no");
   triggered.reason.clear();
-  triggered.json = "broken";
-  EXPECT_EQ(command_for("slipway", triggered), "slipway run .slipway/jobs/deploy.yaml");
+  triggered.accepted = true;
+  triggered.as = "deploy (2)";
+  EXPECT_EQ(command_for("slipway", triggered), "");
+  EXPECT_EQ(asked_text(triggered), "deploy, which joins this run as deploy (2)");
 }
 
 }  // namespace

@@ -32,9 +32,7 @@ std::vector<AskedFor> read_trigger(const std::string& text) {
   for (const json::value& entry : jobs) {
     if (!entry.is_object()) continue;
     const json::object& object = entry.get_object();
-    AskedFor job{either(object, "job_name", "name"), either(object, "job_command", "run"), 0};
-    const json::value* env = object.if_contains("env");
-    if (env != nullptr && env->is_object()) job.variables = env->get_object().size();
+    AskedFor job{either(object, "job_name", "name"), either(object, "job_command", "run")};
     if (job.name.empty()) continue;
     asked.push_back(std::move(job));
   }

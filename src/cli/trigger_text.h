@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,8 +8,7 @@ namespace slipway::cli {
 /// One job that a trigger asks for, as far as people are told of it. What the engine makes of it: engine/triggers.h.
 struct AskedFor {
   std::string name;
-  std::string script;         ///< empty: a template or a job file of that name
-  std::size_t variables = 0;  ///< in its `env`
+  std::string script;  ///< empty: a template or a job file of that name
 };
 
 /// What a trigger's JSON (a list of jobs, an object with `jobs`, or one job) asks for; what is no job is left out.

@@ -107,10 +107,11 @@ std::unique_ptr<Audience> make_audience(const ViewOptions& options, Sink& sink) 
   switch (options.kind) {
     case ViewKind::json: return std::make_unique<JsonView>(sink, options.program_exit_code);
     case ViewKind::live:
-      return std::make_unique<LiveView>(sink, options.colour, options.program,
-                                        [fd = options.fd] { return size_of(fd); });
+      return std::make_unique<LiveView>(
+          sink, options.colour, options.program, [fd = options.fd] { return size_of(fd); }, options.follow_command);
     case ViewKind::plain:
-      return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::all);
+      return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::all,
+                                         options.follow_command);
     case ViewKind::quiet: break;
   }
   return std::make_unique<PlainView>(sink, options.colour, options.program, PlainView::Lines::summary_of_failures);

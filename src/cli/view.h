@@ -29,6 +29,7 @@ struct ViewOptions {
   std::filesystem::path journal_root;  ///< the state directory, which journal paths of notices are relative to
   bool several_runs = false;           ///< jobs are named with their workflow
   std::string program = "slipway";     ///< for commands in hints
+  std::string follow_command;          ///< what would also have run what jobs ask for; empty: this does
   /// Nobody reads what is written any more (`slipway run | head`); called once, on the view's thread. May be null.
   std::function<void()> on_reader_gone;
   /// What the program ends with where a run ends with this code: a signal has one of its own. May be null: the same.

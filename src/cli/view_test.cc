@@ -38,8 +38,7 @@ constexpr const char* kSummary =
     "  ↷ deploy  skipped: test did not succeed\n"
     "  ✗ test (gcc, 17): a.c:3: lost it\n"
     "  artifact logs of test (gcc, 17) (2 files, 2.0 KiB): slipway runs artifacts run1 logs\n"
-    "  would run next: bisect (asked for by test (gcc, 17); a local run does not follow triggers; with 1 variable: "
-    "slipway runs view run1 --json)\n"
+    "  would run next: bisect (asked for by test (gcc, 17))\n"
     "      slipway run --job-command 'git bisect run make check'\n";
 
 TEST(PlainView, ShowsPrefixedLinesAndASummary) {

@@ -144,13 +144,17 @@ void tell_failing_run(const std::filesystem::path& directory, Tell&& tell) {
                   step_result("unit", Outcome::failed, 2, at_ms(1203), at_ms(1400)),
                   step_result("report", Outcome::skipped, 0, at_ms(1400), at_ms(1400))};
   report.journal_bytes = journal.bytes();
-  tell(model::Triggered{
-      .run = run,
-      .by_job = "test (gcc, 17)",
-      .job = "bisect",
-      .json = R"({"jobs":[{"job_name":"bisect","job_command":"git bisect run make check","env":{"A":"1 2"}}]})",
-      .accepted = false,
-      .reason = "a local run does not follow triggers"});
+  tell(
+      model::Triggered{.run = run,
+                       .by_job = "test (gcc, 17)",
+                       .job = "bisect",
+                       .json = R"({"jobs":[{"job_name":"bisect","job_command":"git bisect run make check","env":{}}]})",
+                       .accepted = false,
+                       .reason = {},
+                       .as = {},
+                       .file = {},
+                       .image = {},
+                       .is_alone = true});
   tell(model::AttemptFinished{
       .run = run, .job = "test (gcc, 17)", .report = report, .will_retry = false, .retry_at = {}});
   tell(model::JobFinished{.run = run,

@@ -201,7 +201,6 @@ constexpr Code kCodes[] = {
      "image: host", "image: debian:12"},
     {"E103", "code from another place cannot be used here",
      "This version runs the definition and the source of one checkout.", "", "Leave `ci_code` and `source_code` out."},
-    {"E104", "hooks cannot be run here", "This version runs no hooks.", "", "Make them steps."},
     {"E105", "run_as: source is not possible here",
      "The step needs a sandbox of its own with another user id, which `--backend native` makes where slipway runs as "
      "root. It is refused, not run beside job code.",

@@ -302,10 +302,11 @@ constexpr std::array<std::string_view, 8> kPhases = {"pre_validation",   "post_v
                                                      "on_error",         "cleanup"};
 constexpr Shape kPhase{.kind = Kind::choice, .choices = kPhases};
 constexpr Shape kHookPriority{.kind = Kind::integer, .least = 0, .most = 1'000};
-constexpr std::array<Key, 3> kHookKeys = {{
+constexpr std::array<Key, 4> kHookKeys = {{
     {"phase", &kPhase, "when", "post_source_prep", {}, {}, true},
     {"run", &kScript, "a program of the job code", "ci/hook.sh", {}, {}, true},
     {"priority", &kHookPriority, "the smaller runs first", "100", "`100`"},
+    {"timeout", &kDuration, "how long it may run", "30s", "`5m`"},
 }};
 constexpr Context kHookContext{"hook", "hooks",
                                "Programs of the job code that run around the steps, in the job's sandbox.", kHookKeys};

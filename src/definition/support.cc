@@ -47,9 +47,6 @@ class SupportCheck {
       if (!support_.job_code && used)
         refuse(place_of(job, key), "E103", fmt::format("`{}` of job `{}` cannot be used yet", key, job.name));
     }
-    if (!support_.hooks && !job.hooks.empty())
-      refuse(place_of(job, "hooks"), "E104", fmt::format("the hooks of job `{}` cannot be run yet", job.name),
-             "make them steps");
     for (const model::StepDefinition& step : job.steps) {
       if (support_.source_steps || !step.run_as || step.run_as->kind != model::RunAs::Kind::source) continue;
       refuse(

@@ -17,7 +17,6 @@ struct BuildSupport {
   bool image_files = true;    ///< with named_images: also `oci:` and `docker-archive:`
   bool job_images = true;     ///< what jobs say; false: one for all of them is named from outside
   bool job_code = false;      ///< ci_code and source_code
-  bool hooks = false;
   bool source_steps = false;  ///< `run_as: source`
   bool devices = false;
   bool worker_choice = false;  ///< labels, priority: else noted as without effect

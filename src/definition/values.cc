@@ -320,8 +320,10 @@ std::vector<model::Hook> Values::hooks_of(Node* node) const {
   const Context& context = *find_key(kJobContext, "hooks")->shape->item->context;
   for (Node* item : items_of(node)) {
     const Fields fields(context, item);
-    hooks.push_back({text_of(fields.get("phase")), text_of(fields.get("run")),
-                     integer_of(fields.get("priority")).value_or(100), place(*item)});
+    const auto phase = model::phase_of(text_of(fields.get("phase")));
+    if (!phase) continue;  // told of already
+    hooks.push_back({*phase, text_of(fields.get("run")), integer_of(fields.get("priority")).value_or(100),
+                     duration_of(fields.get("timeout")), place(*item)});
   }
   return hooks;
 }

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "model/run.h"
+#include "os/queue.h"
 
 namespace slipway::engine {
 
@@ -16,9 +19,22 @@ struct AttemptAdvanced {
   AttemptId attempt;
   std::uint64_t journal_bytes = 0;
 };
+/// What became of one trigger, once that is stored.
+struct TriggerAnswer {
+  struct Job {
+    std::string name;
+    std::string as;       ///< the name that it joined the run by; empty: it did not
+    std::string refused;  ///< why; empty for one that is only told of, since nobody wants triggers followed
+  };
+  std::vector<Job> jobs;  ///< in the order asked for
+};
+using TriggerAnswers = os::BoundedQueue<TriggerAnswer>;
+
 struct AttemptAsks {
   AttemptId attempt;
   model::TriggerRequest trigger;
+  bool took_untrusted = false;              ///< as AttemptReport's
+  std::shared_ptr<TriggerAnswers> answers;  ///< closed without one: nobody can say. May be null; has room
 };
 
 /// Where an executor reports to. Any thread may call, but not from inside `Executor::start` or `stop`.

@@ -11,6 +11,14 @@
 
 namespace slipway::engine {
 
+namespace {
+
+model::Trust trust_of_asker(bool took_untrusted) {
+  return took_untrusted ? model::Trust::untrusted : model::Trust::trusted;
+}
+
+}  // namespace
+
 Dispatcher::Loop::Loop(store::Store& store, Executor& executor, TriggerReader& triggers, model::Listener& listener,
                        Log& log, Options options, Reports& reports)
     : store_(store),
@@ -113,10 +121,29 @@ void Dispatcher::Loop::handle(AttemptAdvanced&& report, Time) {
       model::AttemptProgress{live->run.id, live->run.jobs[job->second].name, report.attempt, report.journal_bytes});
 }
 
-void Dispatcher::Loop::handle(AttemptAsks&& report, Time) {
-  if (const Live* live = live_of(report.attempt)) {
-    to_feed_.emplace_back(live->run.id, understood(*live, report.attempt, report.trigger.json));
+void Dispatcher::Loop::handle(AttemptAsks&& report, Time now) {
+  Live* live = live_of(report.attempt);
+  const auto job =
+      live == nullptr ? decltype(live->run.job_by_attempt)::iterator() : live->run.job_by_attempt.find(report.attempt);
+  if (broken_ || live == nullptr || job == live->run.job_by_attempt.end()) {
+    if (report.answers) report.answers->close();
+    return;
   }
+  const model::JobIndex index = job->second;
+  const model::TriggerRequested event =
+      understood(*live, report.attempt, report.trigger.json, trust_of_asker(report.took_untrusted));
+  take(*live, model::on_event(live->run, event, now), now);
+  if (!report.answers) return;
+  TriggerAnswer answer;
+  const auto& asked = live->run.jobs[index].asked;
+  for (const model::AskedJob& one : event.jobs) {
+    const auto known = asked.find(one.json);
+    if (known == asked.end())
+      answer.jobs.push_back({one.name, {}, one.definition ? "this job asked for too many jobs" : one.problem});
+    else
+      answer.jobs.push_back({one.name, known->second.as, known->second.refused});
+  }
+  acts_.answers.emplace_back(std::move(report.answers), std::move(answer));
 }
 
 void Dispatcher::Loop::handle(model::AttemptReport&& report, Time) {
@@ -125,7 +152,7 @@ void Dispatcher::Loop::handle(model::AttemptReport&& report, Time) {
   if (live == nullptr) return;
   model::AttemptEnded event;
   for (const model::TriggerRequest& trigger : report.triggers) {
-    event.triggers.push_back(understood(*live, report.attempt, trigger.json));
+    event.triggers.push_back(understood(*live, report.attempt, trigger.json, trust_of_asker(report.took_untrusted)));
   }
   if (!report.tests.empty()) tested_.insert(live->run.id);
   event.report = std::move(report);
@@ -135,10 +162,13 @@ void Dispatcher::Loop::handle(model::AttemptReport&& report, Time) {
 void Dispatcher::Loop::handle(Close&&, Time) { closing_ = true; }
 
 model::TriggerRequested Dispatcher::Loop::understood(const Live& live, const AttemptId& attempt,
-                                                     const std::string& json) {
-  model::TriggerRequested event{attempt, json, {}};
+                                                     const std::string& json, model::Trust trust) {
+  model::TriggerRequested event{attempt, json, {}, {}};
   const auto job = live.run.job_by_attempt.find(attempt);
-  if (job != live.run.job_by_attempt.end()) event.jobs = triggers_.read(live.run, live.run.jobs[job->second], json);
+  if (job == live.run.job_by_attempt.end()) return event;
+  Trigger read = triggers_.read(live.run, live.run.jobs[job->second], json, trust);
+  event.jobs = std::move(read.jobs);
+  event.operation = std::move(read.operation);
   return event;
 }
 
@@ -366,6 +396,7 @@ void Dispatcher::Loop::act() {
     if (auto* finished = std::get_if<model::RunFinished>(&notice)) count_tests(*finished);
     listener_.on_notice(notice);
   }
+  for (auto& [answers, answer] : acts.answers) answers->push(std::move(answer));
   for (auto& [ends, outcome] : acts.ends) ends->push(std::move(outcome));
 }
 
@@ -388,6 +419,7 @@ void Dispatcher::Loop::break_down(const Error& error, Time now) {
   for (auto& end : acts_.ends) {
     if (live_of(end.second.run) == nullptr) kept.ends.push_back(std::move(end));  // never came into the store
   }
+  for (const auto& answer : acts_.answers) answer.first->close();
   acts_ = std::move(kept);
   for (const auto& [attempt, run] : attempts_) {
     acts_.stops.push_back({attempt, model::StopWhy::by_user, model::Promptness::at_once});

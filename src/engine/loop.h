@@ -68,6 +68,7 @@ class Dispatcher::Loop {
     std::vector<model::StopAttempt> stops;
     std::vector<model::Notice> notices;
     std::vector<std::pair<std::shared_ptr<Ends>, RunOutcome>> ends;
+    std::vector<std::pair<std::shared_ptr<TriggerAnswers>, TriggerAnswer>> answers;
   };
 
   void serve();
@@ -95,7 +96,8 @@ class Dispatcher::Loop {
   void supersede(const model::Holder& who, const std::string& reason);
   void end(Live& live);
   void end_unstored(Submit&& command, const Error& error, Time now);
-  model::TriggerRequested understood(const Live& live, const AttemptId& attempt, const std::string& json);
+  model::TriggerRequested understood(const Live& live, const AttemptId& attempt, const std::string& json,
+                                     model::Trust trust);
   Live* live_of(const RunId& run);
   Live* live_of(const AttemptId& attempt);
 

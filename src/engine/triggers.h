@@ -9,25 +9,38 @@
 
 namespace slipway::engine {
 
+/// One trigger, understood.
+struct Trigger {
+  std::vector<model::AskedJob> jobs;  ///< a broken trigger is one entry with a `problem`. Never more than 64
+  std::string operation;              ///< its `operation_id`
+};
+
 /// Understands the JSON of a trigger. Called on the dispatcher's thread.
 class TriggerReader {
  public:
   virtual ~TriggerReader() = default;
-  /// One entry a job asked for; a broken trigger is one entry with a `problem`. Never more than 64.
-  virtual std::vector<model::AskedJob> read(const model::Run& run, const model::Job& by, const std::string& json) = 0;
+  /// `trust`: how far who asks may be believed besides what the run knows of it.
+  virtual Trigger read(const model::Run& run, const model::Job& by, const std::string& json, model::Trust trust) = 0;
 };
 
-/// Reads the trigger format of the docs: `{"jobs": [{"job_name": ..., "job_command": ...}]}`, or one job object alone.
-/// A job with `job_command` or `run` is complete; another is looked up in the workflow's templates, then by `find`
-/// (job files of the project), with its `env` on top. What a job leaves out comes from the job that asks: image, env,
-/// timeout, labels; never its secrets.
+/// A job of the project, found by name.
+struct FoundJob {
+  model::JobDefinition definition;
+  std::string file;  ///< that it stands in
+};
+
+/// Reads the trigger format (docs/triggers.md): `{"jobs": [{"job_name": ..., "job_command": ...}]}`, a list of jobs, or
+/// one job object alone. A job with `job_command` or `run` is complete; another is looked up in the workflow's
+/// templates, then by `find` (job files of the project), with what the trigger says on top (engine/trigger_job.h).
+/// What is in neither comes from the job that asks: image, code, env, timeout, labels; never its secrets, and never
+/// more trust than it has.
 class JsonTriggerReader final : public TriggerReader {
  public:
-  /// By name; `not_found` where there is none.
-  using Find = std::function<Result<model::JobDefinition>(const std::string& name)>;
+  /// By a job's name, or the path of its file (it ends in `.yaml` or `.yml`); `not_found` where there is none.
+  using Find = std::function<Result<FoundJob>(const std::string& name)>;
   /// `find` may be null: there are no job files.
   explicit JsonTriggerReader(Find find) : find_(std::move(find)) {}
-  std::vector<model::AskedJob> read(const model::Run& run, const model::Job& by, const std::string& json) override;
+  Trigger read(const model::Run& run, const model::Job& by, const std::string& json, model::Trust trust) override;
 
  private:
   Find find_;

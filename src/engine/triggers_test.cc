@@ -25,7 +25,7 @@ model::Run run_with_one_job() {
 std::vector<model::AskedJob> read(const std::string& json) {
   const model::Run run = run_with_one_job();
   JsonTriggerReader reader({});
-  return reader.read(run, run.jobs.front(), json);
+  return reader.read(run, run.jobs.front(), json, model::Trust::trusted).jobs;
 }
 
 TEST(Triggers, ACompleteJobInheritsAllButSecrets) {
@@ -64,7 +64,9 @@ TEST(Triggers, WhatSourceMayHaveAskedForIsUntrusted) {
     definition->steps.resize(1);
     run.groups[0].definition = definition;
     JsonTriggerReader reader({});
-    return reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})").at(0).definition->trust;
+    return reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})", model::Trust::trusted)
+        .jobs.at(0)
+        .definition->trust;
   };
   using model::Trust;
   EXPECT_EQ(trust_of_asked(Trust::trusted, Trust::trusted), Trust::trusted);
@@ -80,7 +82,7 @@ TEST(Triggers, AJobThatIsAskedForHasTheCodeOfTheAsker) {
   definition->source_code = model::CodeLocation{"/app", Template::of("v1"), {}, {}};
   run.groups[0].definition = definition;
   JsonTriggerReader reader({});
-  const auto asked = reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})");
+  const auto asked = reader.read(run, run.jobs.front(), R"({"job_name":"x","run":"true"})", model::Trust::trusted).jobs;
   ASSERT_TRUE(asked.at(0).definition) << asked[0].problem;
   EXPECT_EQ(asked[0].definition->ci_code->url, "/ci");
   EXPECT_EQ(asked[0].definition->source_code->ref.literal(), "v1");

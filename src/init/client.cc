@@ -364,7 +364,8 @@ Result<control::Answer> ask_job(const std::string& socket_path, const control::R
     if (got < 0) break;  // it was refused, and the answer that waits says why
     sent += static_cast<std::size_t>(got);
   }
-  const bool asks_owner = std::holds_alternative<control::AskOwner>(request);
+  const bool asks_owner =
+      std::holds_alternative<control::AskOwner>(request) || std::holds_alternative<control::Trigger>(request);
   // As long as the command: the step has a limit.
   const bool runs =
       std::holds_alternative<control::Sandbox>(request) || std::holds_alternative<control::RunStep>(request);

@@ -155,11 +155,14 @@ Result<void> Job::set_up() {
     SW_CHECK(runtime_->write("event.json", orders_.job.event_json, 0444));
     event_file_ = runtime_->path_of("event.json");
   }
-  steps_ =
-      std::make_unique<StepRunner>(StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_,
-                                                     entry_, *runtime_, secret_files_ ? &*secret_files_ : nullptr,
-                                                     orders_.job, secrets_, event_file_, python_in(entry_.workspace)},
-                                   StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); }});
+  steps_ = std::make_unique<StepRunner>(
+      StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
+                        secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_,
+                        python_in(entry_.workspace)},
+      StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); },
+                         [this](std::uint16_t step, wire::payload::OutputVariable variable) {
+                           return requests_->set(step, std::move(variable));
+                         }});
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
   return {};
@@ -315,6 +318,10 @@ bool Job::enter(Phase next) {
 
 void Job::run_steps() {
   if (!enter(Phase::steps)) return;
+  if (orders_.job.stdout_triggers) {
+    output_->listen_for_triggers(
+        [this](std::uint16_t step, std::string_view json) { requests_->trigger(step, json, "::slipway-trigger::"); });
+  }
   steps_->start();
   if (orders_.ready && phase_ == Phase::steps) watch_readiness();
 }
@@ -365,12 +372,17 @@ void Job::gather() {
   for (const std::uint16_t step : output_->take_late_steps()) records_->end_step_output(step);
   const Duration stopped = at_once_ ? Duration(kGatherAtOnce) : wire::kGatherAfterStop;
   poller_.at(os::Clock::now() + (forced_ ? stopped : wire::kGatherLimit), [this] { bundles_->abort(); });
-  if (left_nothing_behind()) return collect_tests();
+  // Of a job that was stopped nobody waits to hear what became of its triggers.
+  const auto go_on = [this] {
+    if (forced_) return collect_tests();
+    requests_->when_answered([this] { collect_tests(); });
+  };
+  if (left_nothing_behind()) return go_on();
   bundles_->run(
       identity_, {}, [workspace = entry_.workspace] { return read_workspace_files(workspace); },
-      [this](const Result<std::string>& text) {
+      [this, go_on](const Result<std::string>& text) {
         take_workspace_files(text);
-        collect_tests();
+        go_on();
       });
 }
 
@@ -402,10 +414,7 @@ void Job::take_workspace_files(const Result<std::string>& text) {
     refuse(outputs.error());
   }
   take_variables(files->variables);
-  if (files->triggers.empty()) return;
-  if (const auto asked = requests_->trigger(journal::kNoStep, files->triggers); !asked) {
-    refuse({asked.error().kind, "triggers.json: " + asked.error().what});
-  }
+  if (!files->triggers.empty()) requests_->trigger(journal::kNoStep, files->triggers, "triggers.json");
 }
 
 void Job::take_variables(const std::string& json) {

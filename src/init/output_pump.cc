@@ -59,6 +59,10 @@ OutputPump::More OutputPump::read_once(Pipe& pipe, std::size_t most, std::size_t
   if (read < 0) return errno == EAGAIN ? More::no : More::ended;
   if (read == 0) return More::ended;
   got = static_cast<std::size_t>(read);
+  const bool may_ask = on_trigger_ && pipe.stream == journal::Stream::out && pipe.origin == Origin::job;
+  if (may_ask) {
+    pipe.lines.feed(std::string_view(buffer_.get(), got), [&](std::string_view json) { on_trigger_(pipe.step, json); });
+  }
   masked_.clear();
   take(pipe, std::string_view(buffer_.get(), got));
   record(pipe);
@@ -109,6 +113,7 @@ void OutputPump::close(std::uint64_t id) {
                        });
   pipe.masking.finish(masked_);
   record(pipe);
+  if (on_trigger_) pipe.lines.finish([&](std::string_view json) { on_trigger_(pipe.step, json); });
   poller_.unwatch(pipe.watch);
   poller_.cancel(pipe.rest);
   pipes_.erase(found);

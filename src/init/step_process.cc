@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -37,7 +38,7 @@ std::vector<std::string> candidates(const std::string& program, std::string_view
 struct Prepared {
   std::vector<std::string> programs;
   std::vector<char*> program_pointers, argv, environment;
-  int stdout_fd = -1, stderr_fd = -1, error_fd = -1, null_fd = -1;
+  int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1, answer_fd = -1, error_fd = -1;
 };
 
 /// What the child says of a StartFailure, through a pipe.
@@ -91,10 +92,12 @@ bool enter_working_directory(const char* path) {
   reset_signals();
   if (!cgroup.enter()) give_up(prepared, Stage::cgroup);
   ::umask(022);
-  ::dup2(prepared.null_fd, STDIN_FILENO);
+  ::dup2(prepared.stdin_fd, STDIN_FILENO);
   ::dup2(prepared.stdout_fd, STDOUT_FILENO);
   ::dup2(prepared.stderr_fd, STDERR_FILENO);
-  std::array kept = {prepared.error_fd, command.identity.user_namespace};
+  // Descriptors of ours lie above kAnswerFd (start_step): nothing that is still needed is written over.
+  const bool answers = prepared.answer_fd >= 0 && ::dup2(prepared.answer_fd, kAnswerFd) == kAnswerFd;
+  std::array kept = {answers ? kAnswerFd : -1, prepared.error_fd, command.identity.user_namespace};
   os::close_all_but(kept);
   if (command.identity.switches) prefer_for_killing();
   if (!become(command.identity)) give_up(prepared, Stage::identity);
@@ -122,12 +125,17 @@ Result<os::Pipe> make_output_pipe(uid_t writer) {
 
 Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup& cgroup) {
   if (command.argv.empty()) return fail(ErrorKind::invalid, "a step without a command");
-  os::Pipe out, err;
+  os::Pipe out, err, answer;
   if (command.stdout_fd < 0) {
     SW_TRY(out, make_output_pipe(command.identity.uid));
     SW_TRY(err, make_output_pipe(command.identity.uid));
   }
   SW_TRY(os::Pipe error, os::make_pipe());
+  if (command.answers) {
+    SW_TRY(answer, make_output_pipe(command.identity.uid));
+    if (std::min(error.write.get(), answer.write.get()) <= kAnswerFd || command.identity.user_namespace == kAnswerFd)
+      return fail(ErrorKind::internal, "the descriptors of a hook are taken");
+  }
   SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY));
   ::fcntl(error.read.get(), F_SETFL, O_NONBLOCK);
 
@@ -139,7 +147,8 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
   prepared.stdout_fd = command.stdout_fd < 0 ? out.write.get() : command.stdout_fd;
   prepared.stderr_fd = command.stdout_fd < 0 ? err.write.get() : command.stderr_fd;
   prepared.error_fd = error.write.get();
-  prepared.null_fd = null.get();
+  prepared.stdin_fd = command.stdin_fd < 0 ? null.get() : command.stdin_fd;
+  if (command.answers) prepared.answer_fd = answer.write.get();
 
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
@@ -147,6 +156,7 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
   return StepProcess{pid,
                      std::move(out.read),
                      std::move(err.read),
+                     std::move(answer.read),
                      std::move(error.read),
                      {command.argv[0], command.working_dir, command.is_script}};
 }

@@ -24,7 +24,12 @@ struct StepCommand {
   os::Nesting nesting = os::Nesting::refused;
   bool filter = true;                  ///< the system call filter
   int stdout_fd = -1, stderr_fd = -1;  ///< where its output goes; -1: into pipes of its own
+  int stdin_fd = -1;                   ///< -1: /dev/null
+  bool answers = false;                ///< it has a pipe to answer by, open as kAnswerFd
 };
+
+/// Where a step that answers (a hook) writes to; /dev/fd/N is a name for it.
+inline constexpr int kAnswerFd = 3;
 
 /// What people are told of a command that did not start.
 struct CommandNames {
@@ -32,11 +37,12 @@ struct CommandNames {
   bool is_script = false;  ///< the program is its shell
 };
 
-/// A step's main process: leader of its own session and process group, input from /dev/null.
+/// A step's main process: leader of its own session and process group.
 struct StepProcess {
   pid_t pid = -1;
   os::Fd stdout_pipe;  ///< read ends, non-blocking; none where the command said where its output goes
   os::Fd stderr_pipe;
+  os::Fd answer_pipe;  ///< the same; only of one that answers
   os::Fd start_error;  ///< see start_failure
   CommandNames names;
 };

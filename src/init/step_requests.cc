@@ -52,7 +52,7 @@ ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request 
   std::visit(Overloaded{
                  [&](control::Set& set) { respond(answer_of(this->set(step, std::move(set.variable)))); },
                  [&](control::Mask& mask) { respond(this->mask(step, mask.value)); },
-                 [&](control::Trigger& trigger) { respond(answer_of(this->trigger(step, trigger.json))); },
+                 [&](control::Trigger& trigger) { trigger_for(step, trigger.json, respond); },
                  [&](control::Annotate& annotate) { respond(answer_of(this->annotate(step, annotate.annotation))); },
                  [&](control::Artifact& artifact) { respond(answer_of(keep_artifact(step, artifact))); },
                  [&](control::Group& group) {
@@ -99,7 +99,7 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
   return {};
 }
 
-Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
+Result<std::string> StepRequests::record_trigger(std::uint16_t step, std::string_view json) {
   auto masked = wire::masked_object(json, [this](std::string_view text) { return records_.masked(text); });
   if (!masked) return wrap(masked.error(), "a trigger");
   if (trigger_bytes_ + json.size() > kMaxTriggerBytes) {
@@ -110,8 +110,51 @@ Result<void> StepRequests::trigger(std::uint16_t step, std::string_view json) {
   }
   trigger_bytes_ += json.size();
   ++triggers_;
-  records_.append(RecordType::trigger, step, wire::payload::Trigger{std::move(*masked)});
-  return {};
+  records_.append(RecordType::trigger, step, wire::payload::Trigger{*masked});
+  return masked;
+}
+
+void StepRequests::ask_about(std::uint16_t step, std::string json,
+                             std::function<void(const std::string& refused)> then) {
+  ++triggers_open_;
+  owner_.ask("trigger", std::move(json), [this, step, then = std::move(then)](const wire::Reply& reply, auto) {
+    // An owner that cannot say now finds the trigger in the journal.
+    const std::string refused = reply.ok ? records_.masked(wire::refused_in(reply.json)) : std::string();
+    if (!refused.empty()) {
+      records_.append(RecordType::annotation, step,
+                      wire::payload::Annotation{
+                          wire::payload::Annotation::Level::error, "trigger refused", "trigger: " + refused, {}, 0});
+    }
+    if (then) then(refused);
+    if (--triggers_open_ == 0 && on_answered_) std::exchange(on_answered_, nullptr)();
+  });
+}
+
+void StepRequests::trigger_for(std::uint16_t step, std::string_view json, const ControlServer::Respond& respond) {
+  auto recorded = record_trigger(step, json);
+  if (!recorded) return respond({false, "{}", recorded.error().kind, recorded.error().what});
+  ask_about(step, *std::move(recorded), [respond](const std::string& refused) {
+    if (refused.empty())
+      respond({true, "{}", {}, {}});
+    else
+      respond({false, "{}", ErrorKind::denied, refused});
+  });
+}
+
+void StepRequests::trigger(std::uint16_t step, std::string_view json, std::string_view where) {
+  auto recorded = record_trigger(step, json);
+  if (recorded) return ask_about(step, *std::move(recorded), nullptr);
+  records_.append(RecordType::annotation, step,
+                  wire::payload::Annotation{wire::payload::Annotation::Level::error,
+                                            "trigger refused",
+                                            records_.masked(fmt::format("{}: {}", where, recorded.error().what)),
+                                            {},
+                                            0});
+}
+
+void StepRequests::when_answered(std::function<void()> then) {
+  if (triggers_open_ == 0) return then();
+  on_answered_ = std::move(then);
 }
 
 Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Annotation& annotation) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,7 +38,10 @@ class StepRequests {
   void printed(std::uint16_t step, std::string_view line);
   /// As `handle`, for what stands in the workspace's files. The error is for the job's author.
   Result<void> set(std::uint16_t step, wire::payload::OutputVariable variable);
-  Result<void> trigger(std::uint16_t step, std::string_view json);
+  /// A trigger that nobody waits for: what is wrong with it is an annotation.
+  void trigger(std::uint16_t step, std::string_view json, std::string_view where);
+  /// `then` is called once the owner has said what became of all triggers.
+  void when_answered(std::function<void()> then);
 
   /// Values registered late are looked for in the journal a piece at a time.
   bool is_scanning() const { return !scans_.empty(); }
@@ -57,6 +61,11 @@ class StepRequests {
   std::optional<BundleTask> task_of(const AskedArtifact& asked, const std::string& workspace);
 
  private:
+  /// Written down, and masked, before anybody is asked: what was asked for is known, whoever dies then.
+  Result<std::string> record_trigger(std::uint16_t step, std::string_view json);
+  /// `then`: with why it is refused; empty: it is not, or the owner looks at it in the end.
+  void ask_about(std::uint16_t step, std::string json, std::function<void(const std::string& refused)> then);
+  void trigger_for(std::uint16_t step, std::string_view json, const ControlServer::Respond& respond);
   wire::control::Answer mask(std::uint16_t step, const std::string& value);
   Result<void> annotate(std::uint16_t step, const wire::payload::Annotation& annotation);
   Result<void> keep_artifact(std::uint16_t step, const wire::control::Artifact& artifact);
@@ -78,6 +87,8 @@ class StepRequests {
   std::map<std::string, std::uint16_t> output_setters_;
   std::uint64_t variable_bytes_ = 0;
   std::uint64_t trigger_bytes_ = 0, triggers_ = 0;
+  std::size_t triggers_open_ = 0;  // not answered yet
+  std::function<void()> on_answered_;
   std::size_t annotations_ = 0;
   std::map<std::uint16_t, std::string> stopped_;  // by step: until `::TOKEN::` nothing that it prints is obeyed
   std::size_t secrets_ = 0;

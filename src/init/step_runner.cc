@@ -40,6 +40,7 @@ StepRunner::StepRunner(Parts parts, Events events)
     : parts_(std::move(parts)),
       events_(std::move(events)),
       plan_(parts_.job.steps),
+      hooks_(parts_.poller, parts_.runtime, parts_.job, events_.set_variable),
       results_(parts_.job.steps.size()),
       reasons_(parts_.job.steps.size()) {
   for (std::size_t i = 0; i < results_.size(); ++i) results_[i].name = parts_.job.steps[i].name;
@@ -80,7 +81,27 @@ void StepRunner::start_one(std::size_t index) {
 
 Result<void> StepRunner::try_start(std::size_t index) {
   if (parts_.job.steps[index].run_as.kind == model::RunAs::Kind::source) return start_beside(index);
+  if (spec(index).phase != model::Phase::steps) return start_hook(index);
   SW_TRY(const StepCommand command, prepare(index));
+  return start_process(index, command);
+}
+
+Result<void> StepRunner::start_hook(std::size_t index) {
+  const model::JobSpec& job = parts_.job;
+  const std::string& workspace = parts_.entry.workspace;
+  wire::HookContext context{.phase = spec(index).phase,
+                            .workspace = workspace,
+                            .job_code = model::job_code_directory(job).value_or(""),
+                            .event_file = parts_.event_file,
+                            .cancelled = plan_.is_cancelled()};
+  if (const auto decided = plan_.verdict().step) {
+    context.error = fmt::format("step `{}`: {}", results_[*decided].name, reasons_[*decided]);
+  }
+  for (std::size_t i = 0; i < job.steps.size(); ++i) {
+    if (plan_.has_ended(i)) context.steps.push_back({job.steps[i].phase, &results_[i], reasons_[i]});
+  }
+  SW_TRY(StepCommand command, prepare(index));
+  SW_TRY(const os::Fd input, hooks_.equip(static_cast<std::uint16_t>(index), context, command));
   return start_process(index, command);
 }
 
@@ -94,6 +115,7 @@ Result<void> StepRunner::start_process(std::size_t index, const StepCommand& com
   record_start(index);
   parts_.output.add(number, journal::Stream::out, std::move(step.process.stdout_pipe));
   parts_.output.add(number, journal::Stream::err, std::move(step.process.stderr_pipe));
+  if (step.process.answer_pipe) hooks_.listen(number, std::move(step.process.answer_pipe));
   running_.emplace(index, std::move(step));
   parts_.children.expect(pid, [this, index](const ChildEnd& end) { on_main_end(index, end); });
   watch_times(index);
@@ -136,6 +158,7 @@ Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
   const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
                           parts_.event_file, parts_.python};
   command.environment = step_environment(parts_.job, spec(index), command.identity, places, parts_.secrets);
+  hooks_.apply(spec(index), command);
   command.working_dir = working_dir_of(spec(index), entry.workspace);
   return command;
 }
@@ -259,7 +282,14 @@ void StepRunner::stop(model::Outcome outcome, const std::string& reason, os::Dea
   plan_.cancel();
   std::vector<std::size_t> indexes;
   for (const auto& [index, step] : running_) indexes.push_back(index);
-  for (const std::size_t index : indexes) stop_one(index, outcome, reason, kill_at_);
+  // Steps leave half of the grace to the hooks that an end brings about; of these, those that run may use all of it.
+  const os::Deadline now = os::Clock::now();
+  const os::Deadline steps_end = plan_.has_last_words() && kill_at_ > now ? now + (kill_at_ - now) / 2 : kill_at_;
+  for (const std::size_t index : indexes) {
+    const model::Phase phase = spec(root_of(index)).phase;
+    if (kill_at_ > now && (phase == model::Phase::on_error || phase == model::Phase::cleanup)) continue;
+    stop_one(index, outcome, reason, steps_end);
+  }
   // What runs because it asks to run when cancelled may use the grace period, and no more.
   parts_.poller.cancel(last_call_);
   last_call_ = parts_.poller.at(kill_at_, [this] {
@@ -362,7 +392,9 @@ void StepRunner::finish(std::size_t index) {
   parts_.output.drain(number);
   parts_.control.close(number);
   const os::CgroupFigures figures = step.cgroup.figures();
-  const CommandEnd end = end_of_step(step, figures);
+  CommandEnd end = end_of_step(step, figures);
+  const auto changed = hooks_.take_answer(number, end.outcome == model::Outcome::succeeded);
+  if (!changed) end = {model::Outcome::failed, 1, "its changes are refused: " + changed.error().what, false};
   // Children may live on in it; the host removes it at the latest. On v1 only the group itself knows its kills: one
   // that had some is left for the host to count.
   if (figures.out_of_memory_kills == 0) (void)step.cgroup.remove();

@@ -12,6 +12,7 @@
 #include "init/control_server.h"
 #include "init/entry.h"
 #include "init/environment.h"
+#include "init/hooks.h"
 #include "init/output_pump.h"
 #include "init/record_keeper.h"
 #include "init/siblings.h"
@@ -42,6 +43,7 @@ class StepRunner {
   struct Events {
     std::function<void()> border;  ///< a step began or ended
     std::function<void()> done;    ///< nothing runs and nothing will; called once
+    Hooks::SetVariable set_variable;
   };
 
   StepRunner(Parts parts, Events events);
@@ -101,6 +103,7 @@ class StepRunner {
   void advance();
   void start_one(std::size_t index);
   Result<void> try_start(std::size_t index);
+  Result<void> start_hook(std::size_t index);
   Result<void> start_beside(std::size_t index);
   void record_start(std::size_t index);
   static std::string socket_of(std::size_t index);
@@ -119,6 +122,7 @@ class StepRunner {
   Parts parts_;
   Events events_;
   model::StepPlan plan_;
+  Hooks hooks_;
   std::map<std::size_t, Running> running_;
   std::vector<Child> children_;             // behind the steps of the job
   std::vector<model::StepResult> results_;  // of both

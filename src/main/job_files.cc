@@ -41,35 +41,47 @@ void JobFiles::add_registry(const std::vector<cli::DefinitionFile>& files) {
   }
 }
 
-Result<model::JobDefinition> JobFiles::find(const std::string& name) {
+Result<engine::FoundJob> JobFiles::find(const std::string& name) {
   if (const auto at = known_.find(name); at != known_.end()) return at->second;
   auto found = read(name);
   if (known_.size() < kMostKnown) known_.emplace(name, found);
   return found;
 }
 
-Result<model::JobDefinition> JobFiles::read(const std::string& name) const {
+Result<engine::FoundJob> JobFiles::read(const std::string& name) const {
+  const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml");
+  std::vector<std::string> paths;
+  if (is_file) paths.push_back(name);  // with its directory
   for (const char* directory : {".slipway/jobs/", ".reactorcide/jobs/"}) {
-    for (const char* extension : {".yaml", ".yml"}) {
-      const std::string path = directory + name + extension;
-      if (!definition::is_definition_file(path)) break;  // a name that leads elsewhere
-      auto files = cli::read_definitions({path}, project_, project_);
-      if (!files && files.error().kind == ErrorKind::not_found) continue;
-      if (!files) return std::unexpected(files.error());
-      cli::add_unsupported(*files, support_);
-      const cli::DefinitionFile& file = files->front();
-      if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
-      if (!file.workflow->is_single_job)
-        return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");
-      model::JobDefinition job = file.workflow->jobs.front();
-      job.trust = trust_;
-      definition::fill_presets(job, event_);
-      return job;
+    if (is_file) {
+      paths.push_back(directory + name);
+    } else {
+      for (const char* extension : {".yaml", ".yml"}) paths.push_back(directory + name + extension);
     }
   }
-  if (const auto kept = registry_.find(name); kept != registry_.end()) return kept->second;
+  for (const std::string& path : paths) {
+    // One of a job, and none that leads elsewhere.
+    if (!definition::is_definition_file(path) || path.find("/jobs/") == std::string::npos) continue;
+    auto found = read_file(path);
+    if (found || found.error().kind != ErrorKind::not_found) return found;
+  }
+  if (const auto kept = registry_.find(name); kept != registry_.end()) return engine::FoundJob{kept->second, {}};
+  const std::string shown = printable(name, Colour::strip);
   return fail(ErrorKind::not_found,
-              fmt::format("no template `{0}`, and no .slipway/jobs/{0}.yaml", printable(name, Colour::strip)));
+              is_file ? fmt::format("there is no job file {0} in .slipway/jobs or .reactorcide/jobs", shown)
+                      : fmt::format("no template `{0}`, and no .slipway/jobs/{0}.yaml", shown));
+}
+
+Result<engine::FoundJob> JobFiles::read_file(const std::string& path) const {
+  SW_TRY(auto files, cli::read_definitions({path}, project_, project_));
+  cli::add_unsupported(files, support_);
+  const cli::DefinitionFile& file = files.front();
+  if (definition::has_errors(file.problems)) return fail(ErrorKind::invalid, line_of(file.problems));
+  if (!file.workflow->is_single_job) return fail(ErrorKind::invalid, path + " is a workflow: a trigger asks for jobs");
+  engine::FoundJob found{file.workflow->jobs.front(), path};
+  found.definition.trust = trust_;
+  definition::fill_presets(found.definition, event_);
+  return found;
 }
 
 }  // namespace slipway::program

@@ -8,10 +8,14 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "main/job_repository.h"
+#include "main/plugins.h"
 #include "main/project_state.h"
+#include "model/trust.h"
 #include "os/files.h"
 #include "source/git_files.h"
+#include "wire/owner_json.h"
 
 namespace slipway::program {
 
@@ -58,6 +62,14 @@ Result<void> LocalHost::find_source(const model::JobSpec& job, const os::CallLim
   return {};
 }
 
+Result<void> LocalHost::add_plugins(const std::filesystem::path& directory, const std::string& inside,
+                                    worker::PreparedSource& prepared) {
+  auto found = find_plugins(directory, inside);
+  if (!found) return fail(ErrorKind::invalid, "plugins: " + found.error().what);  // of any kind: it is the author's
+  prepared.plugins = *std::move(found);
+  return {};
+}
+
 Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared,
                                      const os::CallLimit& limit) {
   if (!job.ci_code) return {};
@@ -74,6 +86,7 @@ Result<void> LocalHost::add_job_code(const model::JobSpec& job, worker::Prepared
   const std::string inside = job.workspace + std::string(kJobCodeInside);
   prepared.mounts.push_back({sandbox::Mount::Kind::read_only, place.directory, inside, false, from->owner, {}});
   SW_CHECK(show_repository(prepared.mounts.back(), kind == "git" || kind == "directory"));
+  SW_CHECK(add_plugins(place.directory, inside, prepared));
   prepared.job_env.emplace_back("SLIPWAY_CI_CODE", inside);
   prepared.job_env.emplace_back("SLIPWAY_CI_REVISION", from->sha);
   if (!job.code_entrypoint) return {};
@@ -132,6 +145,11 @@ Result<void> LocalHost::add_checkout(const model::JobSpec& job, worker::Prepared
     is_gits = is_gits || (spec().kind == "directory" && !job.separated);
     SW_CHECK(show_repository(mount, is_gits));
   }
+  // The checkout is job code too, where that is of no other place: neither by what the job says, nor by where its
+  // definition was read.
+  const bool holds_job_code = !job.checkout.none && !job.ci_code && !job.source_code && !context_.checkout &&
+                              model::job_code_directory(job).has_value();
+  if (holds_job_code) SW_CHECK(add_plugins(mount.outside, mount.inside, prepared));
   prepared.mounts.push_back(std::move(mount));
   if (job.separated) return keep_repository_apart(job, is_gits, prepared);
   prepared.sibling_mounts.push_back(prepared.mounts.back());
@@ -226,6 +244,24 @@ Result<std::string> LocalHost::answer(const model::JobSpec& job, const std::stri
   if (kind == "changed_files") return answer_changed_files(json, limit);
   if (kind == "git_info") return answer_git_info(limit);
   return fail(ErrorKind::invalid, "slipway run cannot answer `" + kind + "`");
+}
+
+Result<std::string> LocalHost::trigger(const model::JobSpec& job, const std::string& json, bool took_untrusted,
+                                       const os::CallLimit& limit) {
+  const auto answers = std::make_shared<engine::TriggerAnswers>(1);
+  reports_.asks({job.attempt, {json}, took_untrusted, answers});
+  const std::vector<engine::TriggerAnswer> given = answers->pop(1, limit);
+  if (given.empty()) return fail(ErrorKind::unavailable, "the run is ending");
+  std::vector<std::string> refused, joined;
+  for (const engine::TriggerAnswer::Job& one : given.front().jobs) {
+    if (!one.refused.empty()) {
+      refused.push_back(one.name.empty() ? one.refused : fmt::format("job `{}`: {}", one.name, one.refused));
+    } else if (!one.as.empty()) {
+      joined.push_back(one.as);
+    }
+  }
+  if (!refused.empty() && !joined.empty()) refused.push_back(join(joined, ", ") + " joined the run all the same");
+  return wire::trigger_answer_json(join(refused, "; "));
 }
 
 // Code from elsewhere reads and writes nothing of the project that the user stands in.

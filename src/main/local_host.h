@@ -52,11 +52,15 @@ class LocalHost final : public worker::AttemptHost {
   void progress(const model::JobSpec& job, std::uint64_t journal_bytes) override;
   Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
                              const os::CallLimit& limit) override;
+  Result<std::string> trigger(const model::JobSpec& job, const std::string& json, bool took_untrusted,
+                              const os::CallLimit& limit) override;
 
  private:
   Result<void> find_source(const model::JobSpec& job, const os::CallLimit& limit);
   Result<void> add_checkout(const model::JobSpec& job, worker::PreparedSource& prepared);
   Result<void> keep_repository_apart(const model::JobSpec& job, bool is_gits, worker::PreparedSource& prepared);
+  static Result<void> add_plugins(const std::filesystem::path& directory, const std::string& inside,
+                                  worker::PreparedSource& prepared);
   Result<void> add_job_code(const model::JobSpec& job, worker::PreparedSource& prepared, const os::CallLimit& limit);
   bool is_own_tree() const { return !context_.is_foreign && spec().kind == "directory" && !own_is_apart_; }
   const source::SourceSpec& spec() const { return own_spec_ ? *own_spec_ : context_.source_spec; }

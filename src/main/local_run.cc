@@ -14,6 +14,7 @@
 #include "base/wall_clock.h"
 #include "cli/exit_codes.h"
 #include "cli/secret_input.h"
+#include "cli/summary.h"
 #include "cli/view.h"
 #include "definition/support.h"
 #include "engine/dispatcher.h"
@@ -201,6 +202,11 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   view_options.journal_root = settings.state_dir;
   view_options.several_runs = runs.size() > 1;
   view_options.program_exit_code = [&](int code) { return after_signals(code, signals); };
+  if (!settings.follow_triggers) {
+    view_options.follow_command = view_options.program;
+    for (const std::string& word : around.common.words) view_options.follow_command += " " + cli::shell_quoted(word);
+    view_options.follow_command += " --follow";
+  }
   view_options.on_reader_gone = [&] { signals.request_stop(); };
   SW_TRY(const std::unique_ptr<cli::View> view, cli::make_view(std::move(view_options)));
   signals.on_signal(
@@ -287,6 +293,8 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   for (const auto& [axis, value] : what.matrix) options.only_matrix[axis] = value;
   if (settings.max_parallel > 0) options.max_parallel = static_cast<std::uint32_t>(settings.max_parallel);
   options.keep_workspaces = settings.keep;
+  options.follow_triggers = settings.follow_triggers;
+  options.stdout_triggers = settings.stdout_triggers;
   options.log_head_bytes = settings.log_cap_bytes;
   options.log_tail_bytes =
       std::min<std::uint64_t>(options.log_tail_bytes, std::max<std::uint64_t>(settings.log_cap_bytes / 4, 4096));

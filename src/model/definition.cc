@@ -11,6 +11,9 @@ namespace {
 constexpr std::array<std::string_view, 6> kEventKinds = {"push", "pull_request", "tag", "schedule", "manual", "api"};
 constexpr std::array<std::string_view, 8> kOutcomes = {"succeeded",     "failed",       "timed_out", "cancelled",
                                                        "out_of_memory", "infra_failed", "rejected",  "skipped"};
+constexpr std::array<std::string_view, 9> kPhases = {"pre_validation",   "post_validation", "pre_source_prep",
+                                                     "post_source_prep", "pre_container",   "steps",
+                                                     "post_container",   "on_error",        "cleanup"};
 
 template <class E, std::size_t N>
 std::optional<E> enumerator_of(const std::array<std::string_view, N>& names, std::string_view text) {
@@ -40,6 +43,9 @@ std::optional<EventKind> event_kind_of(std::string_view text) { return enumerato
 
 std::string_view to_string(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
 std::optional<Outcome> outcome_of(std::string_view text) { return enumerator_of<Outcome>(kOutcomes, text); }
+
+std::string_view to_string(Phase phase) { return kPhases[static_cast<std::size_t>(phase)]; }
+std::optional<Phase> phase_of(std::string_view text) { return enumerator_of<Phase>(kPhases, text); }
 
 Ending ending_of(Outcome outcome) {
   switch (outcome) {

@@ -184,10 +184,28 @@ struct CodeLocation {  // ci_code, source_code
   Place place;
 };
 
+/// When a step runs within its job. Hooks and plugins stand around the job's own steps, in this order; those that only
+/// an end brings about (model/step_plan.h) come last. In
+/// JobSpec::steps the job's own steps stand first all the same.
+enum class Phase {
+  pre_validation,
+  post_validation,
+  pre_source_prep,
+  post_source_prep,
+  pre_container,
+  steps,  ///< of the job itself
+  post_container,
+  on_error,
+  cleanup,
+};
+std::string_view to_string(Phase phase);
+std::optional<Phase> phase_of(std::string_view text);
+
 struct Hook {
-  std::string phase;
+  Phase phase = Phase::pre_validation;
   std::string run;
-  int priority = 100;
+  int priority = 100;  ///< the smaller runs first
+  std::optional<Duration> timeout;
   Place place;
 };
 

@@ -19,6 +19,7 @@ using Variables = std::vector<std::pair<std::string, std::string>>;  ///< order 
 
 struct StepSpec {
   std::string name;
+  Phase phase = Phase::steps;
   Action action;
   std::vector<std::string> shell;  ///< argv put before the script's path, for a Script
   std::string working_dir;
@@ -118,6 +119,7 @@ struct JobSpec {
   std::vector<std::string> outputs;  ///< declared names
   std::string event_json;
   bool may_write_trusted_cache = false;
+  bool stdout_triggers = false;  ///< the operator allows lines `::slipway-trigger::JSON` in what job code prints
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< a step
 };
 
@@ -152,6 +154,8 @@ struct AttemptReport {
   Resources resources;  ///< what the job could have at most
   std::string image;    ///< as it was pinned: `docker.io/library/debian@sha256:...`; empty: it never came to that
   std::uint64_t journal_bytes = 0;
+  /// It took in an artifact or a cache that untrusted source may have written: what it asks for is not trusted.
+  bool took_untrusted = false;
 };
 
 }  // namespace slipway::model

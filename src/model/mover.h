@@ -65,8 +65,12 @@ class Mover {
   bool retries(const Job& job, Outcome outcome) const;
   void back_off(JobIndex index);
   void take_triggers(JobIndex index, const TriggerRequested& request);
-  std::optional<std::string> join_run(JobIndex by, const AskedJob& asked,
-                                      std::vector<std::pair<std::string, std::string>>& renamed);
+  static void describe(const JobDefinition& asked, Triggered& notice);
+  struct Joined {
+    std::string as;       // empty: it is not part of the run
+    std::string refused;  // why; empty for one that nobody wants followed
+  };
+  Joined join_run(JobIndex by, const AskedJob& asked, std::vector<std::pair<std::string, std::string>>& renamed);
   void cancel_jobs(Promptness promptness);
   void cancel_job(JobIndex index, Promptness promptness);
 

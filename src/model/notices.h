@@ -54,14 +54,20 @@ struct JobFinished {
   bool failure_allowed = false;  ///< continue_on_error
   Time started{}, finished{};    ///< both equal where it never ran
 };
-/// A job asked for more jobs. `accepted`: they are part of this run now; else they are what would run next.
+/// A job asked for another: it is part of this run now (`accepted`), was refused (`reason`), or is what would run next.
 struct Triggered {
   RunId run;
   std::string by_job;
   std::string job;   ///< the job asked for
   std::string json;  ///< the trigger as it was given
   bool accepted = false;
-  std::string reason;  ///< why it was refused or is not followed
+  std::string reason;     ///< why it was refused
+  std::string as;         ///< the name in this run, where it is accepted
+  std::string file;       ///< the project's job file that it is of; empty: a template, or the trigger says it all
+  std::string image;      ///< as the job has it
+  bool is_alone = false;  ///< its script or file alone, run by a person, would do the same
+
+  bool is_next() const { return !accepted && reason.empty(); }
 };
 struct RunFinished {
   RunId run;

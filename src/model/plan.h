@@ -11,8 +11,10 @@
 /// From a definition and an event to a run, and from a job instance to what an attempt is to do. Pure but for Facts.
 namespace slipway::model {
 
-inline constexpr std::size_t kMaxJobs = 20'000;        ///< of one run, all instances
-inline constexpr std::size_t kMaxTriggeredJobs = 256;  ///< that join one run
+inline constexpr std::size_t kMaxJobs = 20'000;                    ///< of one run, all instances
+inline constexpr std::size_t kMaxTriggeredJobs = 256;              ///< that join one run
+inline constexpr Duration kHookTimeout = std::chrono::minutes(5);  ///< of a hook that says none, and of plugins
+inline constexpr int kMaxTriggerDepth = 16;  ///< a job that was asked for by one that was asked for by ...
 
 struct PlanRequest {
   RunId id;
@@ -47,6 +49,10 @@ Result<JobSpec> resolve(const Run& run, JobIndex job, const AttemptId& attempt, 
 Result<Scope> scope_of(const Run& run);
 /// As above, with matrix.*, item, params.*, outputs.* and endings of what the job depends on, and its own env.
 Result<Scope> scope_of(const Run& run, JobIndex job, Purpose purpose);
+
+/// `denied`: `asked`, for which a job of `asker` asks, holds secrets and would inherit values that a stranger may have
+/// chosen: an image, or variables, of which nothing would tell any more where they come from.
+Result<void> check_inherited(const Run& run, const Group& asker, const JobDefinition& asked);
 
 /// The run's own concurrency group, expanded; no value: none.
 struct RunConcurrency {

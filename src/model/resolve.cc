@@ -4,6 +4,7 @@
 
 #include "model/instances.h"
 #include "model/steering.h"
+#include "model/trust.h"
 
 namespace slipway::model {
 
@@ -147,6 +148,31 @@ Result<StepSpec> code_step(const JobDefinition& definition, const JobSpec& job, 
   spec.name = "run";
   if (spec.working_dir.empty()) spec.working_dir = in_workspace(job.workspace, "");
   return spec;
+}
+
+/// Programs of job code around the steps, by priority: behind the job's own in the list, wherever they run. `spec` has
+/// its trust.
+void add_hooks(const JobDefinition& definition, JobSpec& spec) {
+  std::vector<const Hook*> hooks;
+  for (const Hook& hook : definition.hooks) hooks.push_back(&hook);
+  std::ranges::stable_sort(hooks, [](const Hook* a, const Hook* b) {
+    return a->phase != b->phase ? a->phase < b->phase : a->priority < b->priority;
+  });
+  int number = 0;
+  const Hook* before = nullptr;
+  for (const Hook* hook : hooks) {
+    number = before != nullptr && before->phase == hook->phase ? number + 1 : 1;
+    before = hook;
+    StepSpec& step = spec.steps.emplace_back();
+    step.name = fmt::format("hook {}{}", to_string(hook->phase), number > 1 ? fmt::format(" {}", number) : "");
+    step.phase = hook->phase;
+    step.action = Script{hook->run};
+    step.shell = shell_of({}, definition.shell);
+    // Where there is no job code, there is nothing of the source's to be run by mistake either.
+    step.working_dir = job_code_directory(spec).value_or(spec.workspace);
+    step.run_as = spec.run_as;
+    step.timeout = hook->timeout.value_or(kHookTimeout);
+  }
 }
 
 /// The job's own location, else the workflow's.
@@ -300,6 +326,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   spec.no_output_timeout = definition.no_output_timeout;
   spec.event_json = run.event.json;
   spec.may_write_trusted_cache = run.options.may_write_trusted_cache;
+  spec.stdout_triggers = run.options.stdout_triggers;
   spec.log_head_bytes = run.options.log_head_bytes;
   spec.log_tail_bytes = run.options.log_tail_bytes;
   SW_CHECK(resolve_passed_on(run, group, scope, spec));
@@ -317,6 +344,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
     spec.steps.push_back(std::move(*step));
   }
   take_trust(run, definition, spec);
+  add_hooks(definition, spec);
   SW_CHECK(check_steering(run, group, definition, spec));
   return spec;
 }

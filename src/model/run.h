@@ -49,10 +49,13 @@ struct Job {
   Time attempt_started{};  ///< the latest
   std::map<std::string, std::string> outputs;
   struct Asked {
-    int total = 0;       ///< jobs asked for by this text, by any attempt
-    int by_attempt = 0;  ///< of these by the present attempt
+    int total = 0;        ///< jobs asked for by this text, by any attempt
+    int by_attempt = 0;   ///< of these by the present attempt
+    std::string as;       ///< the name that it last joined the run by; empty: it did not
+    std::string refused;  ///< why, the last time; empty: it was not
   };
   std::map<std::string, Asked> asked;  ///< triggers by their JSON, so that a repeat of the report does nothing
+  std::set<std::string> operations;    ///< ids of the triggers that the present attempt sent
 };
 
 /// All instances of one definition: what `depends_on` names.
@@ -67,6 +70,7 @@ struct Group {
   std::uint32_t active = 0;             ///< instances ready, starting or running: matrix.max_parallel counts them
   std::uint32_t failed = 0, cancelled = 0, succeeded = 0;  ///< of the finished
   bool expands_later = false;  ///< for_each over an expression: no instances until its dependencies end
+  int depth = 0;               ///< how many triggers lie between it and the plan
   bool ended = false;
   bool fail_fast_fired = false;
   std::deque<JobIndex> held;  ///< waiting for a place in the matrix, in order
@@ -86,6 +90,7 @@ struct RunOptions {
   bool with_dependencies = true;                    ///< of only_jobs
   std::map<std::string, std::string> only_matrix;   ///< keeps only instances with these values
   bool follow_triggers = false;                     ///< jobs asked for become part of the run
+  bool stdout_triggers = false;                     ///< JobSpec::stdout_triggers
   std::optional<std::uint32_t> max_parallel;        ///< jobs of this run at a time
   Duration cancel_grace = std::chrono::minutes(5);  ///< how long `always` jobs may go on after a cancellation
   bool may_write_trusted_cache = false;

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "model/expression.h"
+#include "model/plan.h"
 #include "model/trust.h"
 
 namespace slipway::model {
@@ -151,6 +152,34 @@ Result<void> check_steering(const Run& run, const Group& group, const JobDefinit
     if (directory) SW_CHECK(check("`working_dir` of a step", *directory, &step.env));
   }
   return {};
+}
+
+Result<void> check_inherited(const Run& run, const Group& asker, const JobDefinition& asked) {
+  const bool holds_secrets = !asked.secrets.empty() || std::ranges::any_of(asked.steps, [](const StepDefinition& step) {
+    return !step.secrets.empty();
+  });
+  if (run.options.source_trust == Trust::trusted || !holds_secrets || run.options.secrets_with_source) return {};
+  const JobDefinition& definition = *asker.definition;
+  Steering steering(run, asker, definition);
+  std::string name;
+  const auto look = [&](const Template& text) {
+    if (name.empty()) name = steering.name_in(text);
+  };
+  if (definition.image && !asked.image) look(*definition.image);
+  const auto look_all = [&](const TemplateMap& variables) {
+    for (const auto& [variable, text] : variables) look(text);
+  };
+  look_all(definition.env);
+  for (const std::string& preset : definition.presets) look_all(run.workflow->presets.at(preset));
+  if (definition.for_each) {
+    if (const auto* list = std::get_if<ExpressionPtr>(&definition.for_each->in)) look(Template{{{{}, *list}}, {}});
+  }
+  if (name.empty()) return {};
+  return fail(ErrorKind::denied,
+              fmt::format("it holds secrets, and would inherit from `{}` what `{}` chose, which untrusted source or "
+                          "whoever opened the pull request may have set; accept that by --accept-risk "
+                          "secrets-with-source (slipway help E112)",
+                          asker.name, name));
 }
 
 Result<void> check_image_path(std::string_view image) {

@@ -10,13 +10,17 @@ namespace slipway::model {
 
 namespace {
 
+/// Of its own phase: those of the phases before it, it waits for in any case.
 std::vector<std::size_t> all_before(const std::vector<StepSpec>& steps, std::size_t index) {
+  const Phase phase = steps[index].phase;
   std::size_t first = index;
   if (steps[index].parallel) {
-    while (first > 0 && steps[first - 1].parallel) --first;
+    while (first > 0 && steps[first - 1].parallel && steps[first - 1].phase == phase) --first;
   }
-  std::vector<std::size_t> before(first);
-  for (std::size_t i = 0; i < first; ++i) before[i] = i;
+  std::vector<std::size_t> before;
+  for (std::size_t i = 0; i < first; ++i) {
+    if (steps[i].phase == phase) before.push_back(i);
+  }
   return before;
 }
 
@@ -32,7 +36,11 @@ StepPlan::StepPlan(const std::vector<StepSpec>& steps) {
     step.name = spec.name;
     step.condition = spec.condition;
     step.by_order = !spec.depends_on.has_value();
+    step.phase = spec.phase;
     step.waits_for = spec.depends_on ? *spec.depends_on : all_before(steps, i);
+    for (std::size_t other = 0; other < steps.size(); ++other) {
+      if (steps[other].phase < spec.phase) step.waits_for.push_back(other);
+    }
     step.continue_on_error = spec.continue_on_error;
     step.retry = spec.retry;
     steps_.push_back(std::move(step));
@@ -50,7 +58,24 @@ Ending StepPlan::ending_seen(const Step& step) const {
   return ending == Ending::failed && step.continue_on_error ? Ending::succeeded : ending;
 }
 
+StepPlan::Judgement StepPlan::judge_hook(const Step& step) const {
+  const auto failed = std::ranges::find_if(failures_, [&](std::size_t index) {
+    // Behind the steps a failure of theirs says nothing against the hook; one before them means that they never began.
+    return step.phase != Phase::post_container || steps_[index].phase < Phase::steps;
+  });
+  const bool fails = failed != failures_.end();
+  if (step.phase == Phase::cleanup) return {true, {}};
+  if (step.phase == Phase::on_error) {
+    if (fails || cancelled_) return {true, {}};
+    return {false, "nothing failed"};
+  }
+  if (cancelled_) return {false, "the job is being cancelled"};
+  if (fails) return {false, fmt::format("step `{}` {}", steps_[*failed].name, past_tense(steps_[*failed].outcome))};
+  return {true, {}};
+}
+
 StepPlan::Judgement StepPlan::judge(const Step& step) const {
+  if (step.phase != Phase::steps) return judge_hook(step);
   if (cancelled_ && !(step.condition && may_hold_when_cancelled(*step.condition))) {
     return {false, "the job is being cancelled"};
   }
@@ -158,6 +183,12 @@ void StepPlan::cancel() {
 
 bool StepPlan::is_done() const {
   return std::ranges::all_of(steps_, [](const Step& step) { return step.state == Step::State::ended; });
+}
+
+bool StepPlan::has_last_words() const {
+  return std::ranges::any_of(steps_, [](const Step& step) {
+    return step.state == Step::State::waiting && (step.phase == Phase::on_error || step.phase == Phase::cleanup);
+  });
 }
 
 StepPlan::Verdict StepPlan::verdict() const {

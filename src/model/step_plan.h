@@ -14,6 +14,15 @@
 /// in one run of consecutive `parallel` steps. Once all of them have ended, it is decided, once: its condition (none:
 /// all of them succeeded) says whether it runs or is skipped. An allowed failure (`continue_on_error`) counts as a
 /// success. A step that was skipped by its own condition does not hold up those that merely come after it.
+///
+/// Steps of a phase (hooks) wait for all of the phases before theirs, and those of one phase for each other, in their
+/// order. They have no conditions; when they run:
+/// | phase | runs |
+/// | --- | --- |
+/// | up to `pre_container` | while nothing has failed |
+/// | `post_container` | whatever became of the job's own steps, once they were reached; not when cancelled |
+/// | `on_error` | when something failed, or the job is being cancelled |
+/// | `cleanup` | always |
 namespace slipway::model {
 
 class StepPlan {
@@ -48,12 +57,17 @@ class StepPlan {
   void cancel();
 
   bool is_done() const;
+  bool is_cancelled() const { return cancelled_; }
+  bool has_ended(std::size_t step) const { return steps_[step].state == Step::State::ended; }
+  /// Does the end of the job bring about steps that have not run, now that it is cancelled?
+  bool has_last_words() const;
   int tries(std::size_t step) const { return steps_[step].tries; }
   Verdict verdict() const;
 
  private:
   struct Step {
     std::string name;
+    Phase phase = Phase::steps;
     ExpressionPtr condition;
     std::vector<std::size_t> waits_for;
     bool by_order = true;  // waits_for comes from the order
@@ -71,6 +85,7 @@ class StepPlan {
 
   bool is_ready(const Step& step) const;
   Judgement judge(const Step& step) const;
+  Judgement judge_hook(const Step& step) const;
   Ending ending_seen(const Step& step) const;
   void skip(std::size_t index, std::string reason, Decisions& decisions);
   void skip_unreachable(Decisions& decisions);

@@ -196,5 +196,65 @@ TEST(StepPlan, AJobWithoutStepsIsDone) {
   EXPECT_EQ(plan.verdict().outcome, Outcome::succeeded);
 }
 
+StepSpec hook(Phase phase) {
+  StepSpec spec = step("hook " + std::string(to_string(phase)));
+  spec.phase = phase;
+  return spec;
+}
+
+/// Runs all steps, those of `bad` to a failure; the names in the order of their starts.
+std::vector<std::string> played(const std::vector<StepSpec>& steps, const std::vector<std::string>& bad,
+                                const std::string& cancel_in = {}) {
+  StepPlan plan(steps);
+  std::vector<std::string> started;
+  for (int round = 0; round < 20 && !plan.is_done(); ++round) {
+    for (const std::size_t index : plan.next(kStart).start) {
+      const std::string& name = steps[index].name;
+      started.push_back(name);
+      if (name == cancel_in) plan.cancel();
+      const bool fails = std::ranges::find(bad, name) != bad.end();
+      plan.finished(index,
+                    fails               ? Outcome::failed
+                    : name == cancel_in ? Outcome::cancelled
+                                        : Outcome::succeeded,
+                    kStart);
+    }
+  }
+  EXPECT_TRUE(plan.is_done());
+  return started;
+}
+
+std::vector<StepSpec> with_all_hooks() {
+  return {after("a", {}),
+          when(step("b"), status("always")),
+          hook(Phase::cleanup),
+          hook(Phase::on_error),
+          hook(Phase::post_container),
+          hook(Phase::pre_container),
+          hook(Phase::pre_validation)};
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Hooks, SurroundTheStepsWhereverTheyStandInTheList) {
+  EXPECT_EQ(played(with_all_hooks(), {}),
+            (Names{"hook pre_validation", "hook pre_container", "a", "b", "hook post_container", "hook cleanup"}));
+}
+
+TEST(Hooks, AFailureBringsOnErrorAndOneBeforeTheStepsNothingBehindThem) {
+  EXPECT_EQ(played(with_all_hooks(), {"a"}), (Names{"hook pre_validation", "hook pre_container", "a", "b",
+                                                    "hook post_container", "hook on_error", "hook cleanup"}));
+  EXPECT_EQ(played(with_all_hooks(), {"hook pre_validation"}),
+            (Names{"hook pre_validation", "b", "hook on_error", "hook cleanup"}));
+  EXPECT_EQ(played(with_all_hooks(), {"hook post_container"}).back(), "hook cleanup");
+}
+
+TEST(Hooks, ACancellationBringsOnErrorAndCleanup) {
+  EXPECT_EQ(played(with_all_hooks(), {}, "a"),
+            (Names{"hook pre_validation", "hook pre_container", "a", "b", "hook on_error", "hook cleanup"}));
+  EXPECT_EQ(played(with_all_hooks(), {}, "hook pre_validation"),
+            (Names{"hook pre_validation", "b", "hook on_error", "hook cleanup"}));
+}
+
 }  // namespace
 }  // namespace slipway::model

@@ -200,6 +200,7 @@ bool Mover::start_one(const AttemptId& fresh) {
   job.journal_path.clear();
   job.stopping.reset();
   for (auto& [json, asked] : job.asked) asked.by_attempt = 0;
+  job.operations.clear();
   run_.job_by_attempt.emplace(fresh, index);
   ++run_.active;
   changed(index);
@@ -259,6 +260,7 @@ void Mover::apply(const AttemptEnded& event) {
   if (at == run_.job_by_attempt.end()) return;  // fenced off, or a repeat
   const JobIndex index = at->second;
   for (auto& [json, asked] : run_.jobs[index].asked) asked.by_attempt = 0;
+  run_.jobs[index].operations.clear();
   for (const TriggerRequested& request : event.triggers) take_triggers(index, request);
   run_.job_by_attempt.erase(at);
   --run_.active;
@@ -296,31 +298,60 @@ void Mover::apply(const TriggerRequested& event) {
 }
 
 void Mover::take_triggers(JobIndex index, const TriggerRequested& request) {
+  Job& job = run_.jobs[index];
+  if (!request.operation.empty() && !job.operations.insert(request.operation).second) return;  // sent again
   std::vector<std::pair<std::string, std::string>> renamed;
   for (const AskedJob& asked : request.jobs) {
+    Triggered notice{run_.id, run_.jobs[index].name, asked.name, asked.json, false, {}, {}, asked.file, {}, false};
     auto& texts = run_.jobs[index].asked;
     if (texts.size() >= kMaxAskedTexts && !texts.contains(asked.json)) {
-      notify(
-          Triggered{run_.id, run_.jobs[index].name, asked.name, asked.json, false, "this job asked for too many jobs"});
+      notice.reason = "this job asked for too many jobs";
+      notify(std::move(notice));
       return;
     }
-    Job::Asked& known = run_.jobs[index].asked[asked.json];
+    Job::Asked& known = texts[asked.json];
     if (++known.by_attempt <= known.total)
       continue;  // the report repeats what was asked live, a retry what came before
     known.total = known.by_attempt;
-    const std::optional<std::string> problem = join_run(index, asked, renamed);
-    notify(Triggered{run_.id, run_.jobs[index].name, asked.name, asked.json, !problem, problem.value_or("")});
+    const Joined joined = join_run(index, asked, renamed);
+    Job::Asked& answered = run_.jobs[index].asked[asked.json];  // jobs that joined may have moved this one
+    answered.as = joined.as;
+    answered.refused = joined.refused;
+    notice.accepted = !joined.as.empty();
+    notice.reason = joined.refused;
+    notice.as = joined.as;
+    if (asked.definition) describe(*asked.definition, notice);
+    if (!notice.accepted) {
+      note(notice.by_job, "trigger",
+           {{fmt::format("asked for `{}`", asked.name),
+             joined.refused.empty() ? "triggers are not followed in this run" : "refused: " + joined.refused}});
+    }
+    notify(std::move(notice));
   }
 }
 
-/// No value: it is part of the run now; else why not.
-std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
-                                           std::vector<std::pair<std::string, std::string>>& renamed) {
-  if (!asked.definition) return asked.problem;
-  if (!run_.options.follow_triggers) return "triggers are not followed in this run";
-  if (run_.cancelling) return "the run is being cancelled";
+void Mover::describe(const JobDefinition& asked, Triggered& notice) {
+  if (asked.image && asked.image->is_literal()) notice.image = asked.image->literal();
+  const bool says_it_all = notice.file.empty() ? asked.steps.size() == 1 : asked.steps.size() >= 1;
+  notice.is_alone = says_it_all && asked.env.empty() && asked.depends_on.empty() && !asked.condition &&
+                    !asked.for_each && !asked.ci_code && !asked.source_code && asked.params.empty();
+}
+
+Mover::Joined Mover::join_run(JobIndex by, const AskedJob& asked,
+                              std::vector<std::pair<std::string, std::string>>& renamed) {
+  const auto refuse = [](std::string why) { return Joined{{}, std::move(why)}; };
+  if (!asked.definition) return refuse(asked.problem);
+  if (!run_.options.follow_triggers) return {};
+  if (run_.cancelling) return refuse("the run is being cancelled");
   if (run_.triggered >= kMaxTriggeredJobs)
-    return fmt::format("triggers add at most {} jobs to a run", kMaxTriggeredJobs);
+    return refuse(fmt::format("triggers add at most {} jobs to a run", kMaxTriggeredJobs));
+  const int depth = run_.groups[run_.jobs[by].group].depth + 1;
+  if (depth > kMaxTriggerDepth) {
+    return refuse(
+        fmt::format("jobs that were asked for by jobs may go {} deep, and `{}` is that deep already: does a "
+                    "job ask for itself?",
+                    kMaxTriggerDepth, run_.jobs[by].name));
+  }
   std::string name = asked.name;
   for (int i = 2; run_.group_by_name.contains(name) || run_.job_by_name.contains(name); ++i) {
     name = fmt::format("{} ({})", asked.name, i);
@@ -333,7 +364,8 @@ std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
     if (at != renamed.rend()) dependency = at->second;
   }
   auto group = add_group(run_, asked.definition, name, std::move(depends_on));
-  if (!group) return group.error().what;
+  if (!group) return refuse(group.error().what);
+  run_.groups[*group].depth = depth;
   ++run_.triggered;
   renamed.emplace_back(asked.name, name);
   if (!is_expanded_at_plan_time(*asked.definition)) {
@@ -349,7 +381,7 @@ std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
     }();
     if (!added) {
       end_undecided(*group, Outcome::rejected, added.error().what);
-      return added.error().what;
+      return refuse(added.error().what);
     }
     JobsAdded notice{run_.id, {}, fmt::format("asked for by `{}`", run_.jobs[by].name)};
     for (const JobIndex job : *added) {
@@ -360,7 +392,7 @@ std::optional<std::string> Mover::join_run(JobIndex by, const AskedJob& asked,
   }
   note(name, "start", {{"trigger", fmt::format("asked for by `{}`", run_.jobs[by].name)}});
   if (run_.groups[*group].dependencies_open == 0) to_decide_.push_back(*group);
-  return std::nullopt;
+  return {name, {}};
 }
 
 }  // namespace slipway::model

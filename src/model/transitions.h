@@ -24,12 +24,14 @@ struct AskedJob {
   std::shared_ptr<const JobDefinition> definition;  ///< null: `problem` says why there is none
   std::string problem;
   std::string json;  ///< as it was given
+  std::string file;  ///< of `definition`, where it was found in one of the project's
 };
 /// A running attempt asks for more jobs. They join the run when RunOptions.follow_triggers says so.
 struct TriggerRequested {
   AttemptId attempt;
   std::string json;
   std::vector<AskedJob> jobs;
+  std::string operation;  ///< of the same id an attempt's second trigger is a repeat; empty: it has none
 };
 /// Also how a lost attempt is reported: outcome `infra_failed`, with the reason.
 struct AttemptEnded {

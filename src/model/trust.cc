@@ -57,6 +57,12 @@ bool may_run_source(const JobSpec& job) {
   return job.text_trust == Trust::untrusted || (job.source_trust == Trust::untrusted && !job.separated);
 }
 
+std::optional<std::string> job_code_directory(const JobSpec& job) {
+  if (job.ci_code) return job.workspace + "/ci";
+  if (job.source_trust == Trust::untrusted && job.text_trust == Trust::trusted) return std::nullopt;
+  return job.workspace + "/src";
+}
+
 bool may_be_of_source(const JobSpec& job, std::string_view artifact, const std::vector<std::string>& shares) {
   const auto declared = std::ranges::find(job.artifacts, artifact, &ArtifactSpec::name);
   if (declared != job.artifacts.end()) return may_write(job, declared->paths, shares);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,10 @@ bool holds_secrets(const JobSpec& job);
 
 /// May untrusted source have done what the job's own sandbox does: asked for jobs, written any of its files?
 bool may_run_source(const JobSpec& job);
+
+/// Where the job finds its own code: job code of its own, else the checkout where that is as good as its text. No
+/// value: the checkout is a stranger's and the text is not.
+std::optional<std::string> job_code_directory(const JobSpec& job);
 
 /// May untrusted source have written what the job leaves as this artifact? Where the source is kept apart it writes
 /// below its own directory, and what is declared from elsewhere is job code's. `shares`: other directories that

@@ -117,6 +117,7 @@ std::string encode(const model::AttemptReport& report) {
   if (report.resources.cpus) resources["cpus"] = *report.resources.cpus;
   if (report.resources.memory_bytes) resources["memory"] = *report.resources.memory_bytes;
   object["journal_bytes"] = report.journal_bytes;
+  object["took_untrusted"] = report.took_untrusted;
   return json::serialize(object);
 }
 
@@ -148,6 +149,8 @@ Result<model::AttemptReport> decode_report(std::string_view text) {
     if (held.contains("memory")) report.resources.memory_bytes = number_of<std::uint64_t>(held, "memory");
   }
   report.journal_bytes = number_of<std::uint64_t>(object, "journal_bytes");
+  if (const json::value* took = object.if_contains("took_untrusted"); took != nullptr && took->is_bool())
+    report.took_untrusted = took->get_bool();
   return report;
 }
 

@@ -152,6 +152,7 @@ json::object step_to_json(const model::StepSpec& step) {
   object["continue_on_error"] = step.continue_on_error;
   object["retry"] = retry_to_json(step.retry);
   object["end_children"] = step.end_children;
+  if (step.phase != model::Phase::steps) object["phase"] = std::string(model::to_string(step.phase));
   return object;
 }
 
@@ -192,6 +193,11 @@ model::StepSpec step_of(const Fields& fields) {
   step.continue_on_error = fields.flag("continue_on_error");
   step.retry = retry_of(fields);
   step.end_children = fields.flag("end_children");
+  if (fields.find("phase") != nullptr) {
+    const auto phase = model::phase_of(fields.text("phase"));
+    if (!phase) fields.refuse("phase", "a phase of a job");
+    step.phase = phase.value_or(model::Phase::steps);
+  }
   return step;
 }
 
@@ -385,6 +391,7 @@ json::object to_json_object(const model::JobSpec& job) {
   if (!job.services.empty()) object["services"] = list_to_json(job.services, service_to_json);
   object["outputs"] = to_json_array(job.outputs);
   object["may_write_trusted_cache"] = job.may_write_trusted_cache;
+  object["stdout_triggers"] = job.stdout_triggers;
   return object;
 }
 
@@ -419,6 +426,7 @@ model::JobSpec read_job_spec(const Fields& fields) {
   job.outputs = fields.texts("outputs");
   job.event_json = fields.text("event_json");
   job.may_write_trusted_cache = fields.flag("may_write_trusted_cache");
+  job.stdout_triggers = fields.flag("stdout_triggers");
   job.log_head_bytes = fields.count("log_head", job.log_head_bytes);
   job.log_tail_bytes = fields.count("log_tail", job.log_tail_bytes);
   check_steps(fields, job);

@@ -35,8 +35,8 @@ struct InputBundle {
 };
 
 /// Where below its workspace a sandbox has what programs use to speak to their job, if it has it:
-/// `include/slipway.hpp`, and the Python package in `python`, which is on the PYTHONPATH of its steps, behind their own.
-/// (Rejected: /opt, where no mount point can be made in a read-only container.)
+/// `include/slipway.hpp`, and the Python package in `python`, which is on the PYTHONPATH of its steps, behind their
+/// own. (Rejected: /opt, where no mount point can be made in a read-only container.)
 inline constexpr const char* kSdkInside = "/.slipway";
 inline constexpr const char* kPythonInside = "/.slipway/python";
 
@@ -102,6 +102,7 @@ struct Progress {
 };
 /// What only the host can do. Kinds: `open_bundle` {"kind":"artifact"|"cache","name":..} (a cache's name is its key)
 /// → {"bundle":id} and one descriptor to write it to; `close_bundle` {"bundle":id,"complete":bool} → {"url":..};
+/// `trigger`: a trigger's JSON → {"refused":why, or empty};
 /// `state` {"what":"is_job_running"|"job_result","job":..}; `changed_files` {"from","to"}; `git_info` {};
 /// `sandbox` and `stop_sandbox`: sandbox_json.h. `sandbox` brings two descriptors, and its reply some.
 struct Request {

@@ -69,6 +69,11 @@ std::string error_in(std::string_view reply_json) {
   return error.empty() ? "refused" : error;
 }
 
+std::string trigger_answer_json(std::string_view refused) {
+  return json::serialize(json::object{{"refused", json::string(refused.data(), refused.size())}});
+}
+std::string refused_in(std::string_view reply_json) { return text_in(reply_json, "refused"); }
+
 std::string needless_json() { return R"({"needless":true})"; }
 
 bool is_needless(std::string_view reply_json) { return reply_json == needless_json(); }

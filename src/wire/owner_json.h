@@ -23,6 +23,10 @@ std::string url_in(std::string_view reply_json);
 /// The owner has it already (a cache of this very key): a refusal that nobody needs to hear of.
 std::string needless_json();
 bool is_needless(std::string_view reply_json);
+/// The owner's answer to a trigger. `refused`: why one of the jobs asked for, or all of them, will not run; empty:
+/// nothing is wrong.
+std::string trigger_answer_json(std::string_view refused);
+std::string refused_in(std::string_view reply_json);
 /// Why the owner refused.
 std::string error_in(std::string_view reply_json);
 /// Of a refusal, what its asker can do about it: `invalid`, `not_found`, else `unavailable`.

@@ -5,6 +5,7 @@
 
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
+#include "model/plan.h"
 #include "worker/error_outcome.h"
 #include "worker/journal_files.h"
 #include "worker/services.h"
@@ -44,8 +45,9 @@ Result<void> take_facts(const sandbox::ImageFacts& image, model::JobSpec& job) {
     SW_TRY(job.run_as, user_of(image.user));
   }
   for (model::StepSpec& step : job.steps) {
-    step.action = model::Argv{image.entrypoint};
     step.run_as = job.run_as;
+    if (step.phase != model::Phase::steps) continue;
+    step.action = model::Argv{image.entrypoint};
     if (step.working_dir.empty()) step.working_dir = image.working_dir.empty() ? "/" : image.working_dir;
   }
   return {};
@@ -89,14 +91,34 @@ SiblingBase sibling_base(const sandbox::SandboxSpec& of_job, const sandbox::Imag
   return {sibling_spec(of_job, std::move(source.sibling_mounts)), std::move(env), job};
 }
 
+// One program a phase calls all plugins that take part in it, behind the phase's hooks.
+void add_plugins(model::JobSpec& job, const Plugins& plugins) {
+  // The working directory is no place for modules: what lies in it could stand for one of Python's.
+  constexpr const char* kProgram =
+      "import sys; sys.path[:1] = []; from slipway.run_plugins import main; sys.exit(main(sys.argv[1:]))";
+  for (const model::Phase phase : plugins.phases) {
+    model::StepSpec step;
+    step.name = "plugins " + std::string(model::to_string(phase));
+    step.phase = phase;
+    std::vector<std::string> words = {"python3", "-c", kProgram, std::string(model::to_string(phase))};
+    words.insert(words.end(), plugins.files.begin(), plugins.files.end());
+    step.action = model::Argv{std::move(words)};
+    step.working_dir = plugins.directory;
+    step.run_as = job.run_as;
+    step.timeout = model::kHookTimeout;
+    job.steps.push_back(std::move(step));
+  }
+}
+
 // The job as its init gets it: with what is known of the source, and what job code runs.
 model::JobSpec with_source(model::JobSpec job, const PreparedSource& source) {
   for (const model::Variables* variables : {&source.job_env, &source.env}) {
     job.env.insert(job.env.begin(), variables->begin(), variables->end());
   }
-  if (job.code_entrypoint) {
-    for (model::StepSpec& step : job.steps) step.action = model::Argv{source.code_entrypoint};
+  for (model::StepSpec& step : job.steps) {
+    if (job.code_entrypoint && step.phase == model::Phase::steps) step.action = model::Argv{source.code_entrypoint};
   }
+  add_plugins(job, source.plugins);
   return job;
 }
 
@@ -169,7 +191,9 @@ Result<AttemptDriver::End> AttemptDriver::try_drive(const model::JobSpec& job, A
   SW_CHECK(session.send_orders(secrets, files));
   const auto served = session.serve(deadline_of(job));
   siblings.reset();  // none outlives its job
-  return end_of(job, files.journal, served, session.was_told_to_stop(), remove);
+  auto end = end_of(job, files.journal, served, session.was_told_to_stop(), remove);
+  if (end) end->report.took_untrusted = session.took_untrusted();
+  return end;
 }
 
 std::function<void()> AttemptDriver::removal_of(const SandboxId& sandbox) {
@@ -217,7 +241,9 @@ Result<AttemptDriver::End> AttemptDriver::try_resume(const model::JobSpec& job, 
   }
   AttemptSession session(parts_, job, control, *std::move(adopted), nullptr, nullptr);
   const auto served = session.serve(deadline_of(job));
-  return end_of(job, journal, served, session.was_told_to_stop(), remove);
+  auto end = end_of(job, journal, served, session.was_told_to_stop(), remove);
+  if (end) end->report.took_untrusted = session.took_untrusted();
+  return end;
 }
 
 Result<model::AttemptReport> AttemptDriver::resume(const model::JobSpec& job, AttemptControl& control) {

@@ -18,6 +18,13 @@
 
 namespace slipway::worker {
 
+/// Plugins of job code, by their places in the sandbox.
+struct Plugins {
+  std::string directory;  ///< of the job code
+  std::vector<std::string> files;
+  std::vector<model::Phase> phases;  ///< that one of them may take part in
+};
+
 /// The source as the sandbox is to see it.
 struct PreparedSource {
   std::vector<sandbox::Mount> mounts;
@@ -27,6 +34,7 @@ struct PreparedSource {
   model::Variables env;                      ///< GIT_REF, GIT_COMMIT, GIT_BRANCH: also for sandboxes beside the job's
   model::Variables job_env;                  ///< for the job alone: GIT_URL
   std::vector<std::string> code_entrypoint;  ///< what `JobSpec::code_entrypoint` runs
+  Plugins plugins;
 };
 
 /// What an attempt needs of the process around it. Called on the thread that drives the attempt; several attempts
@@ -49,6 +57,10 @@ class AttemptHost {
   /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
   virtual Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
                                      const os::CallLimit& limit) = 0;
+  /// The job asks for jobs, by the JSON of a trigger. `took_untrusted`: as AttemptReport's. Answers with
+  /// wire::trigger_answer_json, also where they are refused; errors: nobody can say now, it is looked at in the end.
+  virtual Result<std::string> trigger(const model::JobSpec& job, const std::string& json, bool took_untrusted,
+                                      const os::CallLimit& limit) = 0;
 };
 
 struct DriverParts {

@@ -18,6 +18,7 @@
 #include "os/wait.h"
 #include "sandbox/fake/fake_backend.h"
 #include "wire/journal_json.h"
+#include "wire/owner_json.h"
 #include "worker/journal_files.h"
 #include "worker/session.h"
 #include "worker/test_support.h"
@@ -61,6 +62,10 @@ class TestHost final : public AttemptHost {
   Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&,
                              const os::CallLimit&) override {
     return std::string("{}");
+  }
+
+  Result<std::string> trigger(const model::JobSpec&, const std::string&, bool, const os::CallLimit&) override {
+    return wire::trigger_answer_json("");
   }
 
   std::optional<Error> source_error;

@@ -8,6 +8,7 @@
 #include "journal/lines.h"
 #include "journal/seal.h"
 #include "model/wording.h"
+#include "wire/owner_json.h"
 
 namespace slipway::worker {
 
@@ -87,6 +88,9 @@ class Services::Host final : public AttemptHost {
   Result<std::string> answer(const model::JobSpec&, const std::string& kind, const std::string&,
                              const os::CallLimit&) override {
     return fail(ErrorKind::denied, "a service cannot ask for " + kind);
+  }
+  Result<std::string> trigger(const model::JobSpec&, const std::string&, bool, const os::CallLimit&) override {
+    return wire::trigger_answer_json("a service cannot ask for jobs");
   }
 
  private:

@@ -244,6 +244,8 @@ Result<void> AttemptSession::answer(const wire::Request& request, std::vector<os
       if (siblings_ != nullptr) siblings_->stop(stop);
       return std::string("{}");
     }
+    if (request.kind == "trigger")
+      return parts_.host.trigger(job_, request.json, took_untrusted_, within(kAnswerLimit));
     return parts_.host.answer(job_, request.kind, request.json, within(kAnswerLimit));
   }();
   wire::Reply reply{request.id, result.has_value(), {}};

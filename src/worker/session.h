@@ -33,6 +33,7 @@ class AttemptSession {
   Result<void> serve(os::Deadline deadline);
 
   bool was_told_to_stop() const { return stopping_; }
+  bool took_untrusted() const { return took_untrusted_; }
 
  private:
   struct OpenBundle {

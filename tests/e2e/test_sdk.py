@@ -265,3 +265,17 @@ def test_the_package_can_be_installed(tmp_path):
     assert done.returncode == 0, done.stderr
     assert subprocess.run([venv / "bin/runnerlib", "--help"], capture_output=True).returncode == 0
     assert subprocess.run([venv / "bin/python", "-c", "import slipway, runnerlib"], cwd=tmp_path).returncode == 0
+
+
+def test_runnerlib_s_command_line_runs_jobs(slipway, tmp_path):
+    environment = slipway.environment | {"PYTHONPATH": str(SDK), "SLIPWAY_PROGRAM": str(BUILD / "slipway"), "TOKEN": "open-sesame-1"}
+
+    def runnerlib(*words):
+        return subprocess.run([sys.executable, "-m", "runnerlib.cli", *words], cwd=slipway.project.path, env=environment, capture_output=True, text=True)
+    done = runnerlib("run", "--job-command", 'echo "hi $A $TOKEN"; exit 7', "--runner-image", "host", "--job-env", "A=b", "--secret-env-names", "TOKEN")
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert any(line.endswith(" hi b ***") for line in done.stdout.splitlines()), done.stdout
+    slipway.project.write("job.yaml", "name: one\nimage: host\njob_command: echo from a file\n")
+    done = runnerlib("run-job", "job.yaml")
+    assert done.returncode == 0 and "from a file" in done.stdout, done.stdout + done.stderr
+    assert runnerlib("run-job", "nothing.yaml").returncode == 1

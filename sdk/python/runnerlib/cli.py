@@ -34,6 +34,8 @@ def slipway_program() -> str:
 
 def run_slipway(words: List[str], *, cwd: Optional[str] = None) -> int:
     """Runs `slipway WORDS --json`, prints what its jobs print, and returns the exit code that runnerlib would."""
+    if "--dry-run" in words:  # nothing runs: what it says is for people
+        return 1 if subprocess.call([slipway_program(), *words, "--no-input"], cwd=cwd, stdin=subprocess.DEVNULL) else 0
     process = subprocess.Popen([slipway_program(), *words, "--json", "--no-input"], cwd=cwd, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
     ended_by: List[int] = []

@@ -98,7 +98,7 @@ def test_the_exit_code_is_the_jobs(runnerlib):
     assert runnerlib("run-job", "job.yaml", EVENTS=json.dumps(failed), CODE="1") == 7
     assert runnerlib("run-job", "job.yaml", CODE="2") == 1  # refused
     assert runnerlib("run-job", "job.yaml", "--dry-run", "--secrets-file", "s", "--work-dir", "w") == 0
-    assert runnerlib.asked()["argv"][2:] == ["--secrets-file", "s", "--work-dir", "w", "--dry-run", "--json", "--no-input"]
+    assert runnerlib.asked()["argv"][2:] == ["--secrets-file", "s", "--work-dir", "w", "--dry-run", "--no-input"]
 
 
 def test_what_the_job_prints_is_printed_with_the_time(runnerlib):

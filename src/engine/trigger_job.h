@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+
+#include "model/run.h"
+
+/// The keys of one job in a trigger's JSON, over what the job is already. Private to engine/, for .cc files only.
+///
+/// | key | what |
+/// | --- | --- |
+/// | `job_name`, `name` | the job |
+/// | `job_command`, `run` | its script; then it is complete |
+/// | `job_file` | the file that it stands in, in place of a name that is looked up |
+/// | `with` | parameters of its template |
+/// | `depends_on`, `condition` | jobs of the run; `all_success`, `any_failed`, `always` |
+/// | `env`, `for_each`, `item_var`, `timeout` (seconds), `priority` (0 to 100), `run_as_user` | as the keys of a file |
+/// | `container_image`, `image` | `host`, an image of the run, or a registry's name |
+/// | `working_dir`, `job_dir`, `code_dir` | the first that is there; the latter two below `/job` |
+/// | `source_url`, `source_ref`, `source_type` | code from another place; the type is `git` or `none` |
+/// | `ci_source_url`, `ci_source_ref`, `ci_source_type` | job code from another place |
+/// | `resources`, `capabilities`, `worker_class`, `characteristics` | limits and labels |
+/// | all others | an error; those of the format that mean nothing here may be there, empty |
+namespace slipway::engine {
+
+/// Says no to keys that a job of a trigger must not have: authority over runs, versions, organisations, misspelled
+/// ones.
+Result<void> check_keys(const boost::json::object& job);
+/// The same of the object around the jobs.
+Result<void> check_envelope(const boost::json::object& trigger);
+
+/// `workflow.vars` of the object around the jobs: each of them gets these as JSON, in the variable where scripts for
+/// other systems look for them.
+void take_vars(const boost::json::object& trigger, model::JobDefinition& job);
+
+/// `run`: for the images that its jobs may name.
+Result<void> take_fields(const model::Run& run, const boost::json::object& object, model::JobDefinition& job);
+
+/// The first of several keys that is there: people write both names.
+std::string first_text_at(const boost::json::object& object, std::initializer_list<std::string_view> keys);
+/// A text, number or boolean. `what`: the key, for the error.
+Result<model::Value> scalar(const boost::json::value& value, std::string_view what);
+
+}  // namespace slipway::engine
