@@ -175,7 +175,7 @@ def test_it_fits_wide_and_narrow_light_and_dark(page, browser, width, dark):
 
 def test_a_run_that_goes_on_is_a_snapshot(alone, browser):
     running = alone.start("run", alone.project.job(run="echo begun; while :; do sleep 0.1; done"))
-    running.wait_for("begun")
+    running.wait_for(r"\| begun")
     page = report(alone, "latest", "-o", str(alone.project.path / "run.html"))
     browser.view(1000, 700)
     browser.open(page)
