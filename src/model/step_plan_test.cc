@@ -1,5 +1,7 @@
 #include "model/step_plan.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace slipway::model {
