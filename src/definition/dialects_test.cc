@@ -104,7 +104,9 @@ TEST(Dialects, WhatWasConvertedHasTheSameJobs) {
     for (std::size_t i = 0; i < direct.workflow->jobs.size(); ++i) {
       const model::JobDefinition& a = direct.workflow->jobs[i];
       const model::JobDefinition& b = again.workflow->jobs[i];
-      if (!direct.workflow->is_single_job) EXPECT_EQ(a.name, b.name) << path;
+      if (!direct.workflow->is_single_job) {
+        EXPECT_EQ(a.name, b.name) << path;
+      }
       EXPECT_EQ(a.depends_on, b.depends_on) << path;
       EXPECT_EQ(a.presets, b.presets) << path;
       EXPECT_EQ(a.env.size(), b.env.size()) << path;
