@@ -325,7 +325,13 @@ class Adoption : public testing::TestWithParam<Kind> {
     SW_TRY(const os::Fd journal, os::open_file(journal_path(), O_RDWR | O_CREAT, 0600));
     SW_TRY(const os::Fd ring, os::open_file(place_.path() / "ring", O_RDWR | O_CREAT, 0600));
     SW_CHECK(leash.send(wire::encode(wire::ToInit(orders)), {journal.get(), ring.get()}, soon()));
-    while (output().find("begun\n") == std::string::npos) SW_CHECK(leash.receive(soon()));
+    // What init says goes ahead of what it writes, or behind.
+    for (const os::CallLimit limit = soon(); output().find("begun\n") == std::string::npos;) {
+      const auto heard = leash.receive(os::within(20ms));
+      if (!heard && (heard.error().kind != ErrorKind::timeout || os::Clock::now() > limit.deadline)) {
+        return std::unexpected(heard.error());
+      }
+    }
     return started;
   }
   void start_owner(const std::vector<std::string>& scripts, Duration grace) {
