@@ -20,6 +20,10 @@ def outcomes_of_steps(ran) -> dict[str, str]:
     return {step["name"]: step["outcome"] for step in ran.job("job")["steps"]}
 
 
+def reason_of(ran) -> str:
+    return ran.of("job_finished")[-1]["reason"]
+
+
 def plugin(slipway, text: str, name: str = "plugin_one.py", directory: str = ".slipway/plugins") -> None:
     slipway.project.write(f"{directory}/{name}", "from slipway.plugins import Plugin\n" + text)
 
@@ -66,22 +70,31 @@ def test_steps_that_start_at_once_or_always_wait_for_the_hooks_before_them(slipw
 def test_a_hook_gets_the_context_and_changes_what_comes_behind(slipway):
     hooks = [
         {"phase": "post_source_prep", "run": """cat >/job/context; cmp /job/context "$SLIPWAY_HOOK_CONTEXT"
-echo '{"env": {"WHO": "hook", "OWN": "hook", "PATH": "/opt/x:/usr/bin:/bin"}, "outputs": {"version": "1.2"}, "vars": {"v": 3}}' >"$SLIPWAY_HOOK_CHANGES" """},
+echo '{"env": {"WHO": "hook", "OWN": "hook", "PATH": "/opt/x:/usr/bin:/bin"}}' >"$SLIPWAY_HOOK_CHANGES" """},
         {"phase": "post_container", "run": 'echo "behind $WHO"'}]
     ran = slipway.run(with_hooks(slipway, hooks=hooks, run='cat /job/context; echo; echo "$WHO $JOB_OWN $(command -v slipway)"', env={"WHO": "job", "JOB_OWN": "kept"})).expect(0)
-    context, line = ran.output(step="job").splitlines()
+    context, line = ran.output(step="run").splitlines()
     context = json.loads(context)
     assert (context["phase"], context["job"], context["source"], context["workspace"], context["cancelled"], context["error"]) == (
         "post_source_prep", "job", "/job/src", "/job", False, None)
     assert line.startswith("hook kept /") and ran.output(step="hook post_container") == "behind hook\n"
-    viewed = json.loads(slipway("runs", "view", "--json").expect(0).out)
-    assert viewed["jobs"][0]["attempts"][-1]["outputs"] == {"version": "1.2"} or "1.2" in json.dumps(viewed), viewed
+
+
+def test_outputs_and_vars_of_a_hook_are_the_jobs(slipway):
+    changes = """echo '{"outputs": {"version": "1.2"}, "vars": {"v": 3}}' >"$SLIPWAY_HOOK_CHANGES" """
+    host = {"image": "host", "network": "none"}
+    ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [
+        host | {"name": "job", "outputs": ["version"], "hooks": [{"phase": "post_container", "run": changes}], "run": "true"},
+        host | {"name": "next", "depends_on": ["job"], "run": 'echo "$VERSION $VARS"',
+                "env": {"VERSION": "{{ outputs.job.version }}", "VARS": "{{ vars }}"}}]}}))).expect(0)
+    version, given = ran.output("next").split(maxsplit=1)
+    assert version == "1.2" and json.loads(given)["v"] == "3", ran
 
 
 def test_a_later_context_says_how_it_went(slipway):
     ran = slipway.run(with_hooks(slipway, run="exit 3", hooks=[{"phase": "on_error", "run": "cat"}])).expect(1)
     context = json.loads(ran.output(step="hook on_error"))
-    assert context["steps"] == [{"name": "job", "phase": "steps", "outcome": "failed", "exit_code": 3, "reason": "exit code 3"}] and "exit code 3" in context["error"]
+    assert context["steps"] == [{"name": "run", "phase": "steps", "outcome": "failed", "exit_code": 3, "reason": "exit code 3"}] and "exit code 3" in context["error"]
 
 
 @pytest.mark.parametrize("answer, why", [
@@ -90,19 +103,19 @@ def test_a_later_context_says_how_it_went(slipway):
 def test_broken_changes_fail_the_job(slipway, answer, why):
     hooks = [{"phase": "pre_container", "run": f"""printf '%s' '{answer}' >"$SLIPWAY_HOOK_CHANGES" """}]
     ran = slipway.run(with_hooks(slipway, hooks=hooks)).expect(1)
-    assert outcomes_of_steps(ran) == {"job": "skipped", "hook pre_container": "failed"}
-    assert why in ran.job("job")["reason"], ran
+    assert outcomes_of_steps(ran) == {"run": "skipped", "hook pre_container": "failed"}
+    assert why in reason_of(ran), ran
 
 
 def test_changes_without_end_are_refused_and_nothing_hangs(slipway):
     hooks = [{"phase": "pre_container", "run": """yes | head -c 3000000 >"$SLIPWAY_HOOK_CHANGES"; echo written"""}]
     ran = slipway.run(with_hooks(slipway, hooks=hooks)).expect(1)
-    assert "written" in ran.output() and "over 1 MiB" in ran.job("job")["reason"]
+    assert "written" in ran.output() and "over 1 MiB" in reason_of(ran)
 
 
 def test_a_child_that_keeps_the_answer_open_holds_nobody_up(slipway):
     hooks = [{"phase": "pre_container", "run": """echo '{"env": {"A": "1"}}' >"$SLIPWAY_HOOK_CHANGES"; sleep 50 & true"""}]
-    assert slipway.run(with_hooks(slipway, run='echo "a$A"', hooks=hooks)).expect(0).output(step="job") == "a1\n"
+    assert slipway.run(with_hooks(slipway, run='echo "a$A"', hooks=hooks)).expect(0).output(step="run") == "a1\n"
 
 
 # --- failing, hanging, ending ---
@@ -114,7 +127,7 @@ def test_a_hook_that_fails_fails_the_job(slipway, phase):
     ran = slipway.run(with_hooks(slipway, run=run, hooks=hooks)).expect(1)
     assert ran.job("job")["outcome"] == "failed" and "cleaned" in ran.output()
     before = phase in PHASES[:5]
-    assert outcomes_of_steps(ran)["job"] == ("skipped" if before else "failed" if phase == "on_error" else "succeeded")
+    assert outcomes_of_steps(ran)["run"] == ("skipped" if before else "failed" if phase == "on_error" else "succeeded")
     assert ran.job("job")["exit_code"] == (3 if phase == "on_error" else 4), "the first failure decides"
 
 
@@ -169,7 +182,8 @@ def test_a_program_of_job_code(slipway):
     slipway.project.write("ci/hook.sh", "#!/bin/sh\necho \"hook of $PWD\"\n").chmod(0o755)
     hooks = [{"phase": "pre_container", "run": "ci/hook.sh"}]
     assert slipway.run(with_hooks(slipway, hooks=hooks)).expect(0).output() == "hook of /job/src\nstep\n"
-    assert slipway.run(with_hooks(slipway, hooks=hooks, ci_code={"path": "."})).expect(0).output() == "hook of /job/ci\nstep\n"
+    hooks = [{"phase": "pre_container", "run": "./hook.sh"}]
+    assert slipway.run(with_hooks(slipway, hooks=hooks, ci_code={"path": "ci"})).expect(0).output() == "hook of /job/ci\nstep\n"
 
 
 def test_a_secret_is_masked_in_what_hooks_say_and_change(slipway):
@@ -221,7 +235,7 @@ class P(Plugin):
 def test_plugins_that_fail_fail_the_job(slipway, body, outcome, code):
     plugin(slipway, f"class P(Plugin):\n    def post_validation(self, context):\n        {body}\n")
     ran = slipway.run(slipway.project.job(run="echo step")).expect(code)
-    assert ran.job("job")["outcome"] == outcome and outcomes_of_steps(ran)["job"] == "skipped", ran
+    assert ran.job("job")["outcome"] == outcome and outcomes_of_steps(ran)["run"] == "skipped", ran
 
 
 @needs_python
@@ -249,7 +263,7 @@ def test_plugins_are_of_job_code_and_not_of_source_beside_it(slipway):
 def test_no_plugin_no_step(slipway):
     slipway.project.write(".slipway/plugins/helper.py", "cleanup")
     ran = slipway.run(slipway.project.job(run="echo step")).expect(0)
-    assert outcomes_of_steps(ran) == {"job": "succeeded"}
+    assert outcomes_of_steps(ran) == {"run": "succeeded"}
 
 
 def test_a_plugin_that_is_a_link_is_refused(slipway):
@@ -257,4 +271,4 @@ def test_a_plugin_that_is_a_link_is_refused(slipway):
     (slipway.project.path / ".slipway/plugins").mkdir(parents=True)
     (slipway.project.path / ".slipway/plugins/plugin_x.py").symlink_to("/etc/passwd")
     ran = slipway.run(slipway.project.job(run="echo step"))
-    assert ran.code != 0 and "plugin" in ran.job("job")["reason"], ran
+    assert ran.code != 0 and "plugin" in reason_of(ran), ran

@@ -109,7 +109,10 @@ def test_a_secret_spelled_with_escapes_is_masked_in_a_trigger(alone, ask):
     file = secret_job(alone.project, ask.format(spelled).replace("%", "%"))
     ran = alone.run(file, "--secret", "TOKEN", env={"TOKEN": "hunter2-hunter2"}).expect(0)
     shown = alone("run", file, "--secret", "TOKEN", env={"TOKEN": "hunter2-hunter2"}).expect(0)
-    assert [trigger["job"] for trigger in ran.of("trigger")] == ["na"] and "***" in shown.out, ran
+    [trigger] = ran.of("trigger")
+    asked = json.loads(trigger["trigger"])
+    assert trigger["job"] == "na" and (asked["run"], asked["env"]) == ("echo ***", {"***": "x"}), trigger
+    assert "would run next: na" in shown.out, shown
     assert "hunter2-hunter2" not in ran.out + shown.out + alone("runs", "view", "latest", "--json").out
     assert b"hunter2-hunter2" not in all_files(alone.state)
 

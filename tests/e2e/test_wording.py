@@ -112,7 +112,7 @@ def test_triggers_that_cannot_be_followed_say_why(slipway):
             - {name: a, run: slipway trigger --job cond}
         """)
     ran = slipway("run", file)
-    assert "`cond` is a job of this workflow" in ran.out and "jobs/cond.yaml\n" not in ran.out, ran
+    assert "`cond` is a job of this workflow" in ran.out and "slipway run .slipway/jobs/cond.yaml" not in ran.out, ran
 
 
 def test_a_misused_command_in_a_job_shows_its_error_and_its_own_usage(slipway):
