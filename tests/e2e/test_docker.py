@@ -546,3 +546,15 @@ def test_the_contract_of_backends_holds(daemon):
     done = subprocess.run([*daemon.inside, program, "--gtest_filter=Backends/*/docker"], env=os.environ | {"DOCKER_HOST": f"unix://{daemon.socket}"},
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and " 0 tests" not in done.stdout, done.stdout[-4000:]
+
+
+def test_hooks_surround_the_steps_and_change_their_environment(slipway):
+    hooks = [{"phase": "pre_container", "run": """test -s "$SLIPWAY_HOOK_CONTEXT" && echo '{"env": {"WHO": "hook"}}' >"$SLIPWAY_HOOK_CHANGES" """},
+             {"phase": "on_error", "run": "echo error"}, {"phase": "cleanup", "run": "echo cleaned"}]
+    ran = slipway.run(job(slipway.project, 'echo "step of $WHO"; exit 3', hooks=hooks)).expect(1)
+    assert ran.output() == "step of hook\nerror\ncleaned\n", ran
+
+
+def test_jobs_that_a_job_asks_for_join_the_run(slipway):
+    ran = slipway.run(job(slipway.project, "slipway trigger --job next --run 'echo next'"), "--follow").expect(0)
+    assert ran.output("next") == "next\n", ran
