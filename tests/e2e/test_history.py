@@ -60,7 +60,7 @@ def test_a_log_past_the_cap_keeps_head_and_tail_and_says_what_was_cut(slipway):
 def test_a_run_is_shown_with_all_that_its_jobs_said_and_stored(alone):
     file = alone.project.job(run="""
         slipway annotate --level error --file a.c --line 3 'bad thing'; slipway annotate 'by the way'
-        slipway trigger --job next; mkdir -p deps; echo 1 >deps/a; echo x >out.txt
+        slipway trigger --job next --run true; mkdir -p deps; echo 1 >deps/a; echo x >out.txt
         """, keys={"artifacts": [{"name": "out", "paths": ["out.txt"]}], "cache": [{"key": "k", "paths": ["deps"]}]})
     alone.run(file).expect(0)
     text = alone("runs", "view").expect(0).out

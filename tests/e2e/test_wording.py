@@ -1,4 +1,5 @@
 """What people read: names, plurals and symbols that say what happened, hints that name what was meant."""
+import json
 import re
 
 import pytest
@@ -82,7 +83,8 @@ def test_scripts_of_shells_can_ask_for_runs_jobs_and_codes(slipway):
     slipway.project.workflow(SEVERAL)
     assert words("jobs") == words("jobs", "--workflow-file", file) == ["after", "breaks", "fails", "slow"]
     assert {"E012", "run"} <= set(words("codes"))
-    assert words("images") == []
+    images = [json.loads(line) for line in slipway("images", "ls", "--json").expect(0).out.splitlines()]
+    assert {image["id"] for image in images} <= set(words("images"))
     slipway("completion").expect(2)
 
 
