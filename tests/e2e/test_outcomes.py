@@ -72,14 +72,6 @@ def test_a_broken_definition_gives_2_before_anything_runs(slipway):
     assert f"{file}:5:7" in ran.err + ran.out
 
 
-def test_what_this_build_cannot_honour_is_refused_with_code_and_place(slipway):
-    job = {"name": "job", "image": "debian:12", "steps": [{"name": "s", "run": "true"}]}
-    file = slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [job]}}, indent=2))
-    ran = slipway("run", "--backend", "fake", file).expect(2)
-    text = ran.err + ran.out
-    assert f"{file}:" in text and "E102" in text, ran
-
-
 def test_what_has_no_effect_locally_is_said_and_does_not_stop_the_run(slipway):
     ran = slipway("run", slipway.project.job(run="true", keys={"labels": ["gpu"], "priority": 10})).expect(0)
     assert "labels" in ran.err + ran.out and "priority" in ran.err + ran.out
