@@ -36,4 +36,12 @@ std::string text_at(const json::object& object, std::string_view key) {
   return {value->get_string().data(), value->get_string().size()};
 }
 
+std::optional<std::string> scalar_text(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string().data(), value.get_string().size());
+  if (value.is_bool()) return value.get_bool() ? "true" : "false";
+  if (value.is_double()) return fmt::format("{}", value.get_double());
+  if (value.is_number()) return json::serialize(value);
+  return std::nullopt;
+}
+
 }  // namespace slipway

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,8 @@ Result<boost::json::object> parse_object(std::string_view text, std::string_view
 
 /// Empty where there is no such key, or no text behind it.
 std::string text_at(const boost::json::object& object, std::string_view key);
+
+/// A text, number or boolean as people write it (`1.5`, not `1.5E0`). Nothing: it is none.
+std::optional<std::string> scalar_text(const boost::json::value& value);
 
 }  // namespace slipway

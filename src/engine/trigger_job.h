@@ -16,12 +16,12 @@
 /// | `with` | parameters of its template |
 /// | `depends_on`, `condition` | jobs of the run; `all_success`, `any_failed`, `always` |
 /// | `env`, `for_each`, `item_var`, `timeout` (seconds), `priority` (0 to 100), `run_as_user` | as the keys of a file |
-/// | `container_image`, `image` | `host`, an image of the run, or a registry's name |
+/// | `container_image`, `image` | `host`, or an image that a job or template of the run has |
 /// | `working_dir`, `job_dir`, `code_dir` | the first that is there; the latter two below `/job` |
-/// | `source_url`, `source_ref`, `source_type` | code from another place; the type is `git` or `none` |
-/// | `ci_source_url`, `ci_source_ref`, `ci_source_type` | job code from another place |
-/// | `resources`, `capabilities`, `worker_class`, `characteristics` | limits and labels |
-/// | all others | an error; those of the format that mean nothing here may be there, empty |
+/// | `source_url`, `source_ref`, `source_type` | a place of code that a job of the run has already; the type is `git`
+/// or `none` | | `ci_source_url`, `ci_source_ref`, `ci_source_type` | the same for job code | | `resources`,
+/// `capabilities`, `worker_class`, `characteristics` | limits and labels | | all others | an error; those of the format
+/// that mean nothing here may be there, empty |
 namespace slipway::engine {
 
 /// Says no to keys that a job of a trigger must not have: authority over runs, versions, organisations, misspelled
@@ -34,7 +34,7 @@ Result<void> check_envelope(const boost::json::object& trigger);
 /// other systems look for them.
 void take_vars(const boost::json::object& trigger, model::JobDefinition& job);
 
-/// `run`: for the images that its jobs may name.
+/// `run`: for the images and places of code that its jobs may name.
 Result<void> take_fields(const model::Run& run, const boost::json::object& object, model::JobDefinition& job);
 
 /// The first of several keys that is there: people write both names.

@@ -72,8 +72,10 @@ Result<void> Hooks::take_answer(std::uint16_t step, bool succeeded) {
   if (text.size() > wire::kMaxHookChanges) return fail(ErrorKind::invalid, "they are over 1 MiB");
   SW_TRY(const wire::HookChanges changes, wire::decode_hook_changes(text));
   using Kind = wire::payload::OutputVariable::Kind;
-  for (const auto& [name, value] : changes.outputs) SW_CHECK(set_(step, {Kind::output, name, value}));
-  for (const auto& [name, value] : changes.vars) SW_CHECK(set_(step, {Kind::var, name, value}));
+  std::vector<wire::payload::OutputVariable> all;
+  for (const auto& [name, value] : changes.outputs) all.push_back({Kind::output, name, value});
+  for (const auto& [name, value] : changes.vars) all.push_back({Kind::var, name, value});
+  SW_CHECK(set_(step, all));
   for (const auto& [name, value] : changes.env) env_[name] = value;
   return {};
 }

@@ -17,10 +17,11 @@ namespace slipway::init {
 /// change for the steps behind them (wire/hook_json.h). One thread.
 class Hooks {
  public:
-  /// Sets an output or a variable of the job, as a step's `slipway output` does.
-  using SetVariable = std::function<Result<void>(std::uint16_t step, wire::payload::OutputVariable variable)>;
+  /// Sets outputs and variables of the job, as a step's `slipway output` does: all of them or none.
+  using SetVariables =
+      std::function<Result<void>(std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables)>;
   /// All outlive this object.
-  Hooks(Poller& poller, const OwnDirectory& runtime, const model::JobSpec& job, SetVariable set)
+  Hooks(Poller& poller, const OwnDirectory& runtime, const model::JobSpec& job, SetVariables set)
       : poller_(poller), runtime_(runtime), job_(job), set_(std::move(set)) {}
   ~Hooks();
   Hooks(const Hooks&) = delete;
@@ -48,7 +49,7 @@ class Hooks {
   Poller& poller_;
   const OwnDirectory& runtime_;
   const model::JobSpec& job_;
-  SetVariable set_;
+  SetVariables set_;
   std::map<std::uint16_t, Answer> answers_;
   std::map<std::string, std::string> env_;
 };

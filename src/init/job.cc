@@ -105,7 +105,10 @@ Result<void> Job::make_parts() {
       Siblings::Parts{poller_, *children_, owner_, *output_, *records_, entry_, orders_.job,
                       [this](std::uint16_t step) { return static_cast<std::uint16_t>(steps_->root_of(step)); }});
   requests_ = std::make_unique<StepRequests>(*records_, owner_, *siblings_, orders_.job.artifacts);
-  output_->obey([this](std::uint16_t step, std::string_view line) { requests_->printed(step, line); });
+  if (orders_.job.stdout_triggers) requests_->obey_triggers();
+  output_->obey([this](std::uint16_t step, journal::Stream stream, std::string_view line) {
+    requests_->printed(step, stream, line);
+  });
   control_ = std::make_unique<ControlServer>(
       poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
         auto* const below = std::get_if<wire::control::RunStep>(&request);
@@ -160,8 +163,8 @@ Result<void> Job::set_up() {
                         secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_,
                         python_in(entry_.workspace)},
       StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); },
-                         [this](std::uint16_t step, wire::payload::OutputVariable variable) {
-                           return requests_->set(step, std::move(variable));
+                         [this](std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables) {
+                           return requests_->set_all(step, variables);
                          }});
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
@@ -318,10 +321,6 @@ bool Job::enter(Phase next) {
 
 void Job::run_steps() {
   if (!enter(Phase::steps)) return;
-  if (orders_.job.stdout_triggers) {
-    output_->listen_for_triggers(
-        [this](std::uint16_t step, std::string_view json) { requests_->trigger(step, json, "::slipway-trigger::"); });
-  }
   steps_->start();
   if (orders_.ready && phase_ == Phase::steps) watch_readiness();
 }
@@ -420,14 +419,12 @@ void Job::take_workspace_files(const Result<std::string>& text) {
 void Job::take_variables(const std::string& json) {
   if (json.empty()) return;
   using Kind = wire::payload::OutputVariable::Kind;
-  const auto set_all = [this](Kind kind, const std::vector<std::pair<std::string, std::string>>& all) -> Result<void> {
-    for (const auto& [name, value] : all) SW_CHECK(requests_->set(journal::kNoStep, {kind, name, value}));
-    return {};
-  };
   const auto taken = [&]() -> Result<void> {
     SW_TRY(const Variables variables, parse_variables(json));
-    SW_CHECK(set_all(Kind::output, variables.outputs));
-    return set_all(Kind::var, variables.vars);
+    std::vector<wire::payload::OutputVariable> all;
+    for (const auto& [name, value] : variables.outputs) all.push_back({Kind::output, name, value});
+    for (const auto& [name, value] : variables.vars) all.push_back({Kind::var, name, value});
+    return requests_->set_all(journal::kNoStep, all);
   }();
   if (taken) return;
   records_->append(

@@ -59,10 +59,6 @@ OutputPump::More OutputPump::read_once(Pipe& pipe, std::size_t most, std::size_t
   if (read < 0) return errno == EAGAIN ? More::no : More::ended;
   if (read == 0) return More::ended;
   got = static_cast<std::size_t>(read);
-  const bool may_ask = on_trigger_ && pipe.stream == journal::Stream::out && pipe.origin == Origin::job;
-  if (may_ask) {
-    pipe.lines.feed(std::string_view(buffer_.get(), got), [&](std::string_view json) { on_trigger_(pipe.step, json); });
-  }
   masked_.clear();
   take(pipe, std::string_view(buffer_.get(), got));
   record(pipe);
@@ -74,7 +70,7 @@ void OutputPump::take(Pipe& pipe, std::string_view bytes) {
   const auto mask = [&](std::string_view text) { pipe.masking.feed(text, masked_); };
   if (pipe.origin == Origin::source) return mask(bytes);
   pipe.commands.feed(bytes, mask, [&](std::string_view line) {
-    if (on_command_) on_command_(pipe.step, line);
+    if (on_command_) on_command_(pipe.step, pipe.stream, line);
   });
 }
 
@@ -109,11 +105,10 @@ void OutputPump::close(std::uint64_t id) {
   masked_.clear();
   pipe.commands.finish([&](std::string_view text) { pipe.masking.feed(text, masked_); },
                        [&](std::string_view line) {
-                         if (on_command_) on_command_(pipe.step, line);
+                         if (on_command_) on_command_(pipe.step, pipe.stream, line);
                        });
   pipe.masking.finish(masked_);
   record(pipe);
-  if (on_trigger_) pipe.lines.finish([&](std::string_view json) { on_trigger_(pipe.step, json); });
   poller_.unwatch(pipe.watch);
   poller_.cancel(pipe.rest);
   pipes_.erase(found);

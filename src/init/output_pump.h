@@ -10,7 +10,6 @@
 #include "init/command_lines.h"
 #include "init/poller.h"
 #include "init/record_keeper.h"
-#include "init/trigger_lines.h"
 #include "os/fd.h"
 
 namespace slipway::init {
@@ -43,13 +42,8 @@ class OutputPump {
   os::Deadline last_output() const { return last_output_; }
   /// `on_text` gets, masked, all that is printed from here on, until there is another listener or none.
   void listen(std::function<void(std::string_view)> on_text) { on_text_ = std::move(on_text); }
-  /// `on_trigger` gets what stands behind `::slipway-trigger::` in a line of the job's own standard output, not masked;
-  /// never of what untrusted source printed. Such a line is output as any other.
-  void listen_for_triggers(std::function<void(std::uint16_t step, std::string_view json)> on_trigger) {
-    on_trigger_ = std::move(on_trigger);
-  }
   /// `on_command` gets each line of a step, not of a sibling, that begins with `::`, before it is recorded.
-  using OnCommand = std::function<void(std::uint16_t step, std::string_view line)>;
+  using OnCommand = std::function<void(std::uint16_t step, journal::Stream stream, std::string_view line)>;
   void obey(OnCommand on_command) { on_command_ = std::move(on_command); }
   /// Steps that printed after `drain`.
   std::vector<std::uint16_t> take_late_steps();
@@ -64,7 +58,6 @@ class OutputPump {
     CommandLines commands{};
     Poller::Token watch = Poller::kNone, rest = Poller::kNone;
     bool drained = false;
-    TriggerLines lines{};
   };
   enum class More { maybe, no, ended };
 
@@ -82,7 +75,6 @@ class OutputPump {
   os::Deadline last_output_;
   std::map<std::uint16_t, bool> late_;
   std::function<void(std::string_view)> on_text_;
-  std::function<void(std::uint16_t, std::string_view)> on_trigger_;
   OnCommand on_command_;
   std::unique_ptr<char[]> buffer_;
   std::string masked_;

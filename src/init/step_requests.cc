@@ -25,6 +25,7 @@ constexpr std::size_t kMaxAnnotations = 10'000;
 constexpr std::size_t kMaxArtifacts = 100;
 constexpr std::size_t kMaxSecrets = 10'000;
 constexpr std::size_t kMaxScans = 64;
+constexpr std::string_view kTriggerLine = "::slipway-trigger::";
 
 control::Answer answer_of(const Result<void>& done) {
   if (done) return {true, "{}", {}, {}};
@@ -71,20 +72,40 @@ ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request 
 }
 
 Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable variable) {
-  if (records_.masked(variable.name) != variable.name) {
-    return fail(ErrorKind::invalid, "the name of an output or variable holds a secret");
+  return set_all(step, {std::move(variable)});
+}
+
+Result<void> StepRequests::set_all(std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables) {
+  std::size_t count = outputs_.size() + vars_.size();
+  std::uint64_t bytes = variable_bytes_;
+  for (const wire::payload::OutputVariable& variable : variables) {
+    if (records_.masked(variable.name) != variable.name) {
+      return fail(ErrorKind::invalid, "the name of an output or variable holds a secret");
+    }
+    const auto& known = known_of(variable);
+    const auto before = known.find(variable.name);
+    if (before == known.end())
+      ++count;
+    else
+      bytes -= before->second.size();
+    bytes += variable.value.size();
   }
-  const bool is_output = variable.kind == wire::payload::OutputVariable::Kind::output;
-  std::map<std::string, std::string>& known = is_output ? outputs_ : vars_;
-  const auto before = known.find(variable.name);
-  if (before == known.end() && outputs_.size() + vars_.size() >= kMaxVariables) {
+  if (count > kMaxVariables) {
     return fail(ErrorKind::exhausted, fmt::format("a job may set at most {} outputs and variables", kMaxVariables));
   }
-  const std::uint64_t gone = before == known.end() ? 0 : before->second.size();
-  if (variable_bytes_ - gone + variable.value.size() > kMaxVariableBytes) {
+  if (bytes > kMaxVariableBytes) {
     return fail(ErrorKind::exhausted,
                 fmt::format("outputs and variables of a job may hold {} bytes", kMaxVariableBytes));
   }
+  for (const wire::payload::OutputVariable& variable : variables) keep(step, variable);
+  return {};
+}
+
+std::map<std::string, std::string>& StepRequests::known_of(const wire::payload::OutputVariable& variable) {
+  return variable.kind == wire::payload::OutputVariable::Kind::output ? outputs_ : vars_;
+}
+
+void StepRequests::keep(std::uint16_t step, wire::payload::OutputVariable variable) {
   // What passes to other jobs is written down: a secret in it does not go along.
   std::string value = records_.masked(variable.value);
   if (value != variable.value) {
@@ -92,11 +113,11 @@ Result<void> StepRequests::set(std::uint16_t step, wire::payload::OutputVariable
                     fmt::format("`{}` holds a secret: it is passed on masked", variable.name));
   }
   variable.value = std::move(value);
-  variable_bytes_ += variable.value.size() - std::min<std::uint64_t>(gone, variable_bytes_);
-  known[variable.name] = variable.value;
-  if (is_output) output_setters_[variable.name] = step;
+  std::string& known = known_of(variable)[variable.name];
+  variable_bytes_ = variable_bytes_ - known.size() + variable.value.size();
+  known = variable.value;
+  if (variable.kind == wire::payload::OutputVariable::Kind::output) output_setters_[variable.name] = step;
   records_.append(RecordType::output_variable, step, variable);
-  return {};
 }
 
 Result<std::string> StepRequests::record_trigger(std::uint16_t step, std::string_view json) {
@@ -106,7 +127,7 @@ Result<std::string> StepRequests::record_trigger(std::uint16_t step, std::string
     return fail(ErrorKind::exhausted, fmt::format("the triggers of a job may hold {} bytes", kMaxTriggerBytes));
   }
   if (triggers_ >= kMaxTriggers) {
-    return fail(ErrorKind::exhausted, fmt::format("a job may trigger at most {} jobs", kMaxTriggers));
+    return fail(ErrorKind::exhausted, fmt::format("a job may send at most {} triggers", kMaxTriggers));
   }
   trigger_bytes_ += json.size();
   ++triggers_;
@@ -169,13 +190,22 @@ Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Ann
   return {};
 }
 
-void StepRequests::printed(std::uint16_t step, std::string_view line) {
+void StepRequests::printed(std::uint16_t step, journal::Stream stream, std::string_view line) {
   using Kind = wire::LogMark::Kind;
+  const bool may_trigger = obeys_triggers_ && stream == journal::Stream::out && line.starts_with(kTriggerLine);
   // A flood of annotations is not read to its end for nothing.
-  if (annotations_ > kMaxAnnotations && !line.starts_with("::add-mask::") && !stopped_.contains(step)) return;
+  const bool is_annotation =
+      !may_trigger && !line.starts_with("::add-mask::") && !line.starts_with("::stop-commands::");
+  if (annotations_ > kMaxAnnotations && is_annotation && !stopped_.contains(step)) return;
   const wire::LogMark mark = wire::read_mark(line);
   if (const auto stopped = stopped_.find(step); stopped != stopped_.end()) {
     if (mark.kind == Kind::resume && mark.text == stopped->second) stopped_.erase(stopped);
+    return;
+  }
+  if (may_trigger) {
+    line.remove_prefix(kTriggerLine.size());
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) trigger(step, line, kTriggerLine);
     return;
   }
   switch (mark.kind) {

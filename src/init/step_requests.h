@@ -35,9 +35,13 @@ class StepRequests {
                                const ControlServer::Respond& respond);
 
   /// A line of a step's output that begins with `::` (wire/log_marks.h): what is none of the known is just a line.
-  void printed(std::uint16_t step, std::string_view line);
+  void printed(std::uint16_t step, journal::Stream stream, std::string_view line);
+  /// From here on `::slipway-trigger::JSON` on standard output is one of the known.
+  void obey_triggers() { obeys_triggers_ = true; }
   /// As `handle`, for what stands in the workspace's files. The error is for the job's author.
   Result<void> set(std::uint16_t step, wire::payload::OutputVariable variable);
+  /// All of them, each name once, or none.
+  Result<void> set_all(std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables);
   /// A trigger that nobody waits for: what is wrong with it is an annotation.
   void trigger(std::uint16_t step, std::string_view json, std::string_view where);
   /// `then` is called once the owner has said what became of all triggers.
@@ -61,6 +65,8 @@ class StepRequests {
   std::optional<BundleTask> task_of(const AskedArtifact& asked, const std::string& workspace);
 
  private:
+  std::map<std::string, std::string>& known_of(const wire::payload::OutputVariable& variable);
+  void keep(std::uint16_t step, wire::payload::OutputVariable variable);
   /// Written down, and masked, before anybody is asked: what was asked for is known, whoever dies then.
   Result<std::string> record_trigger(std::uint16_t step, std::string_view json);
   /// `then`: with why it is refused; empty: it is not, or the owner looks at it in the end.
@@ -90,6 +96,7 @@ class StepRequests {
   std::size_t triggers_open_ = 0;  // not answered yet
   std::function<void()> on_answered_;
   std::size_t annotations_ = 0;
+  bool obeys_triggers_ = false;
   std::map<std::uint16_t, std::string> stopped_;  // by step: until `::TOKEN::` nothing that it prints is obeyed
   std::size_t secrets_ = 0;
   std::vector<AskedArtifact> artifacts_;

@@ -40,7 +40,7 @@ StepRunner::StepRunner(Parts parts, Events events)
     : parts_(std::move(parts)),
       events_(std::move(events)),
       plan_(parts_.job.steps),
-      hooks_(parts_.poller, parts_.runtime, parts_.job, events_.set_variable),
+      hooks_(parts_.poller, parts_.runtime, parts_.job, events_.set_variables),
       results_(parts_.job.steps.size()),
       reasons_(parts_.job.steps.size()) {
   for (std::size_t i = 0; i < results_.size(); ++i) results_[i].name = parts_.job.steps[i].name;

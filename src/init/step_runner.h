@@ -43,7 +43,7 @@ class StepRunner {
   struct Events {
     std::function<void()> border;  ///< a step began or ended
     std::function<void()> done;    ///< nothing runs and nothing will; called once
-    Hooks::SetVariable set_variable;
+    Hooks::SetVariables set_variables;
   };
 
   StepRunner(Parts parts, Events events);

@@ -107,8 +107,7 @@ Result<Variables> parse_variables(std::string_view json) {
       if (!wire::control::is_name(name))
         return fail(ErrorKind::invalid,
                     fmt::format("{}: a name in `{}` is no name of a variable", kVariablesFile, key));
-      into.emplace_back(std::string(name),
-                        value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value));
+      into.emplace_back(std::string(name), scalar_text(value).value_or(boost::json::serialize(value)));
     }
     return {};
   };

@@ -14,8 +14,8 @@
 namespace slipway::program {
 
 /// The jobs that others may ask for by name: `.slipway/jobs/NAME.yaml` (or `.yml`) of one project, else
-/// `.reactorcide/jobs/NAME.yaml`, else a job of the registry that the run is of. Each file is read when it is first asked
-/// for, then remembered: all jobs of a run that ask for it get the same. One thread.
+/// `.reactorcide/jobs/NAME.yaml`, else a job of the registry that the run is of. Each file is read when it is first
+/// asked for, then remembered: all jobs of a run that ask for it get the same. One thread.
 class JobFiles {
  public:
   /// `trust`: of the project's commit. `event`: what happened; outlives this.

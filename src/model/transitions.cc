@@ -250,7 +250,9 @@ std::optional<std::string> Mover::take_vars(const std::map<std::string, std::str
     }
     if (const auto set = run_.vars.find(name); set != run_.vars.end()) known = set->second;
     if (known && *known != value) return fmt::format("the variable {} of the workflow has another value already", name);
-    if (run_.vars.size() < kMaxRunVars) run_.vars.emplace(name, value);
+    if (!run_.vars.contains(name) && run_.vars.size() >= kMaxRunVars)
+      return fmt::format("the jobs of a run set at most {} variables", kMaxRunVars);
+    run_.vars.emplace(name, value);
   }
   return std::nullopt;
 }

@@ -47,7 +47,7 @@ struct JobRow {
   AttemptId attempt;  ///< the latest
   Time started{}, finished{};
   std::map<std::string, std::string> outputs;
-  std::string environment;  ///< where it deploys to, known once it has started; empty: nowhere
+  std::string environment;              ///< where it deploys to, known once it has started; empty: nowhere
   std::vector<std::string> depends_on;  ///< definitions
 };
 

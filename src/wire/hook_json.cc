@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "wire/control.h"
 #include "wire/json_fields.h"
@@ -17,8 +18,7 @@ constexpr std::string_view kOursPrefix = "SLIPWAY_";
 json::string text_of(std::string_view text) { return json::string(text.data(), text.size()); }
 
 Result<std::string> value_of(const json::value& value, std::string_view key, std::string_view name) {
-  if (value.is_string()) return std::string(value.get_string());
-  if (value.is_bool() || value.is_number()) return json::serialize(value);
+  if (auto text = scalar_text(value)) return *std::move(text);
   return fail(ErrorKind::invalid,
               fmt::format("`{}.{}` is not a text, number or boolean", key, printable(name, Colour::strip)));
 }

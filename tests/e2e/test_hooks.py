@@ -81,14 +81,15 @@ echo '{"env": {"WHO": "hook", "OWN": "hook", "PATH": "/opt/x:/usr/bin:/bin"}}' >
 
 
 def test_outputs_and_vars_of_a_hook_are_the_jobs(slipway):
-    changes = """echo '{"outputs": {"version": "1.2"}, "vars": {"v": 3}}' >"$SLIPWAY_HOOK_CHANGES" """
+    changes = """echo '{"outputs": {"version": "1.2"}, "vars": {"v": 3, "half": 1.5}}' >"$SLIPWAY_HOOK_CHANGES" """
     host = {"image": "host", "network": "none"}
     ran = slipway.run(slipway.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [
         host | {"name": "job", "outputs": ["version"], "hooks": [{"phase": "post_container", "run": changes}], "run": "true"},
         host | {"name": "next", "depends_on": ["job"], "run": 'echo "$VERSION $VARS"',
                 "env": {"VERSION": "{{ outputs.job.version }}", "VARS": "{{ vars }}"}}]}}))).expect(0)
     version, given = ran.output("next").split(maxsplit=1)
-    assert version == "1.2" and json.loads(given)["v"] == "3", ran
+    given = json.loads(given)
+    assert (version, given["v"], given["half"]) == ("1.2", "3", "1.5"), ran
 
 
 def test_a_later_context_says_how_it_went(slipway):

@@ -149,6 +149,20 @@ def test_a_secret_in_such_a_line_is_masked(slipway):
     assert "***" in trigger["trigger"] and "s3cret-value-1" not in ran.out
 
 
+def test_a_value_that_is_masked_from_its_own_line_on_is_masked_in_the_line_behind_it(slipway):
+    """Both in one write: what is read together is still obeyed line by line."""
+    file = slipway.project.job(run="""printf '%s\\n%s\\n' '::add-mask::printed-value-7' '::slipway-trigger::{"job_name": "next", "run": "echo printed-value-7"}'""")
+    ran = slipway.run(file, "--allow-stdout-triggers").expect(0)
+    [trigger] = ran.of("trigger")
+    assert "echo ***" in trigger["trigger"], trigger
+
+
+def test_fenced_off_lines_ask_for_nothing(slipway):
+    file = slipway.project.job(run=f"echo '::stop-commands::fence'; echo '{LINE}'; echo '::fence::'; echo '{LINE.replace('next', 'then')}'")
+    ran = slipway.run(file, "--allow-stdout-triggers").expect(0)
+    assert [trigger["job"] for trigger in ran.of("trigger")] == ["then"], ran
+
+
 def test_source_cannot_ask_by_its_output(slipway):
     file = slipway.project.job(steps=[("source", f"echo '{LINE}'")])
     text = Path(slipway.project.path / file).read_text().replace('"name": "source"', '"name": "source", "run_as": "source"')

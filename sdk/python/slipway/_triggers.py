@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 
+from ._job import _text
 from ._wire import OWNERS_ANSWER, SlipwayError, ask
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ class Job:
         if not name:
             raise ValueError("a job needs a name")
         self.name = name
-        self.env = {key: str(value) for key, value in (env or {}).items()}
+        self.env = {key: _text(value) for key, value in (env or {}).items()}
         self.command = command
         self.image = image
         self.depends_on = [depends_on] if isinstance(depends_on, str) else [str(one) for one in depends_on or ()]

@@ -2,7 +2,7 @@
 
 A plugin is a class below `Plugin` with a method for each phase that it takes part in. It is called with the phase's
 context, a dict: at least `phase`, `run`, `job` and `workspace`. What it returns, if anything, is a dict of changes
-(docs/hooks.md says which a phase knows). Lower priorities run first.
+(docs/hooks.md). Lower priorities run first.
 
     from slipway import Plugin
 
@@ -45,7 +45,7 @@ class Plugin:
         return method
 
     def pre_validation(self, context: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """Job code is there, the source is not."""
+        """First of all. The source is there in every phase."""
         return None
 
     def post_validation(self, context: Dict[str, Any]) -> Optional[Dict[str, Any]]:
@@ -53,11 +53,11 @@ class Plugin:
         return None
 
     def pre_source_prep(self, context: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """Before the source is there."""
+        """Before the source is prepared."""
         return None
 
     def post_source_prep(self, context: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """The source is there."""
+        """When the source is prepared."""
         return None
 
     def pre_container(self, context: Dict[str, Any]) -> Optional[Dict[str, Any]]:

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 
+from slipway._job import _text
 from slipway.plugins import Plugin
 
 TYPE_CHECKING = False
@@ -80,7 +81,7 @@ def call(plugin: Plugin, phase: str, context: Dict[str, Any], changes: Dict[str,
     for key, value in answer.items():
         changes.setdefault(key, {}).update(value)
         if key == "env":  # for the plugins behind it
-            os.environ.update({name: str(text) for name, text in value.items()})
+            os.environ.update({name: _text(text) for name, text in value.items()})
 
 
 def main(arguments: List[str]) -> int:
@@ -100,7 +101,7 @@ def main(arguments: List[str]) -> int:
     for plugin in sorted(plugins, key=lambda one: one.priority):  # stable: by file name where equal
         try:
             call(plugin, phase, context, changes)
-        except Exception:
+        except (Exception, SystemExit):  # which would end the plugins behind it too
             traceback.print_exc()
             failed = True
             if phase not in LAST:
