@@ -13,6 +13,7 @@ store::RunRow row_of(const Submission& submission, const std::string& owner) {
   row.branch = run.event.branch;
   row.sha = run.event.sha;
   row.commit = run.options.commit;
+  row.trust = model::weaker(run.options.source_trust, run.options.checkout_trust);
   row.created = run.created;
   row.options_json = submission.options_json;
   row.secret_names = submission.secret_names;

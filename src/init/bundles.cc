@@ -118,6 +118,7 @@ Bundles::~Bundles() { poller_.unwatch(current_.watch); }
 void Bundles::run(const Identity& identity, std::vector<int> kept, std::function<Result<std::string>()> work,
                   Then then) {
   if (aborted_) return then(fail(ErrorKind::cancelled, "the job is being cancelled"));
+  if (current_.then) return waiting_.push_back({identity, std::move(kept), std::move(work), std::move(then)});
   auto child = start_helper(identity, std::move(kept), work);
   if (!child) return then(std::unexpected(child.error()));
   current_ = Current{child->pid, std::move(child->answer), {}, Poller::kNone, false, false, std::move(then)};
@@ -150,6 +151,11 @@ void Bundles::end_if_done() {
   poller_.unwatch(current_.watch);
   const Current ended = std::exchange(current_, Current{});
   ended.then(helper_answer(ended.text));
+  while (!current_.then && !waiting_.empty()) {
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    run(next.identity, std::move(next.kept), std::move(next.work), std::move(next.then));
+  }
 }
 
 void Bundles::abort() {

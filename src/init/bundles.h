@@ -40,7 +40,7 @@ class Bundles {
       : poller_(poller), children_(children), owner_(owner), records_(records), left_{.bytes = most_bytes} {}
   ~Bundles();
 
-  /// Runs `work` as `identity`, with no descriptors but `kept`; `then` gets its answer.
+  /// Runs `work` as `identity`, with no descriptors but `kept`, behind what runs already; `then` gets its answer.
   using Then = std::function<void(Result<std::string>)>;
   void run(const Identity& identity, std::vector<int> kept, std::function<Result<std::string>()> work, Then then);
 
@@ -70,6 +70,12 @@ class Bundles {
     bool answer_ended = false, child_ended = false;
     Then then;
   };
+  struct Waiting {
+    Identity identity;
+    std::vector<int> kept;
+    std::function<Result<std::string>()> work;
+    Then then;
+  };
   struct Batch {
     Identity identity;
     std::deque<BundleTask> tasks;
@@ -96,6 +102,7 @@ class Bundles {
   RecordKeeper& records_;
   os::BundleLimits left_;  // for what is still to be packed
   Current current_;
+  std::deque<Waiting> waiting_;
   std::deque<Batch> batches_;
   bool is_storing_ = false;  // the first task of the first batch
   std::vector<std::string> stored_;

@@ -444,6 +444,7 @@ void StepRunner::record_end(std::size_t index, model::StepResult result, const s
   const bool will_retry =
       !is_child(index) && plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
   parts_.records.end_step_output(number);
+  result.name = parts_.records.masked(result.name);  // of one that never started too
   const bool allowed = spec(index).continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;
   results_[index] = result;
   reasons_[index] = parts_.records.masked(reason);

@@ -124,6 +124,9 @@ Result<void> LocalHost::keep_repository_apart(const model::JobSpec& job, bool is
   }
   prepared.mounts.push_back(std::move(checkout));
   for (auto& fact : git_apart(job.workspace, inside, is_there)) prepared.job_env.push_back(std::move(fact));
+  // Steps start in /job/src: an `import` would take the source's modules there before any other (Python 3.11 and
+  // newer).
+  prepared.job_env.emplace_back("PYTHONSAFEPATH", "1");
   return {};
 }
 

@@ -10,6 +10,8 @@ namespace json = boost::json;
 
 namespace {
 
+bool is_strangers(const store::RunRow& run) { return run.trust == model::Trust::untrusted; }
+
 bool runs_now(const store::JobRow& job) {
   return job.state == model::JobState::starting || job.state == model::JobState::running;
 }
@@ -38,6 +40,14 @@ std::string result_json(const store::JobResult& result) {
 
 }  // namespace
 
+// A stranger's words are nothing that a trusted job goes by, nor are other runs' any business of a stranger's.
+Result<bool> ProjectState::may_see(const store::RunRow& run) const {
+  if (run.id == asker_.run) return true;
+  if (is_strangers(run)) return false;
+  SW_TRY(const store::RunRow own, store_.find_run(project_, asker_.run.value));
+  return !is_strangers(own);
+}
+
 bool ProjectState::is_live(const store::RunRow& run) const {
   return run.project == project_ && !run.outcome && store::is_alive(state_dir_, run.owner);
 }
@@ -48,7 +58,8 @@ Result<std::vector<store::JobResult>> ProjectState::running(const std::string& j
   for (store::JobResult& one : found) {
     if (is_asker(one.run, one.job)) continue;
     SW_TRY(const store::RunRow run, store_.find_run(project_, one.run.value));
-    if (is_live(run)) live.push_back(std::move(one));
+    SW_TRY(const bool seen, may_see(run));
+    if (seen && is_live(run)) live.push_back(std::move(one));
   }
   return live;
 }
@@ -58,6 +69,8 @@ Result<std::vector<store::JobResult>> ProjectState::deploying(const std::string&
   std::vector<store::JobResult> live;
   for (const store::RunRow& run : runs) {
     if (!is_live(run)) continue;
+    SW_TRY(const bool seen, may_see(run));
+    if (!seen) continue;
     SW_TRY(std::vector<store::JobRow> jobs, store_.jobs_of(run.id));
     for (store::JobRow& job : jobs) {
       if (runs_now(job) && job.environment == environment && !is_asker(run.id, job)) live.push_back({run.id, job});
@@ -74,7 +87,11 @@ Result<store::JobResult> ProjectState::newest_result(const std::string& job) con
     if (newest == nullptr || row.finished >= newest->finished) newest = &row;
   }
   if (newest != nullptr) return store::JobResult{asker_.run, std::move(*newest)};
-  SW_TRY(std::optional<store::JobResult> elsewhere, store_.newest_result(project_, job));
+  SW_TRY(const store::RunRow asking, store_.find_run(project_, asker_.run.value));
+  std::optional<store::JobResult> elsewhere;
+  if (!is_strangers(asking)) {
+    SW_TRY(elsewhere, store_.newest_result(project_, job));
+  }
   if (!elsewhere) return fail(ErrorKind::not_found, "no finished job " + job + " in this project");
   return std::move(*elsewhere);
 }

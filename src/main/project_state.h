@@ -28,6 +28,7 @@ class ProjectState {
   Result<store::JobResult> newest_result(const std::string& job) const;
 
  private:
+  Result<bool> may_see(const store::RunRow& run) const;
   bool is_live(const store::RunRow& run) const;
   bool is_asker(const RunId& run, const store::JobRow& job) const {
     return run == asker_.run && job.name == asker_.job;

@@ -93,6 +93,22 @@ void add_percent(std::string_view value, Needles& to) {
   }
 }
 
+/// As commands in a log write it (`::error::TEXT`), which views unescape again: only what would end a text or property.
+void add_command_escapes(std::string_view value, Needles& to) {
+  for (const std::string_view ends : {"%\r\n", "%\r\n:,"}) {
+    for (const std::string_view digits : {kUpperHex, kLowerHex}) {
+      std::string text;
+      for (const char c : value) {
+        if (ends.find(c) == std::string_view::npos)
+          text.push_back(c);
+        else
+          text.append({'%', digits[byte_of(c) >> 4U], digits[byte_of(c) & 15U]});
+      }
+      to.push_back(std::move(text));
+    }
+  }
+}
+
 /// One character of UTF-8 from the front of `text`; a byte that is none stands for itself.
 std::uint32_t take_character(std::string_view& text, std::size_t& length) {
   const unsigned char first = byte_of(text[0]);
@@ -189,6 +205,7 @@ void add_shell(std::string_view value, Needles& to) {
 void add_plain(std::string_view value, Needles& to) {
   to.emplace_back(value);
   add_percent(value, to);
+  add_command_escapes(value, to);
   add_json(value, to);
   add_shell(value, to);
 }

@@ -82,6 +82,12 @@ TEST(Needles, PercentEncodingsOfCommonToolsAreFound) {
   }
 }
 
+TEST(Needles, EscapesOfLogCommandsAreFound) {
+  EXPECT_EQ(mask("zq%9^kk{7:m", "::error title=zq%259^kk{7%3Am::zq%259^kk{7:m zq%259^kk{7%3am"),
+            "::error title=***::*** ***");
+  EXPECT_EQ(mask("first-line\nsecond-line", "::error::first-line%0Asecond-line"), "::error::***");
+}
+
 TEST(Needles, HexIsFoundInBothCases) { EXPECT_EQ(mask("k-z.jo", "6b2d7a2e6a6f 6B2D7A2E6A6F"), "*** ***"); }
 
 TEST(Needles, JsonStringsOfCommonEncodersAreFound) {

@@ -31,7 +31,8 @@ struct RunRow {
   Time created{}, started{}, finished{};
   std::string options_json;  ///< how it was asked for, for people
   std::vector<std::string> secret_names;
-  std::string owner;  ///< the process that drives it (store/owner.h)
+  std::string owner;                           ///< the process that drives it (store/owner.h)
+  model::Trust trust = model::Trust::trusted;  ///< untrusted: its text or its source is a stranger's
 };
 
 struct JobRow {
@@ -154,7 +155,7 @@ class Store {
   /// By job, suite and name. A run without any: empty. Cost: the run's tests, and the history of those that ever
   /// failed.
   virtual Result<std::vector<TestRow>> tests_of(const RunId& run, TestDetail detail) = 0;
-  /// The newest finished job of that name (instance or definition) in the project.
+  /// The newest finished job of that name (instance or definition) in the project's trusted runs.
   virtual Result<std::optional<JobResult>> newest_result(const std::string& project, const std::string& job) = 0;
   /// Jobs of that name that are starting or running, of any process. Owners may be dead: see `recover`.
   virtual Result<std::vector<JobResult>> running_jobs(const std::string& project, const std::string& job) = 0;

@@ -320,3 +320,26 @@ def test_links_in_job_code_lead_nowhere_on_this_machine(slipway, fork, tmp_path)
     for key in ("ci_code", "source_code"):
         refused = slipway.run(workflow(slipway.project, {"name": "j", key: {**code, "path": "dir"}, "run": "ls /job/ci /job/src"}))
         assert refused.code == 2 and "is a link" in reason(refused, "j"), refused
+
+
+def test_a_trusted_job_hears_nothing_of_a_strangers_jobs_nor_they_of_its(slipway, event):
+    """Results and states are asked for by a job's name, which a stranger chooses."""
+    asks = "slipway state result build || echo none"
+    build = lambda value: {"name": "build", "outputs": ["version"], "run": f"slipway output version {value}"}
+    theirs = workflow(slipway.project, build("of-the-stranger"))
+    slipway.run(theirs, "--event-file", event()).expect(0)
+    ours = workflow(slipway.project, {"name": "asks", "run": asks})
+    assert "of-the-stranger" not in slipway.run(ours).expect(0).output("asks")
+    slipway.run(workflow(slipway.project, build("of-ours"))).expect(0)
+    slipway.run(theirs, "--event-file", event()).expect(0)
+    assert "of-ours" in slipway.run(workflow(slipway.project, {"name": "asks", "run": asks})).expect(0).output("asks")
+    assert "of-ours" not in slipway.run(workflow(slipway.project, {"name": "asks", "run": asks}), "--event-file", event()).expect(0).output("asks")
+
+
+def test_python_of_job_code_imports_nothing_that_a_stranger_left_in_the_directory(slipway, fork, event):
+    fork.write("slipway.py", "print('stranger runs')")
+    fork.commit("a module")
+    file = workflow(slipway.project, {"name": "j", "secrets": ["KEY"], "steps": [
+        {"name": "ours", "run": "python3 -c 'import slipway; print(slipway.__file__)'"}, {"name": "s", "run_as": "source", "run": "true"}]})
+    ran = on_fork(slipway, file, fork, event).expect(0)
+    assert "stranger runs" not in ran.output("j", "ours"), ran

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kRunColumns =
     "seq, id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, exit_code, reason, "
     "created, "
-    "started, finished, options, secret_names, owner, commit_sha";
+    "started, finished, options, secret_names, owner, commit_sha, untrusted";
 constexpr std::string_view kJobColumns =
     "j.run, j.idx, j.name, j.definition, j.state, j.outcome, j.exit_code, j.reason, j.failure_allowed, j.attempts, "
     "j.attempt, "
@@ -47,6 +47,7 @@ Result<RunRow> run_at(const Statement& row) {
   SW_TRY(run.secret_names, decode_names(row.text(18)));
   run.owner = row.text(19);
   run.commit = row.text(20);
+  run.trust = row.number(21) != 0 ? model::Trust::untrusted : model::Trust::trusted;
   return run;
 }
 
@@ -282,9 +283,10 @@ Result<std::vector<TestRow>> tests_of(Database& database, const RunId& run, Stor
 
 Result<std::vector<JobResult>> finished_jobs(Database& database, const std::string& project, const std::string& job,
                                              std::size_t most) {
-  return jobs_where(database,
-                    fmt::format("j.outcome IS NOT NULL ORDER BY r.number DESC, j.finished DESC LIMIT {}", most),
-                    project, job);
+  return jobs_where(
+      database,
+      fmt::format("j.outcome IS NOT NULL AND r.untrusted = 0 ORDER BY r.number DESC, j.finished DESC LIMIT {}", most),
+      project, job);
 }
 
 Result<std::vector<JobResult>> running_jobs(Database& database, const std::string& project, const std::string& job) {

@@ -10,7 +10,7 @@ namespace {
 
 /// Times are µs since the epoch, 0: not yet. Enumerations are their names. `seq` orders runs as they were added.
 /// A migration that has been released is never changed: add one.
-constexpr std::array<const char*, 3> kMigrations = {R"sql(
+constexpr std::array<const char*, 4> kMigrations = {R"sql(
 CREATE TABLE projects (path TEXT PRIMARY KEY, next_number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -116,7 +116,8 @@ CREATE TABLE test_texts (
   text TEXT NOT NULL,
   PRIMARY KEY (run, test, attempt)
 ) WITHOUT ROWID;
-)sql"};
+)sql",
+                                                    "ALTER TABLE runs ADD COLUMN untrusted INTEGER NOT NULL DEFAULT 0"};
 
 Result<std::int64_t> version_of(Database& database) {
   SW_TRY(Statement statement, database.prepare("PRAGMA user_version"));

@@ -120,14 +120,15 @@ Result<std::int64_t> SqliteStore::add_run(const RunRow& run) {
   SW_TRY(Statement statement,
          database_->prepare(
              "INSERT INTO runs (id, project, number, workflow, file, event, event_json, branch, sha, state, outcome, "
-             "exit_code, reason, created, started, finished, options, secret_names, owner, commit_sha) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+             "exit_code, reason, created, started, finished, options, secret_names, owner, commit_sha, untrusted) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   const std::string secrets = encode(run.secret_names);
   statement.start().add(run.id.value).add(run.project).add(given).add(run.workflow).add(run.file).add(run.event);
   statement.add(run.event_json).add(run.branch).add(run.sha).add(model::to_string(run.state));
   add_outcome(statement, run.outcome);
   statement.add(run.exit_code).add(run.reason).add(run.created).add(run.started).add(run.finished);
   statement.add(run.options_json).add(secrets).add(run.owner).add(run.commit);
+  statement.add(std::int64_t{run.trust == model::Trust::untrusted});
   SW_CHECK(statement.run());
   SW_CHECK(transaction.commit());
   return given;
