@@ -23,6 +23,7 @@ using model::JobDefinition;
 
 constexpr int kMaxTimeoutSeconds = 7 * 24 * 3600;
 constexpr std::int64_t kMostPriority = 100;
+constexpr std::size_t kMostVariables = 1'000, kMostItems = 1'000;
 constexpr std::string_view kVarsJson = "RC_WF_VARS_JSON";
 
 constexpr std::string_view kJobKeys[] = {
@@ -115,6 +116,8 @@ Result<void> take_env(const json::object& object, JobDefinition& job) {
   const json::value* env = there(object, "env");
   if (env == nullptr) return {};
   if (!env->is_object()) return fail(ErrorKind::invalid, "`env` must map names to values");
+  if (env->get_object().size() > kMostVariables)
+    return fail(ErrorKind::exhausted, fmt::format("`env` may hold {} names", kMostVariables));
   for (const auto& [key, entry] : env->get_object()) {
     SW_TRY(const model::Value value, scalar(entry, "env"));
     SW_TRY(const std::string text, model::to_text(value));
@@ -129,6 +132,8 @@ Result<void> take_for_each(const json::object& object, JobDefinition& job) {
   const json::value* list = there(object, "for_each");
   if (list == nullptr) return {};
   if (!list->is_array()) return fail(ErrorKind::invalid, "`for_each` must be a list");
+  if (list->get_array().size() > kMostItems)
+    return fail(ErrorKind::exhausted, fmt::format("`for_each` may hold {} items", kMostItems));
   if (list->get_array().empty()) return {};  // as programs write that there is none
   model::ForEach for_each;
   model::ValueList items;

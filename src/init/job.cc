@@ -12,6 +12,7 @@
 
 #include "base/scope_exit.h"
 #include "base/wall_clock.h"
+#include "init/junit.h"
 #include "init/junit_files.h"
 #include "init/secret_files.h"
 #include "init/workspace_files.h"
@@ -478,7 +479,11 @@ void Job::take_tests(const Result<std::string>& text) {
     bytes = 0;
   };
   for (model::TestResult one : answer->results) {
-    for (std::string* part : {&one.suite, &one.name, &one.message, &one.text}) *part = records_->masked(*part);
+    const JunitLimits limits;
+    for (std::string* part : {&one.suite, &one.name}) *part = records_->masked_cut(*part, limits.name);
+    // A message that is a text's first line was cut sooner, and a text lost the blanks around it.
+    one.message = records_->masked_cut(one.message, limits.first_line);
+    one.text = records_->masked_cut(one.text, limits.text / 2);
     const int number = ++known[{one.suite, one.name}];
     if (number > 1) one.name += fmt::format(" ({})", number);
     bytes += one.suite.size() + one.name.size() + one.message.size() + one.text.size();

@@ -149,7 +149,8 @@ class Reading {
         if (!test.text.empty()) test.text += "\n";
         test.text += cut(printed, limits_.text - std::min(test.text.size(), limits_.text));
       }
-      if (test.message.empty()) test.message = cut(std::string_view(test.text).substr(0, test.text.find('\n')), 300);
+      if (test.message.empty())
+        test.message = cut(std::string_view(test.text).substr(0, test.text.find('\n')), limits_.first_line);
     } else if (test.outcome == model::TestOutcome::skipped && test.message.empty()) {
       test.message = cut(trim(reason_), limits_.message);
     }

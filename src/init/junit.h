@@ -18,8 +18,8 @@ struct JunitProblem {
 /// What is kept of a job's test results; what is longer is cut, what is more is left out and said.
 struct JunitLimits {
   std::size_t cases = 20'000;
-  std::size_t name = 1'000, message = 4'000, text = 16'000;  ///< bytes each
-  std::size_t depth = 64;                                    ///< of elements
+  std::size_t name = 1'000, message = 4'000, first_line = 300, text = 16'000;  ///< bytes each
+  std::size_t depth = 64;                                                      ///< of elements
 };
 
 /// The test cases of a JUnit file (`testsuites` or `testsuite` at its root), appended to `results`; those before a

@@ -27,6 +27,16 @@ std::string RecordKeeper::masked(std::string_view text) const {
   return out;
 }
 
+std::string RecordKeeper::masked_cut(std::string_view text, std::size_t most) const {
+  constexpr std::size_t kTrimmed = 16;  // of a character that was cut, and blanks at the ends
+  if (text.size() + kTrimmed < most) return masked(text);
+  std::string out;
+  secrets::MaskingStream stream(secrets_);
+  stream.feed(text, out);
+  if (stream.held_bytes() > 0) out += "...";
+  return out;
+}
+
 void RecordKeeper::append_text(journal::RecordType type, std::uint16_t step, std::string_view payload) {
   if (!writer_.append(type, step, 0, wall_now(), payload)) broken_ = true;
 }

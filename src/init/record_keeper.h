@@ -24,6 +24,9 @@ class RecordKeeper {
   secrets::SecretSet& secrets() { return secrets_; }
   /// `text` with every secret replaced.
   std::string masked(std::string_view text) const;
+  /// The same for text that somebody else cut when it was `most` bytes long or nearly so: where it ends within what may
+  /// be a secret, that goes too.
+  std::string masked_cut(std::string_view text, std::size_t most) const;
 
   template <class Payload>
   void append(journal::RecordType type, std::uint16_t step, const Payload& payload) {

@@ -183,9 +183,9 @@ Result<void> StepRequests::annotate(std::uint16_t step, const wire::payload::Ann
     return fail(ErrorKind::exhausted, fmt::format("a job may make at most {} annotations", kMaxAnnotations));
   }
   wire::payload::Annotation masked = annotation;
-  masked.title = records_.masked(annotation.title);
-  masked.message = records_.masked(annotation.message);
-  masked.file = records_.masked(annotation.file);
+  masked.title = records_.masked_cut(annotation.title, wire::kMostName);
+  masked.message = records_.masked_cut(annotation.message, wire::kMostMessage);
+  masked.file = records_.masked_cut(annotation.file, wire::kMostName);
   records_.append(RecordType::annotation, step, masked);
   return {};
 }

@@ -9,9 +9,6 @@ namespace slipway::wire {
 
 namespace {
 
-constexpr std::size_t kMostName = 4U << 10U;
-constexpr std::size_t kMostMessage = 64U << 10U;
-
 // `%25 %0D %0A`, and within a property `%3A %2C`. Upper or lower case, as their runner does.
 std::string unescaped(std::string_view text) {
   std::string out;
@@ -61,7 +58,7 @@ LogMark annotation_of(payload::Annotation::Level level, std::string_view propert
     if (equals == std::string_view::npos) continue;
     set_property(mark.annotation, trim(property.substr(0, equals)), unescaped(property.substr(equals + 1)));
   }
-  mark.annotation.message = unescaped(message.substr(0, kMostMessage));
+  mark.annotation.message = unescaped(message).substr(0, kMostMessage);
   return mark;
 }
 

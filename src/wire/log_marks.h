@@ -17,6 +17,10 @@
 /// also of a sibling's output. Not taken for Buildkite's: headers of a diff, results of `go test`.
 namespace slipway::wire {
 
+/// Of an annotation's texts; what is more is cut off.
+inline constexpr std::size_t kMostName = 4U << 10U;
+inline constexpr std::size_t kMostMessage = 64U << 10U;
+
 struct LogMark {
   enum class Kind {
     none,

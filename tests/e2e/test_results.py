@@ -214,3 +214,15 @@ def test_limits_that_are_far_off_are_told(alone):
     assert "memory: asked for 4" in text and "would do" in text
     attempt = json.loads(alone("runs", "view", "latest", "--json").expect(0).out)["jobs"][0]["attempts"][0]
     assert attempt["memory_limit_bytes"] == 4 << 30 and any("would do" in advice for advice in attempt["advice"])
+
+
+def test_a_secret_across_a_cut_leaves_no_part_of_itself(alone):
+    """A test's message is the first 300 bytes of its text: what ends within a secret there is cut before it."""
+    script = """
+        { printf '<testsuite name="s"><testcase name="t"><failure>'; head -c 289 /dev/zero | tr '\\0' x; printf '%s</failure></testcase></testsuite>' "$KEY"; } >r.xml
+        { printf '::error::'; head -c 65530 /dev/zero | tr '\\0' y; echo "$KEY"; }
+    """
+    file = alone.project.job(run=script, keys={"secrets": ["KEY"], "tests": ["r.xml"]})
+    alone.run(file, "--secret", "KEY", env={"KEY": "open-sesame-12345"}).expect(0)
+    shown = alone("runs", "tests", "--json").out + alone("runs", "view", "--json").out
+    assert "xxx" in shown and "yyy" in shown and "open-" not in shown
