@@ -155,16 +155,23 @@ TEST(Seal, DamageToTheSealedFileIsAnErrorNeverOtherText) {
   (void)must(seal(disk.path, {}));
   const fs::path sealed = disk.path.string() + ".zst";
   const std::string whole = must(os::read_file(sealed, 1U << 30U));
+  const auto read = [&](std::string& text) {
+    text.assign(4U << 20U, '\0');
+    auto source = open_source(disk.path);
+    return source && (*source)->read_at(0, text.data(), text.size());
+  };
+  std::string original, back;
+  ASSERT_TRUE(read(original));
   std::mt19937 random(4);
   for (int round = 0; round < 60; ++round) {
     std::string bytes = whole;
     const std::size_t at = round < 30 ? bytes.size() - 1 - random() % 120 : random() % bytes.size();
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
     must(os::replace_file(sealed, bytes, 0600));
-    auto source = open_source(disk.path);
-    if (!source) continue;
-    std::string back(4U << 20U, '\0');
-    EXPECT_FALSE((*source)->read_at(0, back.data(), back.size())) << at;
+    // A compressed block has bits that say nothing: what they become harms nobody.
+    if (read(back)) {
+      EXPECT_TRUE(back == original) << at;
+    }
   }
 }
 
