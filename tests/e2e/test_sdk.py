@@ -280,3 +280,15 @@ def test_runnerlib_s_command_line_runs_jobs(slipway, tmp_path):
     done = runnerlib("run-job", "job.yaml")
     assert done.returncode == 0 and "from a file" in done.stdout, done.stdout + done.stderr
     assert runnerlib("run-job", "nothing.yaml").returncode == 1
+
+
+def test_a_job_that_ends_while_a_child_steps_artifacts_are_stored_ends(slipway):
+    """What the job gathers itself (tests, artifacts) waits for what is being packed, and does not take its place."""
+    run = """
+        slipway step pack -- sh -c 'for i in 1 2 3 4; do head -c 20000000 /dev/urandom >b$i; slipway artifact b$i b$i; done; touch made' &
+        while [ ! -e made ]; do sleep 0.02; done
+        sleep 0.1
+        echo '<testsuite><testcase name="t"/></testsuite>' >r.xml; echo x >own.txt
+        """
+    ran = slipway.run(slipway.project.job(run=run, keys={"tests": ["r.xml"], "artifacts": [{"name": "own", "paths": ["own.txt"]}]})).expect(0)
+    assert ran.finished["tests"]["passed"] == 1 and "own" in {artifact["name"] for artifact in ran.of("artifact")}, ran
