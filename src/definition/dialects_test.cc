@@ -120,6 +120,17 @@ TEST(Dialects, WhatWasConvertedHasTheSameJobs) {
   }
 }
 
+TEST(Dialects, AnEmptyFileIsAnError) {
+  for (const char* name : {".reactorcide/jobs/a.yaml", ".reactorcide/workflows/a.yaml", "a.yaml"}) {
+    for (const std::string_view text : {"", "# nothing yet\n"}) {
+      const ReadResult read = read_workflow(text, name, options());
+      EXPECT_FALSE(read.workflow.has_value()) << name;
+      ASSERT_FALSE(read.problems.empty()) << name;
+      EXPECT_EQ(read.problems.front().code, "E010");
+    }
+  }
+}
+
 TEST(Dialects, AFileIsToldByItsPlaceElseByItsKeys) {
   const std::pair<const char*, Dialect> kFiles[] = {
       {"workflow: {jobs: [{name: a, run: make}]}", Dialect::slipway},

@@ -75,7 +75,10 @@ Dialect dialect_of(std::string_view file_name, const Node* root) {
 
 bool check_foreign(Source& source, Document& document, const Shape& shape) {
   for (Node& node : document.nodes) node.literal = true;
-  if (document.root == nullptr) return false;
+  if (document.root == nullptr) {
+    source.report_at({source.file(), 1, 1}, "E010", "the file is empty", "describe a job in it");
+    return false;
+  }
   refuse_reserved(source, *document.root);
   drop_reported(*document.root);
   validate(source, *document.root, shape, "the file");
