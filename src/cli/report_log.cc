@@ -22,26 +22,6 @@ constexpr std::size_t kPieceBytes = 256U << 10U;  // unpacked in some millisecon
 constexpr std::size_t kMostFolds = 20'000;        // of a step
 constexpr std::size_t kLongestLine = 20'000;      // characters of one that are shown
 
-void append_base64(std::string& out, std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
-  const std::size_t start = out.size();
-  out.resize(start + (bytes.size() + 2) / 3 * 4);
-  char* to = out.data() + start;
-  std::size_t i = 0;
-  for (; i + 2 < bytes.size(); i += 3) {
-    const std::uint32_t three = at(i) << 16U | at(i + 1) << 8U | at(i + 2);
-    for (const unsigned shift : {18U, 12U, 6U, 0U}) *to++ = kDigits[three >> shift & 63U];
-  }
-  if (i == bytes.size()) return;
-  const bool two = i + 1 < bytes.size();
-  const std::uint32_t rest = at(i) << 16U | (two ? at(i + 1) << 8U : 0U);
-  *to++ = kDigits[rest >> 18U & 63U];
-  *to++ = kDigits[rest >> 12U & 63U];
-  *to++ = two ? kDigits[rest >> 6U & 63U] : '=';
-  *to++ = '=';
-}
-
 void append_base36(std::string& out, std::int64_t number) {
   std::array<char, 16> digits;
   const auto [end, error] =
@@ -223,7 +203,7 @@ class Packer {
     step.pieces.push_back({pieces_, step.first_of_piece, step.lines - step.first_of_piece + 1});
     std::string& out = sink_.buffer();
     out += fmt::format("<script type=\"text/plain\" id=\"p{}\">", pieces_++);
-    append_base64(out, packed);
+    out += base64(packed);
     out += "</script>\n";
     sink_.written();
     step.first_of_piece = step.lines + 1;
@@ -253,7 +233,7 @@ bool is_closed(const Fold& fold, bool failed) {
 
 void append_step(std::string& index, const Step& step, const model::StepResult* result, const std::string& name,
                  bool closed) {
-  const Mark mark = result == nullptr ? Mark::running : cli::mark_of(result->outcome);
+  const Mark mark = result == nullptr ? Mark::running : mark_of(result->outcome);
   JsonWriter json(index);
   json.begin_object().field("name", name).field("mark", symbol(mark, false)).field("class", class_of(mark));
   json.field("end", result == nullptr ? "running" : end_of(*result)).field("lines", step.lines);
@@ -304,7 +284,7 @@ Result<void> write_log(const Log& log, Sink& sink, std::size_t& pieces, std::uin
 
   const auto& known = log.attempt->outcome ? log.attempt->steps : log.notes.steps_done;
   const bool failed = log.attempt->outcome && model::ending_of(*log.attempt->outcome) == model::Ending::failed;
-  const Mark mark = log.attempt->outcome ? cli::mark_of(*log.attempt->outcome) : Mark::running;
+  const Mark mark = log.attempt->outcome ? mark_of(*log.attempt->outcome) : Mark::running;
   JsonWriter json(index);
   json.begin_object().field("name", log.name).field("mark", symbol(mark, false)).field("class", class_of(mark));
   std::string steps = "[";

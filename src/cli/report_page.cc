@@ -25,19 +25,7 @@ constexpr std::size_t kTailLines = 30;  // of a failed step, for who has no scri
 std::string policy_hash(std::string_view text) {
   unsigned char hash[crypto_hash_sha256_BYTES];
   crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(text.data()), text.size());
-  char encoded[sodium_base64_ENCODED_LEN(sizeof hash, sodium_base64_VARIANT_ORIGINAL)];
-  sodium_bin2base64(encoded, sizeof encoded, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
-  return fmt::format("'sha256-{}'", encoded);
-}
-
-Mark mark_of_run(const RunEntry& run) {
-  if (run.outcome) return cli::mark_of(*run.outcome);
-  return run.is_alive ? Mark::running : Mark::cancelled;
-}
-
-std::string state_of_run(const RunEntry& run) {
-  if (run.outcome) return outcome_text(*run.outcome);
-  return run.is_alive ? "running" : "did not end";
+  return fmt::format("'sha256-{}'", base64({reinterpret_cast<const char*>(hash), sizeof hash}));
 }
 
 // The page's colour is told by its icon too, in a row of tabs: a picture of one point.
@@ -50,10 +38,7 @@ std::string icon_of(std::string_view state) {
   std::string gif("GIF89a\x01\x00\x01\x00\x80\x00\x00", 13);
   gif.append(colour);
   gif.append("\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b", 19);
-  char encoded[sodium_base64_ENCODED_LEN(64, sodium_base64_VARIANT_ORIGINAL)];
-  sodium_bin2base64(encoded, sizeof encoded, reinterpret_cast<const unsigned char*>(gif.data()), gif.size(),
-                    sodium_base64_VARIANT_ORIGINAL);
-  return fmt::format("data:image/gif;base64,{}", encoded);
+  return "data:image/gif;base64," + base64(gif);
 }
 
 std::string took(Time from, Time to) { return to > from ? to_short_text(to - from) : std::string(); }
@@ -63,10 +48,10 @@ void append_fact(std::string& out, std::string_view name, const std::string& val
 }
 
 std::string header(const RunEntry& run, Time now) {
-  const Mark mark = mark_of_run(run);
+  const Mark mark = mark_of(run);
   std::string out = fmt::format("<header class=\"run {}\"><div class=\"wide\">\n<h1>{}<span>{}</span>", class_of(mark),
                                 mark_html(mark), html(run.workflow));
-  out += fmt::format("<span class=\"number\">#{}</span><span>{}</span></h1>\n", run.number, html(state_of_run(run)));
+  out += fmt::format("<span class=\"number\">#{}</span><span>{}</span></h1>\n", run.number, html(state_text(run)));
   if (!run.reason.empty()) out += fmt::format("<p class=\"reason\">{}</p>\n", html(run.reason));
   out += "<dl class=\"facts\">\n";
   // Of the project its name: where it lies is nobody's business whom the page is sent to.
@@ -119,10 +104,10 @@ std::string timeline(const RunEntry& run, const std::vector<Log>& logs, Time now
   };
   for (const Log& log : logs) {
     const AttemptEntry& attempt = *log.attempt;
-    const Mark mark = attempt.outcome ? cli::mark_of(*attempt.outcome) : Mark::running;
+    const Mark mark = attempt.outcome ? mark_of(*attempt.outcome) : Mark::running;
     row(log.name, "", attempt.started, attempt.outcome ? attempt.finished : end, mark);
     for (const model::StepResult& step : attempt.outcome ? attempt.steps : log.notes.steps_done) {
-      if (step.finished > step.started) row(step.name, "step", step.started, step.finished, cli::mark_of(step.outcome));
+      if (step.finished > step.started) row(step.name, "step", step.started, step.finished, mark_of(step.outcome));
     }
   }
   return out + "</div></div></section>\n";
@@ -136,7 +121,7 @@ std::string steps_table(const Log& log) {
       "<th class=\"num\">memory</th><th class=\"num\">read</th><th class=\"num\">written</th></tr></thead><tbody>\n";
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const model::StepResult& step = steps[i];
-    const Mark mark = cli::mark_of(step.outcome);
+    const Mark mark = mark_of(step.outcome);
     const std::string exit = exit_text(step.outcome, step.exit_code);
     const auto bytes = [](std::uint64_t count) { return count == 0 ? std::string() : size_text(count); };
     out += fmt::format("<tr class=\"{}\"><td class=\"name\">{} <a data-log href=\"#j{}s{}L1\">{}</a>{}</td>",
@@ -170,7 +155,7 @@ std::string failure_of(const Log& log) {
 
 std::string job_details(const RunEntry& run, std::size_t index, const std::vector<Log>& logs) {
   const JobEntry& job = run.jobs[index];
-  const Mark mark = report::mark_of(job);
+  const Mark mark = mark_of(job);
   const bool failed = class_of(mark) == "failed";
   const std::string_view end = job.attempts.empty() ? "waiting" : "running";
   std::string out =
@@ -242,7 +227,7 @@ std::string annotations_section(const std::vector<Log>& logs) {
   for (const Log& log : logs) {
     for (const wire::payload::Annotation& annotation : log.notes.annotations) {
       if (count++ >= kMostAnnotations) continue;
-      const auto level = cli::mark_of(annotation.level);
+      const auto level = mark_of(annotation.level);
       items += fmt::format("<li>{} {} <span class=\"soft\">{}</span></li>\n", level ? mark_html(*level) : "",
                            html(annotation_text(annotation)), html(log.name));
     }
@@ -321,9 +306,12 @@ std::string_view class_of(Mark mark) {
   return "idle";
 }
 
-Mark mark_of(const JobEntry& job) {
-  if (!job.outcome) return Mark::running;
-  return job.failure_allowed ? Mark::allowed_failure : cli::mark_of(*job.outcome);
+std::string base64(std::string_view bytes) {
+  std::string text(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                    sodium_base64_VARIANT_ORIGINAL);
+  text.pop_back();  // the zero at its end
+  return text;
 }
 
 std::string mark_html(Mark mark) {
@@ -332,9 +320,8 @@ std::string mark_html(Mark mark) {
 
 std::string page_head(const RunEntry& run, const std::vector<TestEntry>& tests, const std::vector<Log>& logs,
                       Time now) {
-  const Mark mark = mark_of_run(run);
-  const std::string title =
-      fmt::format("{} {} #{} {}", symbol(mark, false), run.workflow, run.number, state_of_run(run));
+  const Mark mark = mark_of(run);
+  const std::string title = fmt::format("{} {} #{} {}", symbol(mark, false), run.workflow, run.number, state_text(run));
   std::size_t annotations = 0;
   for (const Log& log : logs) annotations += log.notes.annotations.size();
   std::string out = fmt::format(

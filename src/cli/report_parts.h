@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/attempt_notes.h"
+#include "cli/entry_state.h"
 #include "cli/history.h"
 #include "cli/runs.h"
 #include "cli/sink.h"
@@ -24,9 +25,10 @@ struct Log {
 /// Text within HTML, also within a quoted attribute: nothing in it is markup; control characters are shown.
 std::string html(std::string_view text);
 
+std::string base64(std::string_view bytes);
+
 /// A state as a class of the style sheet: succeeded, failed, warned, busy or idle.
 std::string_view class_of(Mark mark);
-Mark mark_of(const JobEntry& job);
 /// `<i class="mark failed">X</i>`.
 std::string mark_html(Mark mark);
 

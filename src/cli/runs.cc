@@ -5,6 +5,7 @@
 #include "cli/advice.h"
 #include "cli/attempt_notes.h"
 #include "cli/configuration.h"
+#include "cli/entry_state.h"
 #include "cli/json_writer.h"
 #include "cli/plain_view.h"
 #include "cli/step_tree.h"
@@ -20,16 +21,6 @@ namespace {
 constexpr std::size_t kMostRuns = 10'000;
 
 std::string shown(std::string_view text) { return printable(text, Colour::strip); }
-
-Mark mark_of_run(const RunEntry& run) {
-  if (run.outcome) return mark_of(*run.outcome);
-  return run.is_alive ? Mark::running : Mark::cancelled;
-}
-
-std::string outcome_of_run(const RunEntry& run) {
-  if (run.outcome) return outcome_text(*run.outcome);
-  return run.is_alive ? "running" : "did not end";
-}
 
 std::string age_text(Time now, Time then) {
   const auto age = std::max(now - then, Duration(0));
@@ -245,8 +236,8 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
 
 std::string run_text(const RunEntry& run, const RunsStyle& style) {
   const bool colour = style.colour;
-  std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of_run(run), colour), bold(colour), shown(run.workflow),
-                                 reset(colour), outcome_of_run(run));
+  std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of(run), colour), bold(colour), shown(run.workflow),
+                                 reset(colour), state_text(run));
   if (run.finished > run.started) text += fmt::format(" in {}", to_short_text(run.finished - run.started));
   if (!run.reason.empty()) text += fmt::format(": {}", shown(run.reason));
   text += fmt::format("\n  run {} (#{}), {}", run.id.value, run.number, shown(run.event));
@@ -255,10 +246,7 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
   text += fmt::format(", started {} ({})\n", to_rfc3339(run.started), age_text(style.now, run.started));
   append_decisions(text, run.decisions, "  ");
   for (const JobEntry& job : run.jobs) {
-    const Mark mark = !job.outcome          ? Mark::running
-                      : job.failure_allowed ? Mark::allowed_failure
-                                            : mark_of(*job.outcome);
-    text += fmt::format("\n  {} {}{}{}  {}", symbol(mark, colour), bold(colour), shown(job.name), reset(colour),
+    text += fmt::format("\n  {} {}{}{}  {}", symbol(mark_of(job), colour), bold(colour), shown(job.name), reset(colour),
                         job.outcome            ? outcome_text(*job.outcome)
                         : job.attempts.empty() ? "waiting"
                                                : "running");
@@ -299,11 +287,11 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
                                  ? fmt::format("{} of {} failed", run.jobs_failed, counted(run.jobs_total, "job"))
                                  : counted(run.jobs_total, "job");
     if (options.all_projects) text += fmt::format("{}\n  ", shown(run.project));
-    text += fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n",
-                        symbol(mark_of_run(run), style.colour), run.id.value, run.number, shown(run.workflow),
-                        shown(run.event), shown(run.branch), outcome_of_run(run),
-                        run.finished > run.started ? to_short_text(run.finished - run.started) : "",
-                        age_text(style.now, run.started), jobs);
+    text +=
+        fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n", symbol(mark_of(run), style.colour),
+                    run.id.value, run.number, shown(run.workflow), shown(run.event), shown(run.branch), state_text(run),
+                    run.finished > run.started ? to_short_text(run.finished - run.started) : "",
+                    age_text(style.now, run.started), jobs);
   }
   if (text.empty() && !style.json)
     text = options.outcome || !options.workflow.empty() ? "No run is like that.\n"

@@ -15,11 +15,7 @@ using Which = RunsTestsOptions::Which;
 constexpr std::size_t kSlowest = 20;
 constexpr std::size_t kTextLines = 20;  // of a failure
 
-std::string shown(std::string_view text) {
-  std::string out;
-  append_printable(out, text, Colour::strip);
-  return out;
-}
+std::string shown(std::string_view text) { return printable(text, Colour::strip); }
 
 bool is_wanted(const TestEntry& test, Which which) {
   const bool failed = test.result.outcome == model::TestOutcome::failed;

@@ -56,8 +56,6 @@ bool is_empty(const json::value& value) {
   return value.is_object() && value.get_object().empty();
 }
 
-std::string shown(std::string_view text) { return printable(text.substr(0, 200), Colour::strip); }
-
 Result<void> check_one(std::string_view key, const json::value& value, std::span<const std::string_view> known,
                        std::span<const Meaningless> meaningless) {
   if (std::ranges::find(known, key) != known.end()) return {};
@@ -243,46 +241,6 @@ Result<void> take_labels(const json::object& object, JobDefinition& job) {
   return {};
 }
 
-/// What the run's author chose: images, and places of code. A job may choose among these, and name no others: a
-/// directory of this machine, or a repository that is fetched with the user's rights, would be shown to it.
-class OfRun {
- public:
-  explicit OfRun(const model::Run& run) : run_(run) {
-    if (run.workflow->ci_code) urls_.insert(run.workflow->ci_code->url);
-    if (run.workflow->source_code) urls_.insert(run.workflow->source_code->url);
-    for (const model::Group& group : run.groups) take(*group.definition);
-    for (const auto& [name, one] : run.workflow->templates) take(one.job);
-  }
-
-  Result<void> check_image(const std::string& image) const {
-    if (image == "host" || image == run_.options.default_image || images_.contains(image)) return {};
-    for (model::JobIndex index = 0; index < run_.jobs.size(); ++index) {
-      const auto spec = model::resolve(run_, index, AttemptId(), 1, model::Purpose::preview);
-      if (spec && spec->image == image) return {};
-    }
-    return fail(ErrorKind::denied,
-                fmt::format("image `{}`: a trigger may name `host` or the image of a job of this run", shown(image)));
-  }
-
-  Result<void> check_url(const std::string& url) const {
-    if (urls_.contains(url)) return {};
-    return fail(ErrorKind::denied,
-                fmt::format("`{}`: a trigger may name a place of code that a job of this run has already: others would "
-                            "be fetched with your rights",
-                            shown(url)));
-  }
-
- private:
-  void take(const JobDefinition& job) {
-    if (job.ci_code) urls_.insert(job.ci_code->url);
-    if (job.source_code) urls_.insert(job.source_code->url);
-    if (job.image && job.image->is_literal()) images_.insert(job.image->literal());
-  }
-
-  const model::Run& run_;
-  std::set<std::string> images_, urls_;
-};
-
 /// `prefix`: `ci_` for job code.
 Result<void> take_code(const OfRun& known, const json::object& object, const std::string& prefix,
                        std::optional<model::CodeLocation>& code) {
@@ -305,6 +263,43 @@ Result<void> take_code(const OfRun& known, const json::object& object, const std
 }
 
 }  // namespace
+
+OfRun::OfRun(const model::Run& run) : run_(run) {
+  if (run.workflow->ci_code) urls_.insert(run.workflow->ci_code->url);
+  if (run.workflow->source_code) urls_.insert(run.workflow->source_code->url);
+  for (const model::Group& group : run.groups) take(*group.definition);
+  for (const auto& [name, one] : run.workflow->templates) take(one.job);
+}
+
+Result<void> OfRun::check_image(const std::string& image) const {
+  if (image == "host" || image == run_.options.default_image || images_.contains(image)) return {};
+  if (!resolved_) {
+    resolved_.emplace();
+    for (model::JobIndex index = 0; index < run_.jobs.size(); ++index) {
+      const auto spec = model::resolve(run_, index, AttemptId(), 1, model::Purpose::preview);
+      if (spec) resolved_->insert(spec->image);
+    }
+  }
+  if (resolved_->contains(image)) return {};
+  return fail(ErrorKind::denied,
+              fmt::format("image `{}`: a trigger may name `host` or the image of a job of this run", shown(image)));
+}
+
+Result<void> OfRun::check_url(const std::string& url) const {
+  if (urls_.contains(url)) return {};
+  return fail(ErrorKind::denied,
+              fmt::format("`{}`: a trigger may name a place of code that a job of this run has already: others would "
+                          "be fetched with your rights",
+                          shown(url)));
+}
+
+void OfRun::take(const JobDefinition& job) {
+  if (job.ci_code) urls_.insert(job.ci_code->url);
+  if (job.source_code) urls_.insert(job.source_code->url);
+  if (job.image && job.image->is_literal()) images_.insert(job.image->literal());
+}
+
+std::string shown(std::string_view text) { return printable(text.substr(0, 200), Colour::strip); }
 
 Result<void> check_keys(const json::object& job) { return check_all(job, kJobKeys, kOfJob); }
 
@@ -346,8 +341,7 @@ Result<model::Value> scalar(const json::value& value, std::string_view what) {
   return fail(ErrorKind::invalid, fmt::format("`{}` may hold strings, numbers and booleans only", what));
 }
 
-Result<void> take_fields(const model::Run& run, const json::object& object, JobDefinition& job) {
-  const OfRun known(run);
+Result<void> take_fields(const OfRun& known, const json::object& object, JobDefinition& job) {
   if (const std::string image = first_text_at(object, {"container_image", "image"}); !image.empty()) {
     if (!job.image || !job.image->is_literal() || job.image->literal() != image) SW_CHECK(known.check_image(image));
     job.image = model::Template::of(image);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <boost/json/object.hpp>
 
@@ -34,12 +37,31 @@ Result<void> check_envelope(const boost::json::object& trigger);
 /// other systems look for them.
 void take_vars(const boost::json::object& trigger, model::JobDefinition& job);
 
-/// `run`: for the images and places of code that its jobs may name.
-Result<void> take_fields(const model::Run& run, const boost::json::object& object, model::JobDefinition& job);
+/// What the run's author chose: images, and places of code. A job may choose among these, and name no others: a
+/// directory of this machine, or a repository that is fetched with the user's rights, would be shown to it. For one
+/// trigger: what takes long is looked for once.
+class OfRun {
+ public:
+  explicit OfRun(const model::Run& run);
+  Result<void> check_image(const std::string& image) const;
+  Result<void> check_url(const std::string& url) const;
+
+ private:
+  void take(const model::JobDefinition& job);
+  const model::Run& run_;
+  std::set<std::string> images_, urls_;
+  mutable std::optional<std::set<std::string>> resolved_;  // images of its jobs, with their expressions expanded
+};
+
+/// `known`: what images and places of code may be named.
+Result<void> take_fields(const OfRun& known, const boost::json::object& object, model::JobDefinition& job);
 
 /// The first of several keys that is there: people write both names.
 std::string first_text_at(const boost::json::object& object, std::initializer_list<std::string_view> keys);
 /// A text, number or boolean. `what`: the key, for the error.
 Result<model::Value> scalar(const boost::json::value& value, std::string_view what);
+
+/// As people may be shown it: its beginning.
+std::string shown(std::string_view text);
 
 }  // namespace slipway::engine

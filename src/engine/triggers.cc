@@ -69,8 +69,6 @@ Result<JobDefinition> from_template(const std::string& name, const model::JobTem
   return job;
 }
 
-std::string shown(const std::string& name) { return printable(name.substr(0, 200), Colour::strip); }
-
 Result<FoundJob> looked_up(const JsonTriggerReader::Find& find, const model::Run& run, const std::string& name,
                            const json::object& object) {
   const std::string file = text_at(object, "job_file");
@@ -92,8 +90,9 @@ Result<FoundJob> looked_up(const JsonTriggerReader::Find& find, const model::Run
   return found;
 }
 
-Result<FoundJob> job_of(const JsonTriggerReader::Find& find, const model::Run& run, const model::Job& by,
-                        const std::string& name, const json::object& object, const json::object& around) {
+Result<FoundJob> job_of(const JsonTriggerReader::Find& find, const model::Run& run, const OfRun& known,
+                        const model::Job& by, const std::string& name, const json::object& object,
+                        const json::object& around) {
   SW_CHECK(check_keys(object));
   if (name.empty()) return fail(ErrorKind::invalid, "a job of a trigger needs a `job_name`");
   if (name.size() > kMaxName) return fail(ErrorKind::invalid, fmt::format("`job_name` is over {} bytes", kMaxName));
@@ -110,7 +109,7 @@ Result<FoundJob> job_of(const JsonTriggerReader::Find& find, const model::Run& r
     SW_TRY(found, looked_up(find, run, name, object));
   }
   found.definition.name = name;
-  SW_CHECK(take_fields(run, object, found.definition));
+  SW_CHECK(take_fields(known, object, found.definition));
   take_vars(around, found.definition);
   SW_CHECK(inherit(run, by, found.definition));
   return found;
@@ -154,6 +153,7 @@ Trigger JsonTriggerReader::read(const model::Run& run, const model::Job& by, con
   if (parsed->jobs.size() > kMaxJobsOfTrigger)
     return broken(fmt::format("a trigger asks for at most {} jobs", kMaxJobsOfTrigger));
 
+  const OfRun known(run);
   Trigger trigger{{}, parsed->operation};
   for (const json::value& entry : parsed->jobs) {
     AskedJob& job = trigger.jobs.emplace_back();
@@ -163,7 +163,7 @@ Trigger JsonTriggerReader::read(const model::Run& run, const model::Job& by, con
       continue;
     }
     job.name = first_text_at(entry.get_object(), {"job_name", "name"});
-    auto made = job_of(find_, run, by, job.name, entry.get_object(), parsed->around);
+    auto made = job_of(find_, run, known, by, job.name, entry.get_object(), parsed->around);
     if (!made) {
       job.problem = std::move(made).error().what;
       continue;

@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from doc_examples import examples
 from harness import ROOT
 
 PAGES = ["dialects.md", "from-github-actions.md", "from-gitlab-ci.md"]
@@ -11,8 +12,8 @@ SECRETS = "DEPLOY_KEY=for-tests-only\nci_TOKEN=for-tests-only\n"
 
 def blocks(page: str) -> dict[str, str]:
     """File → text of every fenced block that begins with its file's name."""
-    text = (ROOT / "docs" / page).read_text()
-    found = dict(re.findall(r"```yaml\n# (\S+\.ya?ml)\n(.*?)```", text, re.S))
+    named = (example for example in examples((ROOT / "docs" / page).read_text()) if example[0] == "file")
+    found = {name: text for _, name, text in named if name.endswith((".yaml", ".yml"))}
     assert found, f"no example in {page}"
     return found
 

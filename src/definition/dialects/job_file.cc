@@ -68,10 +68,7 @@ Translation translate_job_file(Source& source, Document& document, const ReadOpt
   NodeMaker make(document);
   const Desk desk{source, make, options, made};
   Node* job = make.map(file);
-  for (const char* key : {"name", "description"}) {
-    Node* text = member(&file, key);
-    if (text != nullptr && !text->text.empty()) make.put(job, key_of(file, key), key, make.text(*text, text->text));
-  }
+  for (const char* key : {"name", "description"}) put_text(desk, file, key, job);
   translate_job(desk, file, job);
   Node* resources = member(&file, "resources");
   const bool of_reactorcide = member(&file, "command") != nullptr;

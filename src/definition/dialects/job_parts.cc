@@ -462,4 +462,10 @@ Node* translate_triggers(const Desk& desk, Node* triggers, Node* paths) {
   return on->entries.empty() ? nullptr : on;
 }
 
+void put_text(const Desk& desk, Node& from, std::string_view key, Node* made) {
+  Node* text = member(&from, key);
+  if (text == nullptr || text->text.empty()) return;
+  desk.make.put(made, key_of(from, key), key, desk.make.text(*text, text->text));
+}
+
 }  // namespace slipway::definition

@@ -32,6 +32,8 @@ void translate_environment(const Desk& desk, Node* environment, Node* made);
 void translate_graph(const Desk& desk, Node& job, Node* made);
 /// `triggers` and `paths` as `on`; null: nothing starts it.
 Node* translate_triggers(const Desk& desk, Node* triggers, Node* paths);
+/// `key` of `from` as it is; not there or empty: nothing.
+void put_text(const Desk& desk, Node& from, std::string_view key, Node* made);
 /// `job_command`: a script for the job's shell.
 void put_script(const Desk& desk, const Node& key, Node& text, Node* made);
 Node* seconds_of(const Desk& desk, const Node& value);

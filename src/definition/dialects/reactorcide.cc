@@ -53,12 +53,6 @@ void put_resources(const Desk& desk, Node& job, Node* made) {
   desk.make.put(made, key_of(job, "resources"), "resources", translate_resources(desk, *resources, made));
 }
 
-void put_text(const Desk& desk, Node& from, std::string_view key, Node* made) {
-  Node* text = member(&from, key);
-  if (text == nullptr || text->text.empty()) return;
-  desk.make.put(made, key_of(from, key), key, desk.make.text(*text, text->text));
-}
-
 /// Entries of a workflow, and the files they name.
 class Entries {
  public:
