@@ -28,6 +28,7 @@ struct Slot {
 };
 
 void add_row(CLI::App& app, const OptionRow& row, std::deque<Slot>& slots) {
+  if (row.names == kCommandBehindDashes) return;
   Slot& slot = slots.emplace_back();
   slot.row = &row;
   if (row.arity == Arity::flag) {
@@ -85,6 +86,13 @@ Result<void> check_choice(const OptionRow& row, const std::string& value) {
                                               near ? fmt::format("; did you mean `{}`?", *near) : ""));
 }
 
+bool takes_command(const CommandRow* command) {
+  if (command == nullptr) return false;
+  return std::ranges::any_of(command->options, [](std::span<const OptionRow> rows) {
+    return std::ranges::any_of(rows, [](const OptionRow& row) { return row.names == kCommandBehindDashes; });
+  });
+}
+
 Result<void> parse_into(Arguments& arguments, std::vector<std::string> words) {
   CLI::App app;
   app.set_help_flag();  // --help is a row like others
@@ -106,6 +114,13 @@ Result<void> parse_into(Arguments& arguments, std::vector<std::string> words) {
   if (wants_help) {
     arguments.values["--help"] = {};
     return {};
+  }
+  if (takes_command(arguments.command) && end_of_options != words.end()) {
+    arguments.values[std::string(kCommandBehindDashes)].assign(end_of_options + 1, words.end());
+    words.erase(end_of_options, words.end());
+    if (arguments.values[std::string(kCommandBehindDashes)].empty()) {
+      return fail(ErrorKind::invalid, fmt::format("nothing stands behind `--`; {}", see_help(arguments.command)));
+    }
   }
   std::ranges::reverse(words);  // CLI11 takes them from the back
   try {

@@ -186,7 +186,7 @@ constexpr OptionRow kConvert[] = {
     {.names = "--project", .arity = Arity::one, .value = "NAME", .doc = "of a registry: only this project"},
 };
 
-constexpr OptionRow kRun[] = {
+constexpr OptionRow kSecrets[] = {
     {.names = "-s,--secret",
      .arity = Arity::many,
      .value = "NAME",
@@ -196,6 +196,9 @@ constexpr OptionRow kRun[] = {
      .value = "FILE",
      .doc = "secrets from a dotenv or JSON file",
      .completes = Completes::file},
+};
+
+constexpr OptionRow kRun[] = {
     {.names = "-j,--max-parallel",
      .arity = Arity::one,
      .value = "N",
@@ -215,6 +218,16 @@ constexpr OptionRow kRun[] = {
     {.names = "--allow-stdout-triggers",
      .doc = "jobs may also ask by lines of output, ::slipway-trigger::JSON",
      .setting = "triggers.allow_stdout"},
+    {.names = "--break",
+     .arity = Arity::many,
+     .value = "WHERE",
+     .doc = "hold jobs for you there: on-failure, STEP (after it) or before:STEP (docs/debugging.md)",
+     .completes = Completes::step},
+    {.names = "--hold",
+     .arity = Arity::one,
+     .value = "TIME",
+     .doc = "with --break: how long a job is held at most (1h)",
+     .setting = "hold"},
     {.names = "-n,--dry-run", .doc = "show what would run, and stop"},
     {.names = "--print-config", .doc = "print every setting as it would hold, and stop"},
 };
@@ -250,18 +263,19 @@ constexpr OptionRow kGraph[] = {{.names = "--format",
                                  .doc = "text (default), dot or json",
                                  .completes = Completes::choices,
                                  .choices = "text|dot|json"}};
-constexpr OptionRow kCompletion[] = {{.names = "SHELL",
-                                      .arity = Arity::one,
-                                      .value = "SHELL",
-                                      .doc = "bash, zsh or fish",
-                                      .completes = Completes::choices,
-                                      .choices = "bash|zsh|fish"},
-                                     {.names = "--words",
-                                      .arity = Arity::one,
-                                      .value = "KIND",
-                                      .doc = "what the scripts ask for, one a line: runs, jobs, images or codes",
-                                      .completes = Completes::choices,
-                                      .choices = "runs|jobs|images|codes"}};
+constexpr OptionRow kCompletion[] = {
+    {.names = "SHELL",
+     .arity = Arity::one,
+     .value = "SHELL",
+     .doc = "bash, zsh or fish",
+     .completes = Completes::choices,
+     .choices = "bash|zsh|fish"},
+    {.names = "--words",
+     .arity = Arity::one,
+     .value = "KIND",
+     .doc = "what the scripts ask for, one a line: runs, live, jobs, steps, images or codes",
+     .completes = Completes::choices,
+     .choices = "runs|live|jobs|steps|images|codes"}};
 constexpr OptionRow kHelp[] = {{.names = "TOPIC",
                                 .arity = Arity::many,
                                 .value = "CODE|COMMAND",
@@ -358,6 +372,55 @@ constexpr OptionRow kLogs[] = {
     {.names = "-f,--follow", .doc = "go on as the run does, until it ends"},
 };
 
+constexpr OptionRow kRerun[] = {
+    {.names = "RUN",
+     .arity = Arity::one,
+     .value = "RUN",
+     .doc = "an id or its beginning, a number, or `latest` (default)",
+     .completes = Completes::run},
+    {.names = "JOB",
+     .arity = Arity::many,
+     .value = "JOB",
+     .doc = "run these again and what depends on them; the rest stays as it was",
+     .completes = Completes::job},
+    {.names = "--failed", .doc = "run again what did not succeed, and what depends on it; the rest stays as it was"},
+    {.names = "--from",
+     .arity = Arity::one,
+     .value = "STEP",
+     .doc = "run its job again from STEP on, with the workspace that --keep kept",
+     .completes = Completes::step},
+};
+constexpr OptionRow kShell[] = {
+    {.names = "RUN",
+     .arity = Arity::one,
+     .value = "RUN",
+     .doc = "an id or its beginning, a number, or `latest` (default)",
+     .completes = Completes::run},
+    {.names = "JOB", .arity = Arity::one, .value = "JOB", .doc = "of several", .completes = Completes::job},
+};
+constexpr OptionRow kLive[] = {
+    {.names = "RUN",
+     .arity = Arity::one,
+     .value = "RUN",
+     .doc = "of several that run now: an id or its beginning, a number, `latest`; a job's name will do too",
+     .completes = Completes::live},
+    {.names = "JOB",
+     .arity = Arity::one,
+     .value = "JOB",
+     .doc = "of several jobs of it that run now",
+     .completes = Completes::job},
+};
+constexpr OptionRow kAttachCommand[] = {
+    {.names = kCommandBehindDashes,
+     .arity = Arity::many,
+     .value = "COMMAND",
+     .doc = "behind `--`: run this instead of a shell; its input and output pass through"},
+    {.names = "-t,--tty", .doc = "a terminal for COMMAND too"},
+};
+constexpr OptionRow kAttach[] = {
+    {.names = "-l,--list", .doc = "only list the jobs that run now, and where they are held"},
+};
+
 std::vector<CommandRow> make_rows() {
   return {
       {"run",
@@ -367,12 +430,12 @@ std::vector<CommandRow> make_rows() {
        "slipway run ci.yaml --job test --no-deps     one job alone\n"
        "slipway run --event tag --dry-run            what a tag would start\n"
        "slipway run ci.yaml --json | jq .type        for programs",
-       {kFile, kRun, kSelection, kRegistry, kJson}},
+       {kFile, kSecrets, kRun, kSelection, kRegistry, kJson}},
       {"run-job",
        "run one job file, as other systems have them",
        "slipway run-job job.yaml                     flat, with `command` or `job_command`\n"
        "slipway run-job job.yaml --work-dir ../app --secrets-file secrets.env",
-       {kJobFile, kRun, kJson}},
+       {kJobFile, kSecrets, kRun, kJson}},
       {"lint",
        "check definitions, all errors at once; also what this build cannot run",
        "slipway lint\nslipway lint --json .slipway/workflows/ci.yaml",
@@ -400,6 +463,19 @@ std::vector<CommandRow> make_rows() {
        "slipway logs 01h test --grep 'error|warning' --timestamps\n"
        "slipway logs -f                       from another terminal",
        {kLogs, kJson}},
+      {"attach",
+       "a terminal in the sandbox of a job that runs now",
+       "slipway attach                        the only job that runs\n"
+       "slipway attach 01h test\n"
+       "slipway attach test -- env | sort\n"
+       "slipway attach --list --json",
+       {kLive, kAttachCommand, kAttach, kJson}},
+      {"continue",
+       "let a job go on that is held at a break",
+       "slipway run --break on-failure ci.yaml\nslipway continue",
+       {kLive, kJson}},
+      {"retry", "run the step again that a job is held after", "slipway retry test", {kLive, kJson}},
+      {"abort", "end a job that is held at a break", "slipway abort 01h test", {kLive, kJson}},
       {"runs ls", "list runs, newest first", "slipway runs ls --outcome failed", {kRunsList, kJson}},
       {"runs view", "one run: jobs, steps, tries, decisions", "slipway runs view latest", {kRun1, kJson}},
       {"runs rm", "remove runs with their logs and artifacts", "slipway runs rm --older-than 30d --yes", {kRunsRemove}},
@@ -415,6 +491,16 @@ std::vector<CommandRow> make_rows() {
        "a run as one HTML page: graph, timeline, logs, tests",
        "slipway runs report latest -o run.html",
        {kRun1, kRunsReport}},
+      {"runs rerun",
+       "run a run again, all of it or what failed; secrets are asked for again",
+       "slipway runs rerun --failed\n"
+       "slipway runs rerun 12 deploy\n"
+       "slipway runs rerun latest --from test",
+       {kRerun, kSecrets, kRun, kJson}},
+      {"runs shell",
+       "a shell in a new sandbox as a job of a run had it",
+       "slipway runs shell latest test\nslipway runs shell 12 -- ls -l",
+       {kShell, kAttachCommand, kSecrets}},
       {"images ls", "list the images that were fetched, newest use first", "slipway images ls --json", {kJson}},
       {"images rm", "remove images", "slipway images rm debian:12", {kImagesRemove, kJson}},
       {"images prune",
@@ -454,6 +540,10 @@ std::string usage_line(const CommandRow& command) {
     for (const OptionRow& row : group) {
       if (!row.is_positional()) continue;
       const std::string dots = row.arity == Arity::many ? "..." : "";
+      if (row.names == kCommandBehindDashes) {
+        line += fmt::format(" [-- {}{}]", row.names, dots);
+        continue;
+      }
       line += row.required ? fmt::format(" {}{}", row.names, dots) : fmt::format(" [{}{}]", row.names, dots);
     }
   }

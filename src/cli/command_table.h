@@ -11,7 +11,7 @@ namespace slipway::cli {
 enum class Arity { flag, one, many };
 
 /// What a shell may offer for a value.
-enum class Completes { nothing, file, directory, choices, job, run, image, code };
+enum class Completes { nothing, file, directory, choices, job, run, image, code, step, live };
 
 struct OptionRow {
   std::string_view names;  ///< `-j,--max-parallel`; a positional has no dash: `FILE`
@@ -28,6 +28,9 @@ struct OptionRow {
   std::string_view key() const;
   std::string_view short_name() const;  ///< `-j`, or empty
 };
+
+/// The positional that takes all that stands behind `--`.
+inline constexpr std::string_view kCommandBehindDashes = "COMMAND";
 
 struct CommandRow {
   std::string_view name;  ///< `run`, `runs ls`

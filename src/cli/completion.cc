@@ -1,5 +1,7 @@
 #include "cli/completion.h"
 
+#include <set>
+
 #include "base/text.h"
 #include "cli/command_table.h"
 #include "cli/definitions.h"
@@ -67,6 +69,8 @@ std::string_view words_kind(Completes completes) {
     case Completes::run: return "runs";
     case Completes::job: return "jobs";
     case Completes::image: return "images";
+    case Completes::step: return "steps";
+    case Completes::live: return "live";
     default: return "codes";
   }
 }
@@ -81,6 +85,8 @@ std::string bash_action(const OptionRow& row) {
     case Completes::run:
     case Completes::job:
     case Completes::image:
+    case Completes::step:
+    case Completes::live:
     case Completes::code: return fmt::format("_slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "COMPREPLY=()";
   }
@@ -175,6 +181,8 @@ std::string zsh_action(const OptionRow& row) {
     case Completes::run:
     case Completes::job:
     case Completes::image:
+    case Completes::step:
+    case Completes::live:
     case Completes::code: return fmt::format(" _slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "";
   }
@@ -253,6 +261,8 @@ std::string fish_options(const std::string& condition, const OptionRow& row) {
       case Completes::run:
       case Completes::job:
       case Completes::image:
+      case Completes::step:
+      case Completes::live:
       case Completes::code:
         value = fmt::format(" -xa '(slipway completion --words {} 2>/dev/null)'", words_kind(row.completes));
         break;
@@ -316,6 +326,24 @@ Result<std::string> job_words(const std::string& file, const std::filesystem::pa
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return one_a_line(names);
+}
+
+Result<std::string> step_words(const std::string& file, const std::filesystem::path& working_dir,
+                               const std::filesystem::path& project) {
+  std::vector<std::string> files;
+  if (!file.empty()) files.push_back(file);
+  SW_TRY(const std::vector<DefinitionFile> read, read_definitions(files, working_dir, project));
+  std::set<std::string> names = {"on-failure"};
+  for (const DefinitionFile& definition : read) {
+    if (!definition.workflow) continue;
+    for (const model::JobDefinition& job : definition.workflow->jobs) {
+      for (const model::StepDefinition& step : job.steps) {
+        names.insert(step.name);
+        names.insert("before:" + step.name);
+      }
+    }
+  }
+  return one_a_line({names.begin(), names.end()});
 }
 
 std::string help_words() {

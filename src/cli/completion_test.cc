@@ -45,7 +45,7 @@ std::string bash_completes(const std::string& line_words, int word, const std::s
 
 TEST(BashCompletion, OffersCommandsFlagsAndChoices) {
   EXPECT_EQ(bash_completes("slipway comp", 1), "completion\n");
-  EXPECT_EQ(bash_completes("slipway runs ''", 2), "ls view rm artifacts tests report\n");
+  EXPECT_EQ(bash_completes("slipway runs ''", 2), "ls view rm artifacts tests report rerun shell\n");
   EXPECT_EQ(bash_completes("slipway -C dir run --max", 4), "--max-parallel\n");
   EXPECT_EQ(bash_completes("slipway run --event pu", 3), "push pull_request\n");
   EXPECT_EQ(bash_completes("slipway runs rm --al", 3), "--all --all-projects\n");

@@ -60,6 +60,11 @@ Result<void> check_item(const SettingRow& row, const std::string& text) {
       SW_CHECK(parse_size(text));
       return {};
     }
+    case SettingType::time: {
+      SW_TRY(const Duration time, parse_duration(text));
+      if (time > Duration(0)) return {};
+      return fail(ErrorKind::invalid, "is no time at all");
+    }
     case SettingType::choice: {
       const std::vector<std::string> choices = words_of(row.choices, '|');
       if (std::ranges::find(choices, text) != choices.end()) return {};
@@ -241,6 +246,7 @@ Settings settings_of(const std::map<std::string, Setting>& values) {
   settings.source_programs = values.at("source.programs").items;
   settings.source_readable = values.at("source.readable").items;
   settings.source_limit_bytes = size("source.limit");
+  settings.hold_limit = parse_duration(text("hold")).value_or(Duration(0));
   settings.history_runs = number("history.runs");
   return settings;
 }

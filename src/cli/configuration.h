@@ -19,7 +19,7 @@
 /// not read. No setting is a secret, so all of them may be printed.
 namespace slipway::cli {
 
-enum class SettingType { text, flag, number, real, size, choice, list };
+enum class SettingType { text, flag, number, real, size, time, choice, list };
 
 /// May a project's own file set it?
 enum class SettableBy { anyone, operator_only };
@@ -67,6 +67,7 @@ struct Settings {
   bool source_confine = true;    ///< fetching tools run kept apart from this machine
   std::vector<std::string> source_programs, source_readable;
   std::uint64_t source_limit_bytes = 0;  ///< of one checkout or mirror
+  Duration hold_limit{0};                ///< how long a job is held at a break
   std::size_t history_runs = 0;          ///< runs kept; the oldest go first
 };
 

@@ -85,9 +85,9 @@ Result<Selection> selection_of(const Arguments& arguments) {
   return what;
 }
 
-Result<Command> run_of(const Arguments& arguments) {
+// All but the selection.
+Result<RunOptions> run_options_of(const Arguments& arguments) {
   RunOptions options;
-  SW_TRY(options.what, selection_of(arguments));
   options.secrets = arguments.all("--secret");
   for (const std::string& name : options.secrets) {
     // A value on the command line would be in every process listing and in the shell's history.
@@ -99,6 +99,51 @@ Result<Command> run_of(const Arguments& arguments) {
   }
   options.secret_file = arguments.one("--secret-file");
   options.dry_run = arguments.has("--dry-run");
+  options.breaks = arguments.all("--break");
+  for (const std::string& text : options.breaks) {
+    if (text.empty() || text == "before:") return fail(ErrorKind::invalid, "--break: on-failure, STEP or before:STEP");
+  }
+  return options;
+}
+
+Result<Command> run_of(const Arguments& arguments) {
+  SW_TRY(RunOptions options, run_options_of(arguments));
+  SW_TRY(options.what, selection_of(arguments));
+  return options;
+}
+
+Result<Command> runs_rerun_of(const Arguments& arguments) {
+  RunsRerunOptions again;
+  again.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
+  again.jobs = arguments.all("JOB");
+  again.failed = arguments.has("--failed");
+  again.from_step = arguments.one("--from");
+  if (again.failed && (!again.jobs.empty() || !again.from_step.empty())) {
+    return fail(ErrorKind::invalid, "--failed says which jobs: give neither JOB nor --from with it");
+  }
+  if (!again.from_step.empty() && again.jobs.size() > 1) return fail(ErrorKind::invalid, "--from is of one JOB");
+  SW_TRY(again.options, run_options_of(arguments));
+  return again;
+}
+
+Result<Command> runs_shell_of(const Arguments& arguments) {
+  RunsShellOptions shell;
+  shell.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
+  shell.job = arguments.one("JOB");
+  shell.command = arguments.all(std::string(kCommandBehindDashes));
+  shell.terminal = arguments.has("--tty");
+  SW_TRY(shell.options, run_options_of(arguments));
+  return shell;
+}
+
+Result<Command> attach_of(const Arguments& arguments) {
+  AttachOptions options;
+  options.which = {arguments.one("RUN"), arguments.one("JOB")};
+  options.command = arguments.all(std::string(kCommandBehindDashes));
+  options.terminal = arguments.has("--tty");
+  options.list = arguments.has("--list");
+  if (options.list && !options.command.empty()) return fail(ErrorKind::invalid, "--list runs no command");
+  if (arguments.has("--json") && !options.list) return fail(ErrorKind::invalid, "--json goes with --list");
   return options;
 }
 
@@ -235,6 +280,10 @@ Result<Command> command_of(const Arguments& arguments) {
     return PlanOptions{std::move(what), arguments.has("--resolved")};
   }
   if (name == "explain") return explain_of(arguments);
+  if (name == "attach") return attach_of(arguments);
+  if (name == "continue" || name == "retry" || name == "abort") {
+    return ResumeOptions{{arguments.one("RUN"), arguments.one("JOB")}, std::string(name)};
+  }
   if (name == "graph") return graph_of(arguments);
   if (name == "logs") return logs_of(arguments);
   if (name == "runs ls") return runs_list_of(arguments);
@@ -243,6 +292,8 @@ Result<Command> command_of(const Arguments& arguments) {
   if (name == "runs report") {
     return RunsReportOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest", arguments.one("--output")};
   }
+  if (name == "runs rerun") return runs_rerun_of(arguments);
+  if (name == "runs shell") return runs_shell_of(arguments);
   if (name == "runs rm") return runs_remove_of(arguments);
   if (name == "runs artifacts") {
     return RunsArtifactsOptions{arguments.one("RUN"), arguments.one("NAME"), arguments.one("--output")};

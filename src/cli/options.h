@@ -65,6 +65,7 @@ struct RunOptions {
   std::vector<std::string> secrets;  ///< names; values from the environment, else asked for without echo
   std::string secret_file;
   bool dry_run = false;
+  std::vector<std::string> breaks;  ///< where jobs are held for people: `on-failure`, `STEP`, `before:STEP`
 };
 
 struct LintOptions {
@@ -153,6 +154,34 @@ struct LogsOptions {
   bool timestamps = false;
   bool follow = false;
 };
+/// A job that runs now; what is empty is found where only one fits. `run` alone may be a job's name.
+struct LiveChoice {
+  std::string run, job;
+};
+struct AttachOptions {
+  LiveChoice which;
+  std::vector<std::string> command;  ///< empty: a shell
+  bool terminal = false;             ///< for `command` too
+  bool list = false;                 ///< only the jobs that can be attached to
+};
+struct ResumeOptions {
+  LiveChoice which;
+  std::string how;  ///< continue, retry or abort
+};
+/// What of a stored run is run again: all of it where nothing is said.
+struct RunsRerunOptions {
+  std::string run;
+  std::vector<std::string> jobs;  ///< these and what depends on them
+  bool failed = false;            ///< what did not succeed, and what depends on it
+  std::string from_step;
+  RunOptions options;  ///< but for `what`, which is the stored run's
+};
+struct RunsShellOptions {
+  std::string run, job;
+  std::vector<std::string> command;  ///< empty: a shell
+  bool terminal = false;             ///< for `command` too
+  RunOptions options;                ///< its secrets
+};
 struct PrintConfigOptions {};
 /// The answer is known without doing anything: `--help`, `--version`.
 struct ShowText {
@@ -163,7 +192,8 @@ using Command =
     std::variant<ShowText, RunOptions, LintOptions, PlanOptions, ExplainOptions, GraphOptions, SchemaOptions,
                  CompletionOptions, DoctorOptions, HelpCodeOptions, RunsListOptions, RunsViewOptions, RunsRemoveOptions,
                  RunsArtifactsOptions, LogsOptions, PrintConfigOptions, ImagesListOptions, ImagesRemoveOptions,
-                 ImagesPruneOptions, RunsTestsOptions, RunsReportOptions, ConvertOptions>;
+                 ImagesPruneOptions, RunsTestsOptions, RunsReportOptions, ConvertOptions, AttachOptions, ResumeOptions,
+                 RunsRerunOptions, RunsShellOptions>;
 
 struct Invocation {
   CommonOptions common;

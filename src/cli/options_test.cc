@@ -91,7 +91,8 @@ TEST(Options, MistypedCommandsAndFlagsNameTheNearest) {
   EXPECT_EQ(problem({"run", "--event", "pushh"}),
             "--event: `pushh` is not one of push, pull_request, tag, manual, schedule, api; did you mean `push`?");
   EXPECT_EQ(problem({"runs", "lss"}),
-            "unknown command `runs lss`, did you mean `runs ls`?; there are: ls, view, rm, artifacts, tests, report");
+            "unknown command `runs lss`, did you mean `runs ls`?; there are: ls, view, rm, artifacts, tests, report, "
+            "rerun, shell");
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"sandbox", "--help"}, {"sandbox", "--", "true"}, {"help", "sandbox"}}) {
     EXPECT_EQ(problem(words),

@@ -171,7 +171,14 @@ void PlainView::triggered(const model::Triggered& triggered) {
 
 void PlainView::run_finished(const model::RunFinished& finished) { summary_.run_finished(finished); }
 void PlainView::said(std::string_view text) { line("", "", text); }
-void PlainView::told(const Remark& remark) { line(remark.job, "!", remark.text); }
+
+void PlainView::told(const Remark& remark) {
+  // A job that waits for a person is worth a line even where nothing else is.
+  const Lines wanted = std::exchange(lines_, remark.code == kHeldRemark ? Lines::all : lines_);
+  line(remark.job, "!", remark.text);
+  lines_ = wanted;
+}
+
 void PlainView::pause(Time /*now*/) { sink_.flush(); }
 
 void PlainView::end() {

@@ -109,6 +109,11 @@ Prospect prospect_of(const model::Run& run, model::JobIndex index) {
   const model::Job& job = run.jobs[index];
   const model::Group& group = run.groups[job.group];
   Prospect prospect;
+  if (run.options.kept && run.options.kept->jobs.contains(job.name)) {
+    prospect.runs = false;
+    prospect.text = "kept from " + run.options.kept->from;
+    return prospect;
+  }
   if (job.state == model::JobState::finished)
     prospect.runs = false;
   else

@@ -24,6 +24,8 @@ constexpr SettingRow kRows[] = {
      "jobs that a job asks for become part of the run", ""},
     {"triggers.allow_stdout", SettingType::flag, "false", SettableBy::operator_only,
      "jobs may also ask by lines of output, `::slipway-trigger::JSON`, which test output can forge", ""},
+    {"hold", SettingType::time, "1h", SettableBy::operator_only,
+     "how long a job is held at a break (`--break`); then it is as if aborted", ""},
     {"color", SettingType::choice, "auto", SettableBy::anyone, "colours on the terminal", "auto|always|never"},
     {"sandbox.host_paths", SettingType::list, "/usr /etc /opt", SettableBy::operator_only,
      "what `image: host` shows of this machine", ""},

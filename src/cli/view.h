@@ -41,13 +41,16 @@ ViewKind choose_view(const CommonOptions& options, int fd, const std::string& te
 /// NO_COLOR, CLICOLOR_FORCE, --color, and whether `fd` is a terminal.
 bool choose_colour(ColourChoice choice, int fd, const std::map<std::string, std::string>& environment);
 
+/// The job waits for a person: shown also where only failures are.
+inline constexpr std::string_view kHeldRemark = "held";
+
 /// What was done for a job besides its steps and is not in its journal: a cache that was saved or
 /// removed, what became of a service.
 struct Remark {
   RunId run;
   std::string job;
   int attempt = 1;
-  std::string code;  ///< `cache` or `service`
+  std::string code;  ///< `cache`, `service`, ... or kHeldRemark
   std::string text;
   Time at{};
 };

@@ -44,7 +44,8 @@ const char* const kClientUsage =
     "                                  a FILE of the source comes back as $SLIPWAY_WORKSPACE/from-source/FILE\n"
     "  state is-running JOB | state result JOB | state deploy ENVIRONMENT\n"
     "  changed-files [FROM [TO]]       files that changed, one a line\n"
-    "  git-info                        what is known of the checkout, as JSON\n";
+    "  git-info                        what is known of the checkout, as JSON\n"
+    "  continue | retry | abort        from a shell that you attached: how a job that is held goes on\n";
 
 namespace {
 
@@ -350,6 +351,10 @@ Result<control::Request> parse_command(const Arguments& arguments, const ClientP
   if (command == "sandbox") return parse_sandbox(arguments, place);
   if (command == "step") return parse_step(arguments, place);
   if (command == "state" || command == "changed-files" || command == "git-info") return parse_question(arguments);
+  if (const auto how = wire::resume_of(command)) {
+    if (arguments.size() != 1) return usage(command + " takes no argument");
+    return *how;
+  }
   return usage(fmt::format("`{}` is no command here", command));
 }
 

@@ -107,10 +107,8 @@ Result<void> Job::make_parts() {
     requests_->printed(step, stream, line);
   });
   control_ = std::make_unique<ControlServer>(
-      poller_, [this](std::uint16_t step, wire::control::Request request, const ControlServer::Respond& respond) {
-        auto* const below = std::get_if<wire::control::RunStep>(&request);
-        return below != nullptr ? child_steps_->run(step, std::move(*below), respond)
-                                : requests_->handle(step, std::move(request), respond);
+      poller_, [this](std::uint16_t socket, wire::control::Request request, const ControlServer::Respond& respond) {
+        return serve_control(socket, std::move(request), respond);
       });
   bundles_ = std::make_unique<Bundles>(poller_, *children_, owner_, *records_,
                                        orders_.job.resources.disk_bytes.value_or(os::BundleLimits().bytes));
@@ -158,11 +156,15 @@ Result<void> Job::set_up() {
   steps_ = std::make_unique<StepRunner>(
       StepRunner::Parts{poller_, *children_, *output_, *records_, *control_, *siblings_, entry_, *runtime_,
                         secret_files_ ? &*secret_files_ : nullptr, orders_.job, secrets_, event_file_,
-                        python_in(entry_.workspace)},
+                        python_in(entry_.workspace), orders_.breaks},
       StepRunner::Events{[this] { at_border_ = true; }, [this] { end_children(); },
                          [this](std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables) {
                            return requests_->set_all(step, variables);
-                         }});
+                         },
+                         [this](std::size_t step, const StepRunner::Hold& hold) { on_held(step, hold); }});
+  attachments_ = std::make_unique<Attachments>(
+      Attachments::Parts{poller_, *children_, owner_, *records_, *control_, entry_, *runtime_},
+      [this](const std::string& socket) { return place_of_visitor(socket); });
   child_steps_ =
       std::make_unique<ChildSteps>(ChildSteps::Parts{*steps_, *requests_, *bundles_, identity_, entry_.workspace});
   return {};
@@ -183,8 +185,10 @@ int Job::fail_early(const Error& why) {
 
 void Job::begin() {
   owner_.attach({[this](const wire::Cancel& cancel) { on_cancel(cancel); }, [this] { on_owner_lost(); },
-                 [this] { told_bytes_ = 0; }});  // it is told of what there is
-  owner_.send(wire::Running{});                  // an owner that is gone by now is noticed here
+                 [this] { on_adopted(); }, [this](const wire::Attach& visit) { attachments_->open(visit); },
+                 [this](const wire::Detach& gone) { attachments_->close(gone.id); },
+                 [this](wire::Resume how) { (void)resume(how); }});  // the owner knows whether the job is held
+  owner_.send(wire::Running{});                                      // an owner that is gone by now is noticed here
   at_border_ = true;
   synced_at_ = os::Clock::now();
   watch_times();
@@ -272,6 +276,7 @@ void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace
   const bool steps_are_done = phase_ == Phase::ending_children || phase_ == Phase::gathering;
   if (steps_are_done && (outcome == model::Outcome::timed_out || outcome == model::Outcome::failed)) return;
   if (!forced_) forced_ = Forced{outcome, reason};
+  end_hold(wire::Resume::abort);
   const os::Deadline kill_at = os::Clock::now() + grace;
   switch (phase_) {
     case Phase::unpacking:
@@ -288,20 +293,28 @@ void Job::stop(model::Outcome outcome, const std::string& reason, Duration grace
 
 void Job::watch_times() {
   const model::JobSpec& job = orders_.job;
-  if (job.timeout) {
-    timeout_ = poller_.at(os::Clock::now() + *job.timeout, [this, limit = *job.timeout] {
-      stop(model::Outcome::timed_out, fmt::format("the job ran longer than its timeout of {}", to_short_text(limit)),
-           orders_.job.grace);
-    });
-  }
+  if (job.timeout) watch_timeout(*job.timeout);
   if (job.no_output_timeout) watch_silence();
+}
+
+void Job::watch_timeout(Duration left) {
+  timeout_at_ = os::Clock::now() + left;
+  timeout_ = poller_.at(timeout_at_, [this] {
+    timeout_ = Poller::kNone;
+    stop(model::Outcome::timed_out,
+         fmt::format("the job ran longer than its timeout of {}", to_short_text(*orders_.job.timeout)),
+         orders_.job.grace);
+  });
 }
 
 void Job::watch_silence() {
   const Duration limit = *orders_.job.no_output_timeout;
-  poller_.at(output_->last_output() + limit, [this, limit] {
+  const bool held = steps_->is_held();
+  const os::Deadline since = held ? os::Clock::now() : std::max(output_->last_output(), quiet_since_);
+  poller_.at(since + limit, [this, limit] {
     if (phase_ != Phase::steps && phase_ != Phase::unpacking) return;
-    if (output_->last_output() + limit > os::Clock::now()) return watch_silence();
+    const os::Deadline quiet = std::max(output_->last_output(), quiet_since_);
+    if (steps_->is_held() || quiet + limit > os::Clock::now()) return watch_silence();
     stop(model::Outcome::timed_out, fmt::format("the job printed nothing for {}", to_short_text(limit)),
          orders_.job.grace);
   });
@@ -348,6 +361,7 @@ void Job::end_children() {
   if (!enter(Phase::ending_children)) return;
   poller_.cancel(timeout_);
   if (!children_->any()) return gather();
+  attachments_->close_all("the job has ended");
   children_->signal_all(SIGTERM);
   children_->signal_all(SIGCONT);  // what is stopped cannot end politely
   const auto grace = std::min(orders_.job.grace, forced_ ? Duration(kForcedLeftovers) : Duration(kLeftovers));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "init/attachments.h"
 #include "init/bundles.h"
 #include "init/child_steps.h"
 #include "init/children.h"
@@ -53,6 +54,15 @@ class Job {
   void on_cancel(const wire::Cancel& cancel);
   void on_owner_lost();
   void stop(model::Outcome outcome, const std::string& reason, Duration grace);
+  void on_held(std::size_t step, const StepRunner::Hold& hold);
+  void tell_held(std::size_t step, const StepRunner::Hold& hold);
+  void on_adopted();
+  Result<void> resume(wire::Resume how);
+  void end_hold(wire::Resume how);
+  Result<Attachments::Place> place_of_visitor(const std::string& socket) const;
+  ControlServer::OnGone serve_control(std::uint16_t socket, wire::control::Request request,
+                                      const ControlServer::Respond& respond);
+  void watch_timeout(Duration left);
   void watch_times();
   void watch_silence();
 
@@ -95,10 +105,16 @@ class Job {
   std::unique_ptr<Bundles> bundles_;
   std::unique_ptr<StepRunner> steps_;
   std::unique_ptr<ChildSteps> child_steps_;
+  std::unique_ptr<Attachments> attachments_;
   os::StepCgroup probe_group_;
   std::unique_ptr<Readiness> readiness_;  // of a service
 
   std::uint64_t test_records_ = 0;
+
+  // A job that is held: its own timeouts stand still meanwhile.
+  Poller::Token hold_limit_ = Poller::kNone;
+  std::optional<Duration> timeout_left_;
+  os::Deadline timeout_at_{}, quiet_since_{};  // when it fires; from when on silence counts at the earliest
 
   Phase phase_ = Phase::unpacking;
   std::optional<Forced> forced_;

@@ -85,14 +85,23 @@ void OwnerLink::on_ready() {
                  [this](const wire::Note& note) { note_ = note.text; },
                  [this](const wire::Cancel& cancel) { events_.cancel(cancel); },
                  [&](const wire::Reply& given) { reply(given, std::move(message->fds)); },
+                 [this](const wire::Attach& visit) {
+                   if (events_.attach) events_.attach(visit);
+                 },
+                 [this](const wire::Detach& gone) {
+                   if (events_.left) events_.left(gone);
+                 },
+                 [this](wire::Resume how) {
+                   if (events_.resume) events_.resume(how);
+                 },
              },
              *said);
 }
 
-void OwnerLink::send(const wire::ToOwner& message) {
+void OwnerLink::send(const wire::ToOwner& message, const std::vector<int>& fds) {
   if (std::holds_alternative<wire::Ready>(message)) said_ready_ = true;
   if (state_ != State::here) return;
-  if (!socket_.send(wire::encode(message), {}, os::within(kSendLimit))) lose();
+  if (!socket_.send(wire::encode(message), fds, os::within(kSendLimit))) lose();
 }
 
 bool OwnerLink::try_send(const wire::ToOwner& message) {

@@ -26,6 +26,10 @@ class OwnerLink {
     std::function<void(const wire::Cancel&)> cancel;
     std::function<void()> lost;          ///< nobody holds the leash any more, nor will
     std::function<void()> adopted = {};  ///< another owner holds it
+    // Of a job's init only.
+    std::function<void(const wire::Attach&)> attach{};
+    std::function<void(const wire::Detach&)> left{};
+    std::function<void(wire::Resume)> resume{};
   };
 
   OwnerLink(Poller& poller, os::Fd leash);
@@ -42,7 +46,7 @@ class OwnerLink {
   void attach(Events events);
 
   /// Waits for an owner that is busy, as long as it lives. One that comes later hears only what is in wire/leash.h.
-  void send(const wire::ToOwner& message);
+  void send(const wire::ToOwner& message, const std::vector<int>& fds = {});
   /// Does not wait for one that is: for a small message that may as well be sent later. False: it was not sent.
   bool try_send(const wire::ToOwner& message);
   /// `on_reply` is called once; with `ok` false when the owner is lost or does not answer in time. Another owner is

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -95,6 +96,7 @@ bool enter_working_directory(const char* path) {
   ::dup2(prepared.stdin_fd, STDIN_FILENO);
   ::dup2(prepared.stdout_fd, STDOUT_FILENO);
   ::dup2(prepared.stderr_fd, STDERR_FILENO);
+  if (command.has_terminal) ::ioctl(STDIN_FILENO, TIOCSCTTY, 0);  // refused: without job control, but it works
   // Descriptors of ours lie above kAnswerFd (start_step): nothing that is still needed is written over.
   const bool answers = prepared.answer_fd >= 0 && ::dup2(prepared.answer_fd, kAnswerFd) == kAnswerFd;
   std::array kept = {answers ? kAnswerFd : -1, prepared.error_fd, command.identity.user_namespace};

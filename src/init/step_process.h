@@ -25,6 +25,7 @@ struct StepCommand {
   bool filter = true;                  ///< the system call filter
   int stdout_fd = -1, stderr_fd = -1;  ///< where its output goes; -1: into pipes of its own
   int stdin_fd = -1;                   ///< -1: /dev/null
+  bool has_terminal = false;           ///< `stdin_fd` becomes its controlling terminal
   bool answers = false;                ///< it has a pipe to answer by, open as kAnswerFd
 };
 

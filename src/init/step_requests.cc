@@ -66,6 +66,9 @@ ControlServer::OnGone StepRequests::handle(std::uint16_t step, control::Request 
                  [&](control::RunStep&) {
                    respond({false, "{}", ErrorKind::internal, "steps below a step are not run here"});
                  },
+                 [&](wire::Resume&) {
+                   respond({false, "{}", ErrorKind::denied, "only who is attached to the job says how it goes on"});
+                 },
              },
              request);
   return nullptr;

@@ -75,6 +75,13 @@ void StepRunner::start_one(std::size_t index) {
   if (os::Clock::now() >= kill_at_) {
     return finish_unstarted(index, {model::Outcome::cancelled, 0, late_reason_, true});
   }
+  const bool ends = kill_at_ != os::Deadline::max();  // what is being stopped is not held
+  if (!ends && !let_begin_.contains(index) && breaks_at(wire::Breakpoint::When::before, index)) {
+    Hold held;
+    held.why = "it has not begun";
+    return hold(index, std::move(held));
+  }
+  current_ = index;
   const auto started = try_start(index);
   if (!started) finish_unstarted(index, end_of(started.error()));
 }
@@ -141,6 +148,7 @@ Result<void> StepRunner::start_beside(std::size_t index) {
 }
 
 void StepRunner::record_start(std::size_t index) {
+  has_begun_ = true;
   parts_.records.append(
       RecordType::step_started, static_cast<std::uint16_t>(index),
       wire::payload::StepStarted{parts_.records.masked(spec(index).name), parts_.records.masked(title_of(spec(index))),
@@ -149,17 +157,20 @@ void StepRunner::record_start(std::size_t index) {
 
 std::string StepRunner::socket_of(std::size_t index) { return fmt::format("{}.sock", index); }
 
-Result<StepCommand> StepRunner::surroundings(std::size_t index) const {
+Result<StepCommand> StepRunner::surroundings(std::size_t index, const std::string& socket) const {
+  const model::StepSpec& step = spec(index);
   const Entry& entry = parts_.entry;
   StepCommand command;
-  SW_TRY(command.identity, identity_of(spec(index).run_as, entry));
+  // Around a step of source is the job that it stands in: its own sandbox is elsewhere.
+  const bool is_source = step.run_as.kind == model::RunAs::Kind::source;
+  SW_TRY(command.identity, identity_of(is_source ? parts_.job.run_as : step.run_as, entry));
   command.nesting = entry.nesting;
   command.filter = entry.filter_calls;
-  const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket_of(index)),
-                          parts_.event_file, parts_.python};
-  command.environment = step_environment(parts_.job, spec(index), command.identity, places, parts_.secrets);
-  hooks_.apply(spec(index), command);
-  command.working_dir = working_dir_of(spec(index), entry.workspace);
+  const StepPlaces places{entry.workspace, entry.runtime_dir, parts_.runtime.path_of(socket), parts_.event_file,
+                          parts_.python};
+  command.environment = step_environment(parts_.job, step, command.identity, places, parts_.secrets);
+  hooks_.apply(step, command);
+  command.working_dir = working_dir_of(step, entry.workspace);
   return command;
 }
 
@@ -277,9 +288,18 @@ void StepRunner::watch_silence(std::size_t index, Duration limit) {
 }
 
 void StepRunner::stop(model::Outcome outcome, const std::string& reason, os::Deadline kill_at) {
+  // Held before its first step it has nothing to clean up, nor to tell: none of what asks to run when cancelled does.
+  if (!has_begun_ && is_held()) kill_at = os::Clock::now();
   kill_at_ = std::min(kill_at_, kill_at);
   if (kill_at <= os::Clock::now()) late_reason_ = reason;  // there is no grace
   plan_.cancel();
+  for (const auto& [index, held] : std::exchange(held_, {})) {
+    if (held.end) {
+      record_end(index, held.result, held.end->reason);
+    } else {
+      finish_unstarted(index, {outcome, 0, reason, true});
+    }
+  }
   std::vector<std::size_t> indexes;
   for (const auto& [index, step] : running_) indexes.push_back(index);
   // Steps leave half of the grace to the hooks that an end brings about; of these, those that run may use all of it.
@@ -420,29 +440,31 @@ void StepRunner::finish(std::size_t index) {
     result.cpu_micros = step.sibling_end->cpu_micros;
     result.memory_peak_bytes = step.sibling_end->memory_peak_bytes;
   }
-  if (end.not_started) parts_.records.notice(number, "not_started", end.reason);
-  record_end(index, std::move(result), end.reason);
+  end_or_hold(index, std::move(result), end);
   events_.border();
   advance();
 }
 
 void StepRunner::finish_unstarted(std::size_t index, CommandEnd end) {
   parts_.control.close(static_cast<std::uint16_t>(index));
-  parts_.records.notice(static_cast<std::uint16_t>(index), "not_started", end.reason);
   model::StepResult result = results_[index];
   result.outcome = end.outcome;
   result.exit_code = end.exit_code;
   result.tries = tries(index);
   result.started = result.finished = wall_now();
-  record_end(index, std::move(result), end.reason);
+  end_or_hold(index, std::move(result), end);
   again_ = true;
 }
 
 /// Tells the plan (unless it decided itself, by skipping) and the journal.
 void StepRunner::record_end(std::size_t index, model::StepResult result, const std::string& reason) {
-  const auto number = static_cast<std::uint16_t>(index);
   const bool will_retry =
       !is_child(index) && plan_.finished(index, result.outcome, plan_now()) == model::StepPlan::After::will_retry;
+  write_end(index, std::move(result), reason, will_retry);
+}
+
+void StepRunner::write_end(std::size_t index, model::StepResult result, const std::string& reason, bool will_retry) {
+  const auto number = static_cast<std::uint16_t>(index);
   parts_.records.end_step_output(number);
   result.name = parts_.records.masked(result.name);  // of one that never started too
   const bool allowed = spec(index).continue_on_error && model::ending_of(result.outcome) == model::Ending::failed;

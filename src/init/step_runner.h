@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,19 @@ class StepRunner {
     const std::map<std::string, std::string>& secrets;
     std::string event_file;
     std::string python;  ///< where the Python package is; empty: not here
+    const std::vector<wire::Breakpoint>& breaks;
+  };
+  /// A step at which the job waits for a person: it has not begun, or has ended and the plan was not told yet.
+  struct Hold {
+    std::optional<CommandEnd> end;  ///< none: it has not begun
+    model::StepResult result;
+    std::string why;
   };
   struct Events {
     std::function<void()> border;  ///< a step began or ended
     std::function<void()> done;    ///< nothing runs and nothing will; called once
     Hooks::SetVariables set_variables;
+    std::function<void(std::size_t, const Hold&)> held;
   };
 
   StepRunner(Parts parts, Events events);
@@ -65,8 +74,18 @@ class StepRunner {
   /// Of every step, child steps included.
   const model::StepSpec& spec(std::size_t index) const;
 
-  /// What step `index` finds around it: a command with no argv yet.
-  Result<StepCommand> surroundings(std::size_t index) const;
+  /// What step `index` finds around it: a command with no argv yet. `socket`: the name of its control socket.
+  Result<StepCommand> surroundings(std::size_t index, const std::string& socket) const;
+  Result<StepCommand> surroundings(std::size_t index) const { return surroundings(index, socket_of(index)); }
+
+  bool is_held() const { return !held_.empty(); }
+  const std::map<std::size_t, Hold>& held() const { return held_; }
+  /// Has something that is held ended, so that it can run again?
+  bool can_retry() const;
+  /// Lets all that is held go on, or runs again what of it has ended. Not for `abort`, which is `stop`.
+  void resume(wire::Resume how);
+  /// Where a person looks first: the step held last, else the one that began last.
+  std::size_t current() const { return current_; }
 
   const std::vector<model::StepResult>& results() const { return results_; }
   model::StepPlan::Verdict verdict() const { return plan_.verdict(); }
@@ -117,13 +136,24 @@ class StepRunner {
   static CommandEnd end_of_step(const Running& step, const os::CgroupFigures& figures);
   void finish(std::size_t index);
   void finish_unstarted(std::size_t index, CommandEnd end);
+  bool breaks_at(wire::Breakpoint::When when, std::size_t index) const;
+  bool breaks_after(std::size_t index, model::Outcome outcome) const;
+  void hold(std::size_t index, Hold hold);
+  void let_go(std::size_t index, const Hold& hold);
+  void run_again(std::size_t index, const Hold& hold);
+  void end_or_hold(std::size_t index, model::StepResult result, const CommandEnd& end);
   void record_end(std::size_t index, model::StepResult result, const std::string& reason);
+  void write_end(std::size_t index, model::StepResult result, const std::string& reason, bool will_retry);
 
   Parts parts_;
   Events events_;
   model::StepPlan plan_;
   Hooks hooks_;
   std::map<std::size_t, Running> running_;
+  std::map<std::size_t, Hold> held_;
+  std::set<std::size_t> let_begin_;  // were held before they began
+  std::size_t current_ = 0;
+  bool has_begun_ = false;                  // any step
   std::vector<Child> children_;             // behind the steps of the job
   std::vector<model::StepResult> results_;  // of both
   std::vector<std::string> reasons_;

@@ -18,11 +18,13 @@
 #include "cli/tests.h"
 #include "cli/view.h"
 #include "definition/schema.h"
+#include "main/attach.h"
 #include "main/console.h"
 #include "main/doctor.h"
 #include "main/history.h"
 #include "main/images.h"
 #include "main/inspect.h"
+#include "main/rerun.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
 #include "source/working_tree.h"
@@ -97,9 +99,12 @@ int complete(const Surroundings& around, const cli::CompletionOptions& options) 
   if (options.words.empty()) return print(cli::completion_script(options.shell));
   if (options.words == "codes") return print(cli::help_words());
   if (options.words == "images") return complete_images(around);
-  if (options.words == "jobs") {
+  if (options.words == "live") return print(live_words(around));
+  if (options.words == "jobs" || options.words == "steps") {
     const auto tree = source::read_working_tree(around.directory, os::within(kGitLimit));
-    return tree ? print(cli::job_words(options.file, around.directory, tree->root)) : complain(tree.error());
+    if (!tree) return complain(tree.error());
+    return print(options.words == "jobs" ? cli::job_words(options.file, around.directory, tree->root)
+                                         : cli::step_words(options.file, around.directory, tree->root));
   }
   return with_history(around, [](cli::RunHistory& history, const cli::RunsStyle&) { return cli::run_words(history); });
 }
@@ -168,6 +173,10 @@ int dispatch(const Surroundings& around, const cli::Command& command, SignalWatc
           [&](const cli::ImagesRemoveOptions& options) { return remove_images(around, options); },
           [&](const cli::ImagesPruneOptions& options) { return prune_images(around, options); },
           [&](const cli::LogsOptions& options) { return show_logs(around, options, signals); },
+          [&](const cli::AttachOptions& options) { return attach(around, options, signals); },
+          [&](const cli::ResumeOptions& options) { return resume(around, options); },
+          [&](const cli::RunsRerunOptions& options) { return rerun(around, options, signals); },
+          [&](const cli::RunsShellOptions& options) { return shell(around, options, signals); },
           [&](const cli::PrintConfigOptions&) {
             return print(around.common.json ? around.configuration.to_json() : around.configuration.to_text());
           },

@@ -109,9 +109,14 @@ std::vector<std::string> known_keys() {
 }  // namespace
 
 Result<EventFile> EventFile::read(const std::filesystem::path& path) {
+  SW_TRY(std::string text, os::read_stream(path, kMostEventBytes));
+  return parse(std::move(text), path.string());
+}
+
+Result<EventFile> EventFile::parse(std::string payload, const std::string& from) {
   EventFile file;
-  SW_TRY(file.text_, os::read_stream(path, kMostEventBytes));
-  SW_TRY(const json::object object, parse_object(file.text_, path.string()));
+  file.text_ = std::move(payload);
+  SW_TRY(const json::object object, parse_object(file.text_, from));
   const auto read = [&]() -> Result<void> {
     SW_TRY(const std::string kind, text_of(object, "event", "event"));
     file.kind_ = model::event_kind_of(kind);
@@ -140,13 +145,13 @@ Result<EventFile> EventFile::read(const std::filesystem::path& path) {
     }
     return {};
   };
-  if (auto done = read(); !done) return wrap(std::move(done).error(), path.string());
+  if (auto done = read(); !done) return wrap(std::move(done).error(), from);
   const std::vector<std::string> known = known_keys();
   for (const auto& [key, value] : object) {
     const std::string name(key);
     if (std::ranges::find(known, name) != known.end()) continue;
     const auto near = nearest(name, known);
-    file.warnings_.push_back(fmt::format("{}: `{}` has no meaning here, only jobs see it{}", path.string(),
+    file.warnings_.push_back(fmt::format("{}: `{}` has no meaning here, only jobs see it{}", from,
                                          printable(name, Colour::strip),
                                          near ? fmt::format(": did you mean `{}`?", *near) : ""));
   }

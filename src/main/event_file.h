@@ -16,6 +16,8 @@ class EventFile {
  public:
   /// Errors: of the file; `invalid` for what is no JSON object, an unknown event, a value of a wrong type.
   static Result<EventFile> read(const std::filesystem::path& path);
+  /// `from`: for messages.
+  static Result<EventFile> parse(std::string payload, const std::string& from);
 
   std::optional<model::EventKind> kind() const { return kind_; }
   /// Of the code that the event is about.

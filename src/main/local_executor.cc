@@ -53,11 +53,11 @@ LocalExecutor::~LocalExecutor() {
 }
 
 void LocalExecutor::start(model::JobSpec spec, engine::Reports& reports) {
-  auto made = worker::AttemptControl::make();
+  auto made = worker::AttemptControl::make(parts_.breaks);
   std::shared_ptr<worker::AttemptControl> control;
   if (made) {  // without one, the slot reports the attempt as lost
     control = std::make_shared<worker::AttemptControl>(*std::move(made));
-    live_.with([&](auto& live) { live.emplace(spec.attempt, control); });
+    live_.with([&](auto& live) { live.emplace(spec.attempt, Live{spec.run, spec.job, control}); });
   }
   orders_.push({std::move(spec), &reports, std::move(control)});
 }
@@ -66,9 +66,33 @@ void LocalExecutor::stop(const AttemptId& attempt, model::StopWhy why, model::Pr
   const std::shared_ptr<worker::AttemptControl> control =
       live_.with([&](auto& live) -> std::shared_ptr<worker::AttemptControl> {
         const auto found = live.find(attempt);
-        return found == live.end() ? nullptr : found->second;
+        return found == live.end() ? nullptr : found->second.control;
       });
   if (control) control->cancel({why_of(why), promptness == model::Promptness::at_once});
+}
+
+std::vector<wire::LiveJob> LocalExecutor::live() const {
+  return live_.with([](const auto& live) {
+    std::vector<wire::LiveJob> jobs;
+    for (const auto& [attempt, one] : live) {
+      wire::LiveJob job = one.control->state();
+      job.run = one.run.value;
+      job.job = one.job;
+      jobs.push_back(std::move(job));
+    }
+    return jobs;
+  });
+}
+
+Result<void> LocalExecutor::visit(worker::AttemptControl::Visit visit) {
+  const auto control = live_.with([&](const auto& live) -> std::shared_ptr<worker::AttemptControl> {
+    for (const auto& [attempt, one] : live) {
+      if (one.run.value == visit.request.run && one.job == visit.request.job) return one.control;
+    }
+    return nullptr;
+  });
+  if (!control) return fail(ErrorKind::not_found, "job " + visit.request.job + " does not run now");
+  return control->visit(std::move(visit));
 }
 
 void LocalExecutor::serve_slot() {

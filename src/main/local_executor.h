@@ -31,6 +31,7 @@ class LocalExecutor final : public engine::Executor {
     std::filesystem::path runs_dir;
     MakeHost make_host;
     Allow allow;
+    worker::AttemptControl::Breaks breaks;
   };
 
   LocalExecutor(Parts parts, std::uint32_t slots);
@@ -41,6 +42,12 @@ class LocalExecutor final : public engine::Executor {
 
   void start(model::JobSpec spec, engine::Reports& reports) override;
   void stop(const AttemptId& attempt, model::StopWhy why, model::Promptness promptness) override;
+
+  // --- any thread ---
+  /// Every job that has a sandbox or waits for one.
+  std::vector<wire::LiveJob> live() const;
+  /// To the job that the visit names. `not_found`.
+  Result<void> visit(worker::AttemptControl::Visit visit);
 
  private:
   struct Order {
@@ -55,7 +62,12 @@ class LocalExecutor final : public engine::Executor {
   Parts parts_;
   worker::ImagePins pins_;
   os::BoundedQueue<Order> orders_;
-  os::Guarded<std::map<AttemptId, std::shared_ptr<worker::AttemptControl>>> live_;
+  struct Live {
+    RunId run;
+    std::string job;
+    std::shared_ptr<worker::AttemptControl> control;
+  };
+  mutable os::Guarded<std::map<AttemptId, Live>> live_;
   std::vector<std::jthread> slots_;  // last: the threads use all of the above
 };
 

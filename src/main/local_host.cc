@@ -9,6 +9,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/summary.h"
+#include "cli/view.h"
 #include "main/job_repository.h"
 #include "main/plugins.h"
 #include "main/project_state.h"
@@ -239,6 +241,18 @@ void LocalHost::started(const model::JobSpec& job, const std::filesystem::path& 
 
 void LocalHost::progress(const model::JobSpec& job, std::uint64_t journal_bytes) {
   reports_.advanced({job.attempt, journal_bytes});
+}
+
+void LocalHost::held(const model::JobSpec& job, const wire::Held& held) {
+  if (context_.held) return context_.held(job);
+  const std::string which = fmt::format("{} {}", job.run.value, cli::shell_quoted(job.job));
+  const auto tell = [&](const std::string& text) { context_.tell(job, std::string(cli::kHeldRemark), text); };
+  tell(fmt::format("held {} step `{}`: {}; for {} at most", held.can_retry ? "after" : "before", held.step, held.why,
+                   to_short_text(held.limit)));
+  tell("  look into it:   slipway attach " + which);
+  tell("  go on:          slipway continue " + which);
+  if (held.can_retry) tell("  run it again:   slipway retry " + which);
+  tell("  end the job:    slipway abort " + which);
 }
 
 Result<std::string> LocalHost::answer(const model::JobSpec& job, const std::string& kind, const std::string& json,

@@ -31,8 +31,9 @@ struct LocalContext {
   model::EventKind event = model::EventKind::push;
   std::string pull_request;
   std::map<std::string, std::string> secrets;  ///< by name; only ever in memory
-  /// `code`: what it is about, `cache`, `image` or `service`.
+  /// `code`: what it is about, `cache`, `image`, `service` or cli::kHeldRemark.
   std::function<void(const model::JobSpec&, std::string code, const std::string&)> tell;
+  std::function<void(const model::JobSpec&)> held = {};  ///< in place of telling how to come in
   /// For questions of jobs about other runs; a connection of its own, since the dispatcher's belongs to its thread.
   os::Guarded<std::unique_ptr<store::Store>> reader;
 };
@@ -50,6 +51,7 @@ class LocalHost final : public worker::AttemptHost {
   void started(const model::JobSpec& job, const std::filesystem::path& journal) override;
   void tell_of_service(const model::JobSpec& job, const std::string& text) override;
   void progress(const model::JobSpec& job, std::uint64_t journal_bytes) override;
+  void held(const model::JobSpec& job, const wire::Held& held) override;
   Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
                              const os::CallLimit& limit) override;
   Result<std::string> trigger(const model::JobSpec& job, const std::string& json, bool took_untrusted,

@@ -1,5 +1,6 @@
 #include "main/local_run.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,7 @@
 #include "main/selection.h"
 #include "main/source_kit.h"
 #include "main/upkeep.h"
+#include "main/visit_server.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
 #include "store/owner.h"
@@ -55,6 +57,11 @@ using Secrets = std::map<std::string, std::string>;
 Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& runs) {
   std::vector<std::string> names, flags;
   std::string uses;
+  const auto is_kept = [](const model::Run& run, const model::Group& group) {
+    return run.options.kept && std::ranges::all_of(group.jobs, [&](model::JobIndex job) {
+             return run.options.kept->jobs.contains(run.jobs[job].name);
+           });
+  };
   const auto check = [&](const model::Group& group, const std::vector<model::SecretUse>& asked) {
     for (const model::SecretUse& use : asked) {
       if (given.contains(use.name) || std::ranges::find(names, use.name) != names.end()) continue;
@@ -67,6 +74,7 @@ Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& 
   for (const model::Run& run : runs) {
     for (const model::Group& group : run.groups) {
       if (group.jobs.empty() && !group.expands_later) continue;
+      if (!group.expands_later && is_kept(run, group)) continue;
       check(group, group.definition->secrets);
       for (const model::StepDefinition& step : group.definition->steps) check(group, step.secrets);
     }
@@ -93,6 +101,28 @@ Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions
   return given;
 }
 
+// Where jobs are held. A step that no job of the runs has is a slip of the pen.
+Result<std::vector<wire::Breakpoint>> breakpoints(const std::vector<std::string>& asked,
+                                                  const std::vector<model::Run>& runs) {
+  std::vector<std::string> steps;
+  for (const model::Run& run : runs) {
+    for (const model::Group& group : run.groups) {
+      for (const model::StepDefinition& step : group.definition->steps) steps.push_back(step.name);
+    }
+  }
+  std::vector<wire::Breakpoint> breaks;
+  for (const std::string& text : asked) {
+    wire::Breakpoint one = wire::parse_breakpoint(text);
+    if (!one.step.empty() && std::ranges::find(steps, one.step) == steps.end()) {
+      const auto near = nearest(one.step, steps);
+      return fail(ErrorKind::invalid, fmt::format("--break: no job of this run has a step `{}`{}", one.step,
+                                                  near ? fmt::format("; did you mean `{}`?", *near) : ""));
+    }
+    breaks.push_back(std::move(one));
+  }
+  return breaks;
+}
+
 // Everything that lives as long as the runs, in the order of its construction.
 class LocalEngine {
  public:
@@ -113,12 +143,22 @@ class LocalEngine {
   }
 
   Result<std::vector<engine::RunOutcome>> run(std::vector<engine::Submission> runs, LocalContext& context,
-                                              const Selected& selected, cli::View& view, const SignalWatch& signals) {
+                                              const Selected& selected, std::vector<wire::Breakpoint> breaks,
+                                              cli::View& view, const SignalWatch& signals) {
     const std::uint32_t slots = slots_of(settings_);
-    LocalExecutor executor({*backend_, *artifacts_, *caches_, log_, settings_.state_dir / "runs",
+    const bool is_held = !breaks.empty();
+    LocalExecutor executor({*backend_,
+                            *artifacts_,
+                            *caches_,
+                            log_,
+                            settings_.state_dir / "runs",
                             [&](engine::Reports& reports) { return std::make_unique<LocalHost>(context, reports); },
-                            [this](const model::JobSpec& job) { return check_policy(job, settings_); }},
+                            [this](const model::JobSpec& job) { return check_policy(job, settings_); },
+                            {std::move(breaks), settings_.hold_limit}},
                            slots);
+    const auto visits = VisitServer::start(settings_.state_dir, owner_->id(), executor, log_);
+    if (!visits && is_held) return wrap(visits.error(), "--break: nobody could say how a job goes on");
+    if (!visits) log_.write(LogLevel::warn, "jobs_cannot_be_attached_to", {{"error", visits.error().what}});
     const bool own_files = context.checkout && context.source_trust == model::Trust::untrusted;
     JobFiles files(own_files ? context.checkout->directory : context.source.directory,
                    own_files ? context.checkout_trust : context.source_trust, build_support(settings_), selected.event);
@@ -130,6 +170,9 @@ class LocalEngine {
   }
 
   sandbox::SandboxBackend& backend() { return *backend_; }
+  store::Store& history() { return *store_; }
+  const worker::Artifacts& artifacts() const { return *artifacts_; }
+  const std::string& owner() const { return owner_->id(); }
 
   /// After the runs: nobody waits for it but the end of the process.
   void keep_house(const source::CheckoutStore& checkouts) {
@@ -186,12 +229,14 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
 
 // Plans are made: opens the engine and drives them.
 Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, JobCode& job_code,
-                  Selected& selected, std::vector<model::Run> runs, SignalWatch& signals) {
+                  Selected& selected, std::vector<model::Run> runs, SignalWatch& signals, const Variation& variation) {
   const cli::Settings& settings = around.configuration.settings();
+  SW_TRY(std::vector<wire::Breakpoint> breaks, breakpoints(options.breaks, runs));
   SW_TRY(Secrets secrets, gather_secrets(around, options, selected, runs, signals));
   StderrLog log(around.common.verbosity == cli::Verbosity::verbose ? LogLevel::debug : LogLevel::warn);
   LocalEngine engine(settings, log);
   SW_CHECK(engine.open());
+  if (variation.start) SW_CHECK(variation.start(engine.artifacts(), runs));
   SW_CHECK(check_limits(engine.backend().capabilities(), settings, asks_for_disk(runs, around.configuration)));
 
   cli::ViewOptions view_options;
@@ -208,6 +253,12 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
     view_options.follow_command += " --follow";
   }
   view_options.on_reader_gone = [&] { signals.request_stop(); };
+  os::Fd nowhere;
+  if (variation.is_silent) {
+    SW_TRY(nowhere, os::open_file("/dev/null", O_WRONLY));
+    view_options.fd = nowhere.get();
+    view_options.kind = cli::ViewKind::quiet;
+  }
   SW_TRY(const std::unique_ptr<cli::View> view, cli::make_view(std::move(view_options)));
   signals.on_signal(
       [&](int, int count) { view->say(count == 1 ? "stopping: again to stop at once" : "stopping at once"); });
@@ -234,10 +285,13 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
                              view->tell({job.run, job.job, job.attempt_number, std::move(code), text, wall_now()});
                            },
                        .reader = os::Guarded<std::unique_ptr<store::Store>>(std::move(reader))};
+  if (variation.held) {
+    context.held = [&](const model::JobSpec& job) { variation.held(job, engine.owner()); };
+  }
   if (selected.event.pull_request && selected.event.pull_request->number > 0)
     context.pull_request = std::to_string(selected.event.pull_request->number);
 
-  const std::string asked = selection_json(options.what);
+  const std::string asked = variation.asked.empty() ? selection_json(options.what) : variation.asked;
   std::vector<engine::Submission> submissions;
   for (model::Run& run : runs) {
     std::vector<std::string> names;
@@ -245,23 +299,31 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
     submissions.push_back({std::move(run), context.project, asked, std::move(names)});
   }
   const Result<std::vector<engine::RunOutcome>> outcomes =
-      engine.run(std::move(submissions), context, selected, *view, signals);
+      engine.run(std::move(submissions), context, selected, std::move(breaks), *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
+  std::optional<Result<int>> code;
+  if (outcomes && variation.end) {
+    code = variation.end(engine.history(), engine::worst_of(*outcomes).exit_code);
+  }
   if (signals.received() == 0) engine.keep_house(kit.checkouts());
   if (!outcomes) return std::unexpected(outcomes.error());
-  return after_signals(engine::worst_of(*outcomes).exit_code, signals);
+  if (code && !*code) return *code;
+  return after_signals(code ? **code : engine::worst_of(*outcomes).exit_code, signals);
 }
 
-Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
+Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals,
+                            const Variation& variation) {
   const cli::Settings& settings = around.configuration.settings();
   const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
   SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
   SW_TRY(Selected selected, select(options.what, around.event, around.directory, kit.sources(),
                                    os::within(kLookUpLimit, signals.graceful())));
+  if (variation.definitions) SW_CHECK(variation.definitions(selected));
   if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
 
   SW_TRY(std::vector<cli::Planned> planned, plan_all(selected, run_options(options.what, settings), wall_now()));
+  if (variation.plans) SW_CHECK(variation.plans(planned));
   SW_CHECK(judge_trust(planned));
   JobCode job_code(kit.sources(), settings.state_dir);
   SW_CHECK(job_code.pin(planned, os::within(kLookUpLimit, signals.graceful())));
@@ -276,7 +338,7 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
     return cli::kExitSucceeded;
   }
   kit.hush();
-  return drive(around, options, kit, job_code, selected, std::move(runs), signals);
+  return drive(around, options, kit, job_code, selected, std::move(runs), signals, variation);
 }
 
 }  // namespace
@@ -301,8 +363,9 @@ model::RunOptions run_options(const cli::Selection& what, const cli::Settings& s
   return options;
 }
 
-int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals) {
-  const Result<int> code = look_up_and_run(around, options, signals);
+int run_locally(const Surroundings& around, const cli::RunOptions& options, SignalWatch& signals,
+                const Variation& variation) {
+  const Result<int> code = look_up_and_run(around, options, signals, variation);
   return code ? *code : give_up(code.error(), around.common, signals);
 }
 

@@ -354,6 +354,8 @@ std::string selection_json(const cli::Selection& what) {
   put("base", what.base);
   put("git_url", source::RemoteUrl::parse(what.git_url).clean);
   put("git_ref", what.git_ref);
+  put("source_url", source::RemoteUrl::parse(what.source_url).clean);
+  put("source_ref", what.source_ref);
   put("job_command", what.job_command);
   put("registry", what.registry);
   put("project", what.project);
@@ -370,6 +372,46 @@ std::string selection_json(const cli::Selection& what) {
   put_all("inputs", what.inputs);
   put_all("matrix", what.matrix);
   return json::serialize(asked);
+}
+
+Result<cli::Selection> parse_selection(const std::string& text) {
+  SW_TRY(const json::object asked, parse_object(text, "what the run was asked for"));
+  cli::Selection what;
+  what.event = model::event_kind_of(text_at(asked, "event")).value_or(what.event);
+  what.file = text_at(asked, "file");
+  what.event_file = text_at(asked, "event_file");
+  what.commit = text_at(asked, "commit");
+  what.base = text_at(asked, "base");
+  what.git_url = text_at(asked, "git_url");
+  what.git_ref = text_at(asked, "git_ref");
+  what.source_url = text_at(asked, "source_url");
+  what.source_ref = text_at(asked, "source_ref");
+  what.job_command = text_at(asked, "job_command");
+  what.registry = text_at(asked, "registry");
+  what.project = text_at(asked, "project");
+  what.is_job_file = asked.contains("job_file");
+  if (const json::value* jobs = asked.if_contains("jobs"); jobs != nullptr && jobs->is_array()) {
+    for (const json::value& job : jobs->get_array()) {
+      if (job.is_string()) what.jobs.emplace_back(job.get_string());
+    }
+  }
+  what.alone = asked.contains("no_deps");
+  what.secrets_with_source = asked.contains("accept_risk");
+  const auto take_all = [&](const char* key, cli::Pairs& pairs) {
+    const json::value* all = asked.if_contains(key);
+    if (all == nullptr || !all->is_array()) return;
+    for (const json::value& pair : all->get_array()) {
+      if (!pair.is_array() || pair.get_array().size() != 2) continue;
+      const json::array& both = pair.get_array();
+      if (both[0].is_string() && both[1].is_string()) {
+        pairs.emplace_back(std::string(both[0].get_string()), std::string(both[1].get_string()));
+      }
+    }
+  };
+  take_all("env", what.env);
+  take_all("inputs", what.inputs);
+  take_all("matrix", what.matrix);
+  return what;
 }
 
 Result<Selected> select(const cli::Selection& what, const std::optional<EventFile>& file,

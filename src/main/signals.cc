@@ -26,7 +26,8 @@ sigset_t watched() {
 }  // namespace
 
 Result<std::unique_ptr<SignalWatch>> SignalWatch::start() {
-  const sigset_t set = watched();
+  sigset_t set = watched();
+  ::sigaddset(&set, SIGWINCH);  // not watched here: who follows a terminal's size reads it by a descriptor of its own
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return fail_errno(error, "blocking signals");
   }

@@ -34,6 +34,7 @@ struct StepSpec {
   bool continue_on_error = false;
   Retry retry{.attempts = 0, .on = {}};
   bool end_children = false;
+  bool done_before = false;  ///< in an earlier run: counts as succeeded, and is not run
 };
 
 struct CacheSpec {
@@ -115,6 +116,7 @@ struct JobSpec {
   std::vector<ArtifactSpec> artifacts;
   std::vector<std::string> tests;  ///< globs of JUnit files, as an artifact's paths
   std::vector<ArtifactUse> uses_artifacts;
+  bool restore_workspace = false;  ///< the source directory begins as the artifact that `--keep` made of it
   std::vector<ServiceSpec> services;
   std::vector<std::string> outputs;  ///< declared names
   std::string event_json;
@@ -122,6 +124,9 @@ struct JobSpec {
   bool stdout_triggers = false;  ///< the operator allows lines `::slipway-trigger::JSON` in what job code prints
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< a step
 };
+
+/// The artifact that `--keep` makes of a job's source directory.
+std::string kept_workspace_name(const std::string& job);
 
 struct StepResult {
   std::string name;

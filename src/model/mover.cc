@@ -149,7 +149,21 @@ bool Mover::expand(GroupIndex index) {
   return true;
 }
 
+bool Mover::keep(JobIndex index) {
+  const std::optional<Kept>& kept = run_.options.kept;
+  if (!kept || refused_ || run_.cancelling) return false;
+  Job& job = run_.jobs[index];
+  const auto found = kept->jobs.find(job.name);
+  if (found == kept->jobs.end()) return false;
+  job.outputs = found->second.outputs;
+  const std::string from = "kept from " + kept->from;
+  note(job.name, "keep", {{from, std::string(to_string(found->second.outcome))}});
+  finish(index, found->second.outcome, found->second.exit_code, from);
+  return true;
+}
+
 void Mover::decide(JobIndex index) {
+  if (keep(index)) return;
   Verdict verdict = verdict_on(run_.jobs[index]);
   const Outcome ends_as = verdict.ends_as.value_or(Outcome::succeeded);
   const char* what = !verdict.ends_as                ? "run"

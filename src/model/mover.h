@@ -46,6 +46,7 @@ class Mover {
   void decide_group(GroupIndex index);
   bool expand(GroupIndex index);
   void decide(JobIndex index);
+  bool keep(JobIndex index);
   void end_undecided(GroupIndex index, Outcome outcome, const std::string& reason);
 
   // moving one job on

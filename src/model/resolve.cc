@@ -8,11 +8,7 @@
 
 namespace slipway::model {
 
-namespace {
-
-constexpr Duration kDefaultTimeout = std::chrono::hours(1);
-
-/// `workspace-test-gcc-17` of `test (gcc, 17)`: to be typed in a shell.
+// `workspace-test-gcc-17` of `test (gcc, 17)`: to be typed in a shell.
 std::string kept_workspace_name(const std::string& job) {
   constexpr std::size_t kMost = 100;  // of an artifact's name, which may have 128
   std::string name = "workspace";
@@ -25,6 +21,10 @@ std::string kept_workspace_name(const std::string& job) {
   }
   return name;
 }
+
+namespace {
+
+constexpr Duration kDefaultTimeout = std::chrono::hours(1);
 
 /// Sets a variable where it stands, or appends it.
 void set(Variables& variables, const std::string& name, const std::string& value) {
@@ -189,6 +189,18 @@ Result<std::optional<CodeSpec>> code_of(const Run& run, const std::optional<Code
   return std::optional(std::move(spec));
 }
 
+/// A job that goes on where an earlier run of it was.
+void begin_late(const Kept& kept, JobSpec& spec) {
+  const auto at = kept.begin_at.find(spec.job);
+  if (at == kept.begin_at.end()) return;
+  spec.restore_workspace = true;
+  const auto first = std::ranges::find(spec.steps, at->second, &StepSpec::name);
+  if (first == spec.steps.end()) return;
+  for (auto step = spec.steps.begin(); step != first; ++step) {
+    step->done_before = step->phase == Phase::steps;  // hooks are around this sandbox too
+  }
+}
+
 /// The one job that is sure to make the artifact; empty: any job of the run.
 std::string maker_of(const Run& run, const Group& group, const std::string& artifact) {
   std::string maker;
@@ -346,6 +358,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   take_trust(run, definition, spec);
   add_hooks(definition, spec);
   SW_CHECK(check_steering(run, group, definition, spec));
+  if (run.options.kept) begin_late(*run.options.kept, spec);
   return spec;
 }
 

@@ -80,6 +80,18 @@ struct Group {
 /// if one did, else skipped. Failures that continue_on_error allows count as succeeded.
 Ending ending_of_group(const Group& group);
 
+/// What a run takes over from an earlier one of the same workflow.
+struct Kept {
+  struct JobEnd {
+    Outcome outcome = Outcome::succeeded;
+    int exit_code = 0;
+    std::map<std::string, std::string> outputs;
+  };
+  std::string from;                             ///< that run, as people name it: `#12`
+  std::map<std::string, JobEnd> jobs;           ///< by instance: not run again, ended as they did
+  std::map<std::string, std::string> begin_at;  ///< by instance: at this step, with the workspace that was kept
+};
+
 /// What the user or the server asks of one run, beyond the definition.
 struct RunOptions {
   Variables env;                                    ///< above the job's own env, below a step's
@@ -101,6 +113,7 @@ struct RunOptions {
   bool secrets_with_source = false;       ///< `--accept-risk secrets-with-source`
   bool keep_workspaces = false;  ///< each job's source directory, however it ends, as the artifact `workspace-JOB`
   std::uint64_t log_head_bytes = 64ULL << 20U, log_tail_bytes = 16ULL << 20U;  ///< of a step
+  std::optional<Kept> kept;
 };
 
 /// Why something was decided, for `slipway explain`. `job` empty: about the run.

@@ -42,6 +42,7 @@ StepPlan::StepPlan(const std::vector<StepSpec>& steps) {
       if (steps[other].phase < spec.phase) step.waits_for.push_back(other);
     }
     step.continue_on_error = spec.continue_on_error;
+    step.done_before = spec.done_before;
     step.retry = spec.retry;
     steps_.push_back(std::move(step));
   }
@@ -54,6 +55,7 @@ bool StepPlan::is_ready(const Step& step) const {
 }
 
 Ending StepPlan::ending_seen(const Step& step) const {
+  if (step.done_before) return Ending::succeeded;
   const Ending ending = ending_of(step.outcome);
   return ending == Ending::failed && step.continue_on_error ? Ending::succeeded : ending;
 }
@@ -75,6 +77,7 @@ StepPlan::Judgement StepPlan::judge_hook(const Step& step) const {
 }
 
 StepPlan::Judgement StepPlan::judge(const Step& step) const {
+  if (step.done_before) return {false, "it was done in the run before"};
   if (step.phase != Phase::steps) return judge_hook(step);
   if (cancelled_ && !(step.condition && may_hold_when_cancelled(*step.condition))) {
     return {false, "the job is being cancelled"};
@@ -155,13 +158,18 @@ void StepPlan::skip_unreachable(Decisions& decisions) {
   }
 }
 
+StepPlan::After StepPlan::would_end(std::size_t index, Outcome outcome) const {
+  const Step& step = steps_[index];
+  const bool again = !cancelled_ && step.tries <= step.retry.attempts &&
+                     std::ranges::find(step.retry.on, outcome) != step.retry.on.end();
+  return again ? After::will_retry : After::ended;
+}
+
 StepPlan::After StepPlan::finished(std::size_t index, Outcome outcome, Time now) {
   Step& step = steps_[index];
   if (step.state != Step::State::running) return After::ended;
   step.outcome = outcome;
-  const bool again = !cancelled_ && step.tries <= step.retry.attempts &&
-                     std::ranges::find(step.retry.on, outcome) != step.retry.on.end();
-  if (again) {
+  if (would_end(index, outcome) == After::will_retry) {
     step.state = Step::State::backing_off;
     step.retry_at = now + backoff_after(step.retry, step.tries);
     return After::will_retry;

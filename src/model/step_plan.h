@@ -53,6 +53,11 @@ class StepPlan {
   /// A step that `next` started has ended (this try of it).
   After finished(std::size_t step, Outcome outcome, Time now);
 
+  /// What `finished` would answer.
+  After would_end(std::size_t step, Outcome outcome) const;
+  /// A step that has ended, though nobody said so yet, runs once more, whatever its retries.
+  void run_again(std::size_t step) { ++steps_[step].tries; }
+
   /// No further tries; steps that have not begun run only where their condition holds when cancelled.
   void cancel();
 
@@ -71,7 +76,7 @@ class StepPlan {
     ExpressionPtr condition;
     std::vector<std::size_t> waits_for;
     bool by_order = true;  // waits_for comes from the order
-    bool continue_on_error = false;
+    bool continue_on_error = false, done_before = false;
     Retry retry;
     enum class State { waiting, running, backing_off, ended } state = State::waiting;
     Outcome outcome = Outcome::skipped;

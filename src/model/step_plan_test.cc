@@ -191,6 +191,29 @@ TEST(StepPlan, StepsThatWaitForEachOtherAreSkippedInsteadOfHangingTheJob) {
   EXPECT_TRUE(plan.is_done());
 }
 
+StepSpec done_before(StepSpec spec) {
+  spec.done_before = true;
+  return spec;
+}
+
+TEST(StepPlan, WhatWasDoneInTheRunBeforeIsSkippedAndHoldsNobodyUp) {
+  StepPlan plan({done_before(step("a")), done_before(step("b")), after("c", {1}), step("d")});
+  const StepPlan::Decisions first = plan.next(kStart);
+  EXPECT_EQ(skipped_of(first), (Indexes{0, 1}));
+  EXPECT_EQ(first.start, Indexes{2});
+}
+
+TEST(StepPlan, AStepThatRunsOnceMoreCountsItsTryAndHoldsUpTheNext) {
+  StepPlan plan({step("a"), step("b")});
+  plan.next(kStart);
+  EXPECT_EQ(plan.would_end(0, Outcome::failed), StepPlan::After::ended);
+  plan.run_again(0);
+  EXPECT_TRUE(plan.next(kStart).start.empty());
+  EXPECT_EQ(plan.tries(0), 2);
+  plan.finished(0, Outcome::succeeded, kStart);
+  EXPECT_EQ(plan.next(kStart).start, Indexes{1});
+}
+
 TEST(StepPlan, AJobWithoutStepsIsDone) {
   StepPlan plan({});
   plan.next(kStart);

@@ -71,11 +71,15 @@ Result<os::Fd> listen_unix(const std::filesystem::path& directory, const std::st
 
 Result<Peer> accept_unix(int listener, const os::CallLimit& limit) {
   SW_CHECK(os::wait_readable(listener, limit));
-  Peer peer{os::Fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)), 0};
+  Peer peer;
+  peer.socket = os::Fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!peer.socket) return fail_errno(errno, "accept");
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(peer.socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) peer.pid = credentials.pid;
+  if (::getsockopt(peer.socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+    peer.pid = credentials.pid;
+    peer.uid = credentials.uid;
+  }
   return peer;
 }
 

@@ -24,6 +24,7 @@ Result<os::Fd> connect_unix(const std::filesystem::path& directory, const std::s
 struct Peer {
   os::Fd socket;
   pid_t pid = 0;  ///< as this pid namespace numbers it; 0: it is in one that cannot be seen from here
+  uid_t uid = static_cast<uid_t>(-1);
 };
 /// The next one who connects.
 Result<Peer> accept_unix(int listener, const os::CallLimit& limit);

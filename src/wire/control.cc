@@ -187,6 +187,7 @@ json::object to_object(const Request& request) {
           },
           [](const Sandbox& sandbox) { return control_object(sandbox.request); },
           [](const RunStep& step) { return to_object(step); },
+          [](wire::Resume how) { return json::object{{"do", "resume"}, {"how", to_string(how)}}; },
       },
       request);
 }
@@ -250,6 +251,11 @@ Result<Request> decode_request(std::string_view text) {
   if (what == "changed_files") return done(changed_files_of(fields));
   if (what == "step") return done(step_of(fields));
   if (what == "git_info") return done(AskOwner{"git_info", "{}"});
+  if (what == "resume") {
+    const auto how = resume_of(fields.text("how"));
+    if (!how) return fail(ErrorKind::invalid, "how: continue, retry or abort");
+    return done(*how);
+  }
   if (what == "sandbox") {
     SW_TRY(SandboxRequest sandbox, decode_sandbox_request(text));
     if (sandbox.argv.empty()) return fail(ErrorKind::invalid, "sandbox: a command is needed");

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "wire/journal_json.h"
 #include "wire/sandbox_json.h"
+#include "wire/visits.h"
 
 /// What a step and `slipway-init` say to each other over the step's control socket ($SLIPWAY_SOCKET, a unix stream).
 ///
@@ -31,6 +32,7 @@
 ///                                     its index, "outputs" that it set, "artifacts":[{"name","url"}] that it stored.
 ///                                     Without "env": the environment that this step began with
 ///   {"do":"changed_files","from":F,"to":T}  {"do":"git_info"}                → the owner's answer
+///   {"do":"resume","how":"continue"|"retry"|"abort"}   only from a command that a person attached → {}
 /// Answer: {"ok":true,"result":{...}} or {"ok":false,"error":TEXT,"kind":KIND}, KIND one of ErrorKind's words.
 namespace slipway::wire::control {
 
@@ -81,7 +83,7 @@ struct RunStep {
   std::string working_dir;                              ///< absolute; empty: the source directory
   std::optional<Duration> timeout;
 };
-using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner, Sandbox, RunStep>;
+using Request = std::variant<Set, Mask, Trigger, Annotate, Artifact, Group, AskOwner, Sandbox, RunStep, wire::Resume>;
 
 struct Answer {
   bool ok = false;

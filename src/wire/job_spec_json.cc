@@ -153,6 +153,7 @@ json::object step_to_json(const model::StepSpec& step) {
   object["retry"] = retry_to_json(step.retry);
   object["end_children"] = step.end_children;
   if (step.phase != model::Phase::steps) object["phase"] = std::string(model::to_string(step.phase));
+  if (step.done_before) object["done_before"] = true;
   return object;
 }
 
@@ -198,6 +199,7 @@ model::StepSpec step_of(const Fields& fields) {
     if (!phase) fields.refuse("phase", "a phase of a job");
     step.phase = phase.value_or(model::Phase::steps);
   }
+  step.done_before = fields.flag("done_before");
   return step;
 }
 
@@ -385,6 +387,7 @@ json::object to_json_object(const model::JobSpec& job) {
   });
   object["artifacts"] = list_to_json(job.artifacts, artifact_to_json);
   if (!job.tests.empty()) object["tests"] = to_json_array(job.tests);
+  if (job.restore_workspace) object["restore_workspace"] = true;
   object["uses_artifacts"] = list_to_json(job.uses_artifacts, [](const model::ArtifactUse& use) {
     return json::object{{"name", use.name}, {"job", use.job}};
   });
@@ -419,6 +422,7 @@ model::JobSpec read_job_spec(const Fields& fields) {
                                artifact.optional_duration("expires")};
   });
   job.tests = fields.texts("tests");
+  job.restore_workspace = fields.flag("restore_workspace");
   job.uses_artifacts = list_of<model::ArtifactUse>(fields, "uses_artifacts", [](const Fields& use) {
     return model::ArtifactUse{use.text("name"), use.text("job")};
   });

@@ -6,6 +6,7 @@
 #include "wire/job_spec_value.h"
 #include "wire/json_fields.h"
 #include "wire/sandbox_json.h"
+#include "wire/visits_json.h"
 
 namespace slipway::wire {
 
@@ -50,6 +51,12 @@ json::object orders_to_json(const Orders& orders) {
                       {"cache_news", to_json_array(orders.cache_news)}};
   if (orders.ready) object["ready"] = to_json_object(*orders.ready);
   if (orders.sibling) object["sibling"] = true;
+  json::array breaks;
+  for (const Breakpoint& one : orders.breaks) breaks.push_back(json::string(to_text(one)));
+  if (!breaks.empty()) {
+    object["breaks"] = std::move(breaks);
+    object["hold_limit"] = orders.hold_limit.count();
+  }
   return object;
 }
 
@@ -72,6 +79,8 @@ Orders orders_of(const Fields& fields) {
     orders.ready = read_readiness(Fields(*ready, fields.problem()));
   }
   orders.sibling = fields.flag("sibling");
+  for (const std::string& text : fields.texts("breaks")) orders.breaks.push_back(parse_breakpoint(text));
+  orders.hold_limit = fields.duration("hold_limit");
   return orders;
 }
 
@@ -117,6 +126,11 @@ std::string encode(const ToInit& message) {
             return json::object{{"type", "keep"}, {"orphan_grace", keep.orphan_grace.count()}, {"estate", keep.estate}};
           },
           [](const Note& note) { return json::object{{"type", "note"}, {"text", note.text}}; },
+          [](const Attach& attach) {
+            return json::object{{"type", "attach"}, {"id", attach.id}, {"command", to_json_object(attach.command)}};
+          },
+          [](const Detach& detach) { return json::object{{"type", "detach"}, {"id", detach.id}}; },
+          [](Resume how) { return json::object{{"type", "resume"}, {"how", to_string(how)}}; },
       },
       message));
 }
@@ -138,6 +152,22 @@ std::string encode(const ToOwner& message) {
           },
           [](const Ended& end) { return json::object{{"type", "ended"}, {"json", ended_json(end)}}; },
           [](const Kept& kept) { return json::object{{"type", "kept"}, {"estate", kept.estate}, {"note", kept.note}}; },
+          [](const Attached& attached) {
+            return json::object{
+                {"type", "attached"}, {"id", attached.id}, {"error", attached.error}, {"step", attached.step}};
+          },
+          [](const AttachEnded& end) {
+            return json::object{
+                {"type", "attach_ended"}, {"id", end.id}, {"exit_code", end.exit_code}, {"reason", end.reason}};
+          },
+          [](const Held& held) {
+            return json::object{{"type", "held"},
+                                {"step", held.step},
+                                {"why", held.why},
+                                {"can_retry", held.can_retry},
+                                {"limit", held.limit.count()}};
+          },
+          [](const Resumed& resumed) { return json::object{{"type", "resumed"}, {"how", to_string(resumed.how)}}; },
       },
       message));
 }
@@ -157,6 +187,19 @@ Result<ToInit> decode_to_init(std::string_view text) {
     return checked(ToInit(Keep{fields.duration("orphan_grace"), fields.text("estate")}), problem, "leash: keep");
   }
   if (type == "note") return checked(ToInit(Note{fields.text("text")}), problem, "leash: note");
+  if (type == "attach") {
+    Attach attach{fields.count("id"), {}};
+    if (const json::object* command = fields.object("command")) {
+      attach.command = read_attach_command(Fields(*command, &problem));
+    }
+    return checked(ToInit(std::move(attach)), problem, "leash: attach");
+  }
+  if (type == "detach") return checked(ToInit(Detach{fields.count("id")}), problem, "leash: detach");
+  if (type == "resume") {
+    const auto how = resume_of(fields.text("how"));
+    if (!how) return fail(ErrorKind::invalid, "leash: resume: unknown word");
+    return ToInit(*how);
+  }
   return fail(ErrorKind::invalid, "leash: unknown message type");
 }
 
@@ -178,6 +221,21 @@ Result<ToOwner> decode_to_owner(std::string_view text) {
     return checked(ToOwner(Request{fields.count("id"), fields.text("kind"), fields.text("json")}), problem,
                    "leash: request");
   }
+  if (type == "attached") {
+    return checked(ToOwner(Attached{fields.count("id"), fields.text("error"), fields.text("step")}), problem,
+                   "leash: attached");
+  }
+  if (type == "attach_ended") {
+    return checked(
+        ToOwner(AttachEnded{fields.count("id"), static_cast<int>(fields.integer("exit_code")), fields.text("reason")}),
+        problem, "leash: attach_ended");
+  }
+  if (type == "held") {
+    return checked(
+        ToOwner(Held{fields.text("step"), fields.text("why"), fields.flag("can_retry"), fields.duration("limit")}),
+        problem, "leash: held");
+  }
+  if (type == "resumed") return ToOwner(Resumed{resume_of(fields.text("how")).value_or(Resume::go_on)});
   return fail(ErrorKind::invalid, "leash: unknown message type");
 }
 

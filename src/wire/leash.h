@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "model/job_spec.h"
+#include "wire/visits.h"
 
 /// The leash: what the owner of a sandbox and its `slipway-init` say to each other, as JSON messages over
 /// os::MessageSocket (one object a message: {"type": "...", ...}). End of file on the leash ends the sandbox, unless
@@ -17,7 +18,8 @@
 /// Order of events: owner sends `keep` or not, and `orders` (descriptors: [0] journal, [1] tail ring, then one a bundle
 /// in `inputs`), after any number of `inputs` with the first bundles of a job that has more of them than one message
 /// carries; init answers `running`, then any number of `progress` and `request`, a service's init once `ready`; last
-/// `finished`, then it exits. The init of a sandbox beside a job's: `orders`, `running`, last `ended`.
+/// `finished`, then it exits. In between people may attach, and a held job is resumed (visits.h). The init of a sandbox
+/// beside a job's: `orders`, `running`, last `ended`.
 ///
 /// Another owner, who connects to the socket that came with `keep`, hears `kept`, `running` and `ready` as they hold,
 /// then every `request` that was not answered, but for `sandbox`: what those had begun ended with the owner.
@@ -59,6 +61,8 @@ struct Orders {
   /// A sandbox beside a job's: `job` has one step and no secrets. There is no journal: the descriptors are [0] the
   /// step's standard output and [1] its standard error, and the last word is `ended`.
   bool sibling = false;
+  std::vector<Breakpoint> breaks;
+  Duration hold_limit{0};  ///< how long the job may be held each time
 };
 /// First of all: this sandbox outlives its owner, and waits so long for another. Descriptors: [0] a socket that listens
 /// for that one, in a directory which nobody in the sandbox sees; then those that init keeps open for as long as it
@@ -86,7 +90,7 @@ struct Reply {
   bool ok = false;
   std::string json;  ///< result, or {"error": "..."}
 };
-using ToInit = std::variant<Inputs, Orders, Cancel, Reply, Keep, Note>;
+using ToInit = std::variant<Inputs, Orders, Cancel, Reply, Keep, Note, Attach, Detach, Resume>;
 
 // --- init to owner ---
 /// To an owner who is not the first one: the descriptors of `keep` but for the listening one.
@@ -120,7 +124,8 @@ struct Ended {
   std::string reason;  ///< why it is not `succeeded`
   std::uint64_t cpu_micros = 0, memory_peak_bytes = 0;
 };
-using ToOwner = std::variant<Running, Ready, Progress, Request, Finished, Ended, Kept>;
+using ToOwner =
+    std::variant<Running, Ready, Progress, Request, Finished, Ended, Kept, Attached, AttachEnded, Held, Resumed>;
 
 std::string encode(const ToInit& message);
 std::string encode(const ToOwner& message);

@@ -199,6 +199,44 @@ TEST(JournalJson, EveryPayloadSurvivesTheTrip) {
   same(payload::Notice{"weak_secret", "KEY is too short"});
 }
 
+TEST(Visits, KeepEveryFieldOnBothHops) {
+  const AttachCommand command{{"sh", "-c", "x"}, false, 33, 111, "xterm"};
+  const VisitRequest attach{VisitRequest::What::attach, "r", "test (gcc)", command, {}};
+  const VisitRequest resume{VisitRequest::What::resume, "r", "j", {}, Resume::retry};
+  for (const VisitRequest& one : {attach, resume, VisitRequest{}}) {
+    EXPECT_EQ(encode(must(decode_visit_request(encode(one)))), encode(one));
+  }
+  const VisitReply reply{"no", "s", {{"r", "j", "s", "exit code 1", true}}};
+  EXPECT_EQ(must(decode_visit_reply(encode(reply))).jobs, reply.jobs);
+  EXPECT_EQ(must(decode_visit_end(encode(VisitEnd{7, "why"}))).exit_code, 7);
+  const auto to_init = [](const ToInit& message) {
+    EXPECT_EQ(encode(must(decode_to_init(encode(message)))), encode(message));
+  };
+  to_init(Attach{3, command});
+  to_init(Detach{3});
+  to_init(Resume::abort);
+  const auto to_owner = [](const ToOwner& message) {
+    EXPECT_EQ(encode(must(decode_to_owner(encode(message)))), encode(message));
+  };
+  to_owner(Attached{3, "no", "s"});
+  to_owner(AttachEnded{3, 130, "why"});
+  to_owner(Held{"s", "why", true, std::chrono::hours(1)});
+  to_owner(Resumed{Resume::go_on});
+}
+
+TEST(Visits, RefuseWhatTheyDoNotKnow) {
+  for (const char* text : {R"({"do":"dance","run":"r","job":"j"})", R"({"do":"attach"})", R"([])",
+                           R"({"do":"resume","run":"r","job":"j","how":"maybe"})"}) {
+    EXPECT_EQ(decode_visit_request(text).error().kind, ErrorKind::invalid) << text;
+  }
+}
+
+TEST(Breakpoint, ReadsAsItIsWritten) {
+  for (const char* text : {"on-failure", "build", "before:build", "before:"}) {
+    EXPECT_EQ(to_text(parse_breakpoint(text)), text);
+  }
+}
+
 std::string without_hunter2(std::string_view text) {
   std::string masked(text);
   for (std::size_t at; (at = masked.find("hunter2")) != std::string::npos;) masked.replace(at, 7, "***");

@@ -118,6 +118,15 @@ Result<Artifact> Artifacts::store(Artifact facts, objects::Upload& upload, const
   return facts;
 }
 
+Result<void> Artifacts::share(Artifact stored, const RunId& run, const os::CallLimit& limit) const {
+  stored.run = run;
+  SW_TRY(const fs::path directory, directory_of(runs_, run));
+  SW_CHECK(os::make_directories(directory, 0700));
+  SW_TRY(const os::FileLock noting, os::FileLock::acquire(lock_path(), os::LockMode::shared, limit));
+  SW_CHECK(objects_.open(stored.digest));
+  return os::replace_file(directory / (hashed_name({stored.job, stored.name}) + ".json"), encode(stored), 0600);
+}
+
 Result<std::vector<Artifact>> Artifacts::list(const RunId& run) const {
   SW_TRY(const fs::path directory, directory_of(runs_, run));
   SW_TRY(const auto names, entries_of(directory));

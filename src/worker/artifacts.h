@@ -53,6 +53,9 @@ class Artifacts {
   /// `invalid`: a broken or hostile bundle, or a bad name; nothing is noted then.
   Result<Artifact> store(Artifact facts, objects::Upload& upload, const os::CallLimit& limit);
 
+  /// Notes one of another run as one of `run` too. `not_found`: its content is gone.
+  Result<void> share(Artifact stored, const RunId& run, const os::CallLimit& limit) const;
+
   /// By job, then name. A run without any: empty.
   Result<std::vector<Artifact>> list(const RunId& run) const;
 

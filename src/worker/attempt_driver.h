@@ -54,6 +54,8 @@ class AttemptHost {
   virtual void image_progress(const model::JobSpec& job, const sandbox::ImageNews& news) = 0;
   virtual void started(const model::JobSpec& job, const std::filesystem::path& journal) = 0;
   virtual void progress(const model::JobSpec& job, std::uint64_t journal_bytes) = 0;
+  /// The job waits for a person, who is to be told how to come in.
+  virtual void held(const model::JobSpec& job, const wire::Held& held) = 0;
   /// Answers a request that init cannot (`state`, `changed_files`, `git_info`) with JSON.
   virtual Result<std::string> answer(const model::JobSpec& job, const std::string& kind, const std::string& json,
                                      const os::CallLimit& limit) = 0;

@@ -59,6 +59,7 @@ class TestHost final : public AttemptHost {
   }
   void tell_of_service(const model::JobSpec& job, const std::string& text) override { tell(job, text); }
   void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
+  void held(const model::JobSpec&, const wire::Held&) override {}
   Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&,
                              const os::CallLimit&) override {
     return std::string("{}");

@@ -85,6 +85,7 @@ class Services::Host final : public AttemptHost {
     service_.journal = journal;
   }
   void progress(const model::JobSpec&, std::uint64_t) override {}
+  void held(const model::JobSpec&, const wire::Held&) override {}  // a service never is
   Result<std::string> answer(const model::JobSpec&, const std::string& kind, const std::string&,
                              const os::CallLimit&) override {
     return fail(ErrorKind::denied, "a service cannot ask for " + kind);

@@ -47,7 +47,8 @@ AttemptSession::AttemptSession(const DriverParts& parts, const model::JobSpec& j
       leash_(std::move(sandbox.leash)),
       lost_(std::move(sandbox.lost)),
       siblings_(siblings),
-      role_(role) {
+      role_(role),
+      visitors_(control, [this](const wire::ToInit& message) { return send(message, {}); }) {
   if (siblings_ == nullptr) take_note(sandbox.note);
 }
 
@@ -107,6 +108,8 @@ Result<void> AttemptSession::send_orders(const std::vector<wire::SecretValue>& s
     fds.push_back(inputs[sent].bundle.get());
   }
   if (role_ != nullptr) orders.ready = role_->ready;
+  orders.breaks = control_.breaks().at;
+  orders.hold_limit = control_.breaks().hold_limit;
   SW_CHECK(send(orders, fds));
   return leave_note();
 }
@@ -117,7 +120,14 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
                                                 job_.uses_artifacts.size() + job_.cache.size(), wire::kMaxInputs));
   }
   std::vector<Input> inputs;
+  std::vector<std::pair<model::ArtifactUse, std::string>> wanted;
   for (const model::ArtifactUse& use : job_.uses_artifacts) {
+    wanted.emplace_back(use, job_.workspace + "/inputs/" + use.name);
+  }
+  if (job_.restore_workspace) {
+    wanted.emplace_back(model::ArtifactUse{model::kept_workspace_name(job_.job), job_.job}, job_.workspace + "/src");
+  }
+  for (const auto& [use, place] : wanted) {
     SW_TRY(const Artifact artifact, parts_.artifacts.find(job_.run, use));
     if (artifact.untrusted) {
       const auto allowed =
@@ -126,7 +136,7 @@ Result<std::vector<AttemptSession::Input>> AttemptSession::find_inputs(std::vect
       took_untrusted_ = true;
     }
     SW_TRY(os::Fd bundle, parts_.artifacts.open(artifact));
-    inputs.push_back({{job_.workspace + "/inputs/" + use.name, false}, std::move(bundle)});
+    inputs.push_back({{place, false}, std::move(bundle)});
   }
   const CacheScopes scopes = parts_.host.cache_scopes(job_);
   for (const model::CacheSpec& cache : job_.cache) {
@@ -156,27 +166,43 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
   while (!finished_) {
     std::vector<int> fds = {leash_.fd(), control_.wake_fd(), siblings_ != nullptr ? siblings_->wake_fd() : -1};
     if (lost_) fds.push_back(lost_.get());
-    SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, deadline}));
+    const std::size_t own = fds.size();
+    for (const int socket : visitors_.sockets()) fds.push_back(socket);
+    // Init holds a job that is held to its limit, and to its own times once it goes on.
+    const os::Deadline until = held_since_ ? hold_ends_ : deadline;
+    SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, until}));
     for (const std::size_t index : ready) {
-      if (index == 2) {
+      if (index >= own) {
+        SW_CHECK(visitors_.see_off(fds[index]));
+      } else if (index == 2) {
         SW_CHECK(answer_for_siblings());
       } else if (index == 3) {
         if (!finished_) return fail(ErrorKind::unavailable, "whoever keeps the sandbox is gone");
       } else if (index == 0) {
         const os::Deadline began = os::Clock::now();
+        const std::optional<os::Deadline> held = held_since_;
         SW_CHECK(serve_one());
-        // Time in which init waited for an answer of this thread is not init's.
-        if (deadline != os::Deadline::max()) deadline += os::Clock::now() - began;
+        // Time in which init waited for an answer of this thread, or for a person, is not init's.
+        const os::Deadline counts_from = held && !held_since_ ? *held : began;
+        if (deadline != os::Deadline::max()) deadline += os::Clock::now() - counts_from;
         // The steps are done: from here on init's own limit for gathering holds, not the job's timeout.
         if (std::exchange(gathering_began_, false) && !stopping_) deadline = std::max(deadline, began + kGather);
-      } else if (const std::optional<wire::Cancel> order = control_.take()) {
-        stopping_ = true;
-        SW_CHECK(send(*order, {}));
-        // Init ends the job within its grace; what is later than that is ended from here.
-        deadline = std::min(deadline, os::Clock::now() + (order->at_once ? Duration(0) : job_.grace) + kOverrun);
+      } else {
+        SW_CHECK(take_cancel(deadline));
+        SW_CHECK(visitors_.let_in());
       }
     }
   }
+  return {};
+}
+
+Result<void> AttemptSession::take_cancel(os::Deadline& deadline) {
+  const std::optional<wire::Cancel> order = control_.take();
+  if (!order) return {};
+  stopping_ = true;
+  SW_CHECK(send(*order, {}));
+  // Init ends the job within its grace; what is later than that is ended from here.
+  deadline = std::min(deadline, os::Clock::now() + (order->at_once ? Duration(0) : job_.grace) + kOverrun);
   return {};
 }
 
@@ -199,6 +225,26 @@ Result<void> AttemptSession::serve_one() {
                         },
                         [](const wire::Ended&) -> Result<void> {
                           return fail(ErrorKind::invalid, "a job's slipway-init spoke like a sibling's");
+                        },
+                        [&](const wire::Attached& answer) -> Result<void> {
+                          visitors_.attached(answer, message.fds);
+                          return {};
+                        },
+                        [&](const wire::AttachEnded& end) -> Result<void> {
+                          visitors_.ended(end);
+                          return {};
+                        },
+                        [&](const wire::Held& held) -> Result<void> {
+                          if (!held_since_) held_since_ = os::Clock::now();
+                          hold_ends_ = os::Clock::now() + held.limit + job_.grace + kOverrun;
+                          control_.set_state({{}, {}, held.step, held.why, held.can_retry});
+                          parts_.host.held(job_, held);
+                          return {};
+                        },
+                        [&](const wire::Resumed&) -> Result<void> {
+                          held_since_.reset();
+                          control_.set_state({});
+                          return {};
                         },
                         [&](const wire::Finished& last) -> Result<void> {
                           parts_.host.progress(job_, last.journal_bytes);

@@ -10,6 +10,7 @@
 #include "worker/attempt_driver.h"
 #include "worker/journal_files.h"
 #include "worker/siblings.h"
+#include "worker/visitors.h"
 
 namespace slipway::worker {
 
@@ -58,6 +59,7 @@ class AttemptSession {
   Result<void> leave_note();
   void take_note(const std::string& text);
   std::vector<std::string> touched() const;
+  Result<void> take_cancel(os::Deadline& deadline);
   /// For what a person who says "at once" does not wait for.
   os::CallLimit within(std::chrono::milliseconds time) const { return os::within(time, control_.stopping_at_once()); }
   Result<std::string> open_bundle(const wire::Request& request, int& fd);
@@ -72,6 +74,9 @@ class AttemptSession {
   os::Fd lost_;  // sandbox::Started::lost
   Siblings* siblings_;
   const ServiceRole* role_;
+  Visitors visitors_;
+  std::optional<os::Deadline> held_since_;
+  os::Deadline hold_ends_{};  // of one that is held: when init must have let it go on
   bool finished_ = false;
   bool stopping_ = false;
   bool gathering_began_ = false;

@@ -1,0 +1,229 @@
+#include "main/earlier_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/short_sha.h"
+#include "base/text.h"
+#include "objects/file/file_objects.h"
+#include "os/files.h"
+#include "source/working_tree.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace slipway::program {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kGitLimit = 10s;
+constexpr auto kShareLimit = 60s;
+
+bool is_bad(const store::JobRow& job) {
+  return job.outcome && *job.outcome != model::Outcome::succeeded && *job.outcome != model::Outcome::skipped &&
+         !job.failure_allowed;
+}
+
+}  // namespace
+
+Result<EarlierRun> EarlierRun::find(const Surroundings& around, const std::string& text) {
+  const std::filesystem::path& state = around.configuration.settings().state_dir;
+  SW_CHECK(os::make_directories(state, 0700));
+  SW_TRY(const std::unique_ptr<store::Store> store, store::open_sqlite({.file = state / "store.db"}));
+  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
+  SW_TRY(store::RunRow row, store->find_run(tree.root.string(), text));
+  EarlierRun earlier(std::move(row));
+  if (!earlier.row_.outcome) return fail(ErrorKind::conflict, earlier.name() + " has not ended");
+  SW_TRY(const std::vector<store::JobRow> jobs, store->jobs_of(earlier.row_.id));
+  for (const store::JobRow& job : jobs) earlier.jobs_.emplace(job.name, job);
+  SW_TRY(const std::vector<store::AttemptRow> attempts, store->attempts_of(earlier.row_.id));
+  for (const store::AttemptRow& attempt : attempts) {
+    if (attempt.report) earlier.made_[attempt.job] = attempt.report->artifacts;
+  }
+  SW_TRY(const auto objects, objects::FileObjects::open_at(state / "objects", {}));
+  SW_TRY(earlier.artifacts_, worker::Artifacts(*objects, state / "runs").list(earlier.row_.id));
+  return earlier;
+}
+
+std::string EarlierRun::name() const {
+  return row_.number > 0 ? fmt::format("run #{}", row_.number) : "run " + row_.id.value;
+}
+
+std::vector<std::string> EarlierRun::job_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, job] : jobs_) names.push_back(name);
+  return names;
+}
+
+Result<EventFile> EarlierRun::event() const { return EventFile::parse(row_.event_json, "the event of " + name()); }
+
+Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::vector<std::string>& notes) const {
+  SW_TRY(cli::Selection what, parse_selection(row_.options_json));
+  what.event_file.clear();  // its text was stored
+  what.event_given = false;
+  if (!what.git_url.empty()) {
+    if (!row_.sha.empty()) what.git_ref = row_.sha;
+    return what;
+  }
+  if (!what.source_url.empty()) {
+    if (!row_.sha.empty()) what.source_ref = row_.sha;
+    return what;
+  }
+  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
+  if (!what.file.empty() && ::access((around.directory / what.file).c_str(), F_OK) != 0 &&
+      ::access((tree.root / what.file).c_str(), F_OK) == 0) {
+    what.file = (tree.root / what.file).string();  // it was named from the project's own directory
+  }
+  if (row_.sha.empty()) {
+    notes.push_back("on the directory as it is now: it is in no repository");
+  } else if (what.commit.empty() && tree.sha == row_.sha) {
+    notes.push_back(fmt::format("on the working tree as it is now, at {} as then", short_sha(row_.sha)));
+  } else {
+    if (what.commit.empty()) {
+      notes.push_back(
+          fmt::format("at commit {}: the working tree has moved on since, and what was not committed then is "
+                      "not in it",
+                      short_sha(row_.sha)));
+    }
+    what.commit = row_.sha;
+  }
+  return what;
+}
+
+Result<void> EarlierRun::choose(std::vector<cli::Planned>& planned) const {
+  std::erase_if(planned, [&](const cli::Planned& one) { return !one.run || one.workflow->name != row_.workflow; });
+  if (planned.size() > 1) {
+    std::erase_if(planned, [&](const cli::Planned& one) { return one.workflow->file != row_.file; });
+  }
+  if (planned.size() == 1) return {};
+  return fail(
+      ErrorKind::not_found,
+      fmt::format("the workflow `{}` of {} {}", row_.workflow, name(),
+                  planned.empty() ? "is not there any more, or its `on` does not fit the event" : "is there twice"));
+}
+
+Result<std::set<std::string>> EarlierRun::asked_for(const Again& again, const model::Run& run) const {
+  std::set<std::string> names;
+  for (const model::Job& job : run.jobs) {
+    const auto before = jobs_.find(job.name);
+    if (again.all || before == jobs_.end() || (again.failed && is_bad(before->second))) names.insert(job.name);
+  }
+  if (again.failed && names.empty()) return fail(ErrorKind::invalid, "nothing of " + name() + " failed");
+  for (const std::string& wanted : again.jobs) {
+    bool is_known = false;
+    for (const model::Job& job : run.jobs) {
+      if (job.name != wanted && run.groups[job.group].name != wanted) continue;
+      is_known = true;
+      names.insert(job.name);
+    }
+    if (is_known) continue;
+    const auto near = nearest(wanted, job_names());
+    return fail(ErrorKind::invalid, fmt::format("{} has no job `{}`{}", name(), wanted,
+                                                near ? fmt::format("; did you mean `{}`?", *near) : ""));
+  }
+  return names;
+}
+
+/// What depends on it runs again too, and what it depends on where that did not succeed.
+void EarlierRun::spread(const model::Run& run, bool with_dependents, std::set<std::string>& again) const {
+  for (bool grew = true; grew;) {
+    const std::size_t before = again.size();
+    for (const model::Group& group : run.groups) {
+      const bool any =
+          std::ranges::any_of(group.jobs, [&](model::JobIndex job) { return again.contains(run.jobs[job].name); });
+      if (!any) continue;
+      for (const model::GroupIndex next : group.dependents) {
+        if (!with_dependents) break;
+        for (const model::JobIndex job : run.groups[next].jobs) again.insert(run.jobs[job].name);
+      }
+      for (const model::GroupIndex needed : group.depends_on) {
+        for (const model::JobIndex job : run.groups[needed].jobs) {
+          const auto row = jobs_.find(run.jobs[job].name);
+          if (with_dependents && row != jobs_.end() && is_bad(row->second)) again.insert(run.jobs[job].name);
+        }
+      }
+    }
+    grew = again.size() != before;
+  }
+}
+
+std::vector<std::string> EarlierRun::lost_artifacts(const std::string& job) const {
+  std::vector<std::string> lost;
+  const auto made = made_.find(job);
+  if (made == made_.end()) return lost;
+  for (const std::string& artifact : made->second) {
+    const bool is_there = std::ranges::any_of(
+        artifacts_, [&](const worker::Artifact& stored) { return stored.job == job && stored.name == artifact; });
+    if (!is_there) lost.push_back("`" + artifact + "`");
+  }
+  return lost;
+}
+
+Result<void> EarlierRun::take_over(const Again& wanted, model::Run& run, std::vector<std::string>& notes) {
+  SW_TRY(std::set<std::string> again, asked_for(wanted, run));
+  for (bool complete = false; !complete;) {
+    complete = true;
+    spread(run, wanted.with_dependents, again);
+    for (const model::Job& job : run.jobs) {
+      if (again.contains(job.name)) continue;
+      const std::vector<std::string> lost = lost_artifacts(job.name);
+      if (lost.empty()) continue;
+      notes.push_back(fmt::format("job {} runs again: of what it made, {} {} gone", job.name, join(lost, ", "),
+                                  lost.size() == 1 ? "is" : "are"));
+      again.insert(job.name);
+      complete = false;
+    }
+  }
+  model::Kept kept;
+  kept.from = name();
+  for (const auto& [name, row] : jobs_) {
+    if (again.contains(name) || !row.outcome) continue;
+    kept.jobs.emplace(name, model::Kept::JobEnd{*row.outcome, row.exit_code, row.outputs});
+  }
+  if (!wanted.begin_job.empty()) {
+    if (has_workspace(wanted.begin_job)) {
+      kept.begin_at.emplace(wanted.begin_job, wanted.begin_step);
+    } else {
+      notes.push_back(fmt::format("no workspace of job {} was kept (`slipway run --keep`): {}", wanted.begin_job,
+                                  wanted.begin_step.empty()
+                                      ? "the source is as it was checked out"
+                                      : "its steps before `" + wanted.begin_step + "` run again"));
+    }
+  }
+  for (const auto& [name, row] : jobs_) {
+    if (run.job_by_name.contains(name) || !row.outcome || *row.outcome == model::Outcome::skipped) continue;
+    const bool expands = std::ranges::any_of(run.groups, [&](const model::Group& group) {
+      return group.expands_later && name.starts_with(group.name + " (");
+    });
+    if (expands) continue;
+    kept.jobs.erase(name);  // where it is asked for again, it runs again
+    notes.push_back(fmt::format("job {} is left out: another job asked for it while it ran", name));
+  }
+  run.options.kept = std::move(kept);
+  return {};
+}
+
+bool EarlierRun::has_workspace(const std::string& job) const {
+  return std::ranges::any_of(artifacts_, [&](const worker::Artifact& stored) {
+    return stored.job == job && stored.name == model::kept_workspace_name(job);
+  });
+}
+
+Result<void> EarlierRun::share(const worker::Artifacts& artifacts, const model::Run& run) const {
+  if (!run.options.kept) return {};
+  const model::Kept& kept = *run.options.kept;
+  for (const worker::Artifact& stored : artifacts_) {
+    const bool is_workspace =
+        kept.begin_at.contains(stored.job) && stored.name == model::kept_workspace_name(stored.job);
+    if (!kept.jobs.contains(stored.job) && !is_workspace) continue;
+    if (const auto shared = artifacts.share(stored, run.id, os::within(kShareLimit)); !shared) {
+      return wrap(shared.error(), fmt::format("artifact `{}` of job {} of {}", stored.name, stored.job, name()));
+    }
+  }
+  return {};
+}
+
+}  // namespace slipway::program

@@ -1,0 +1,261 @@
+#include "main/rerun.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "main/attach.h"
+#include "main/console.h"
+#include "main/earlier_run.h"
+#include "main/upkeep.h"
+#include "source/working_tree.h"
+
+namespace slipway::program {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kGitLimit = 10s;
+
+void say(const Surroundings& around, const std::vector<std::string>& notes) {
+  if (around.common.verbosity == cli::Verbosity::quiet) return;
+  for (const std::string& note : notes) {
+    std::fputs(("slipway: " + printable(note, Colour::strip) + "\n").c_str(), stderr);
+  }
+}
+
+// The names of the secrets that the run of then was given, and that what runs again uses.
+std::vector<std::string> secrets_of(const EarlierRun& earlier, const model::Run& run) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::vector<model::SecretUse>& uses) {
+    for (const model::SecretUse& use : uses) {
+      if (std::ranges::find(earlier.row().secret_names, use.name) == earlier.row().secret_names.end()) continue;
+      if (std::ranges::find(names, use.name) == names.end()) names.push_back(use.name);
+    }
+  };
+  for (const model::Group& group : run.groups) {
+    const bool is_kept =
+        run.options.kept && !group.expands_later && std::ranges::all_of(group.jobs, [&](model::JobIndex job) {
+          return run.options.kept->jobs.contains(run.jobs[job].name);
+        });
+    if (is_kept) continue;
+    add(group.definition->secrets);
+    for (const model::StepDefinition& step : group.definition->steps) add(step.secrets);
+  }
+  return names;
+}
+
+// Where secrets come from a file, whoever runs it knows which those are.
+void ask_for_secrets(const EarlierRun& earlier, const model::Run& run, cli::RunOptions& options) {
+  if (!options.secret_file.empty()) return;
+  for (const std::string& name : secrets_of(earlier, run)) {
+    if (std::ranges::find(options.secrets, name) == options.secrets.end()) options.secrets.push_back(name);
+  }
+}
+
+// The one job of the plan that has the step, or that `--from` is of by name.
+Result<std::string> job_of_step(const EarlierRun& earlier, const model::Run& run, const std::string& step,
+                                const std::vector<std::string>& jobs) {
+  std::vector<std::string> found;
+  for (const model::Job& job : run.jobs) {
+    const model::Group& group = run.groups[job.group];
+    if (!jobs.empty() && job.name != jobs.front() && group.name != jobs.front()) continue;
+    const auto& steps = group.definition->steps;
+    if (std::ranges::find(steps, step, &model::StepDefinition::name) != steps.end()) found.push_back(job.name);
+  }
+  if (found.size() == 1) return found.front();
+  if (found.empty())
+    return fail(ErrorKind::invalid, fmt::format("--from: no job of {} has a step `{}`", earlier.name(), step));
+  return fail(ErrorKind::invalid,
+              fmt::format("--from: {} have a step `{}`: name one of them", join(found, ", "), step));
+}
+
+std::string asked_again(const EarlierRun& earlier) {
+  auto asked = parse_object(earlier.row().options_json, "what the run was asked for");
+  if (!asked) return earlier.row().options_json;
+  (*asked)["rerun_of"] = earlier.row().id.value;
+  return boost::json::serialize(*asked);
+}
+
+// Settings as they hold for its event: a fork's pull request brings none of its own.
+Result<cli::Configuration> configuration_for(const Surroundings& around, const EventFile& event) {
+  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
+  cli::Configuration::Sources sources = cli::standard_sources(around.environment, tree.root, around.common.settings);
+  sources.distrusts_project = event.trust() == model::Trust::untrusted;
+  return cli::Configuration::load(sources);
+}
+
+Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& asked, SignalWatch& signals) {
+  SW_TRY(EarlierRun earlier, EarlierRun::find(around, asked.run));
+  SW_TRY(EventFile event, earlier.event());
+  SW_TRY(const cli::Configuration configuration, configuration_for(around, event));
+  const std::optional<EventFile> given = std::move(event);
+  const Surroundings then{around.environment, around.directory, around.common, configuration, given};
+  std::vector<std::string> notes;
+  cli::RunOptions options = asked.options;
+  SW_TRY(options.what, earlier.selection(around, notes));
+  std::string& first = notes.empty() ? notes.emplace_back("on the code of then") : notes.front();
+  first = fmt::format("{} again, {}", earlier.name(), first);
+
+  Variation variation;
+  variation.asked = asked_again(earlier);
+  variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
+    SW_CHECK(earlier.choose(planned));
+    model::Run& run = *planned.front().run;
+    EarlierRun::Again again{.all = !asked.failed && asked.jobs.empty() && asked.from_step.empty(),
+                            .failed = asked.failed,
+                            .jobs = asked.jobs,
+                            .begin_job = {},
+                            .begin_step = asked.from_step};
+    if (!asked.from_step.empty()) {
+      SW_TRY(again.begin_job, job_of_step(earlier, run, asked.from_step, asked.jobs));
+      again.jobs = {again.begin_job};
+    }
+    SW_CHECK(earlier.take_over(again, run, notes));
+    ask_for_secrets(earlier, run, options);  // before they are gathered
+    say(around, notes);
+    return {};
+  };
+  variation.start = [&](const worker::Artifacts& artifacts, const std::vector<model::Run>& runs) {
+    return earlier.share(artifacts, runs.front());
+  };
+  return run_locally(then, options, signals, variation);
+}
+
+// --- a shell ---
+
+// What makes the job `name` more than a place to look around in.
+void quieten(Selected& selected, const std::string& name) {
+  for (cli::DefinitionFile& file : selected.files) {
+    if (!file.workflow) continue;
+    auto workflow = std::make_shared<model::Workflow>(*file.workflow);
+    workflow->concurrency.reset();
+    for (model::JobDefinition& job : workflow->jobs) {
+      if (job.name != name && !name.starts_with(job.name + " (")) continue;
+      job.concurrency.reset();
+      job.condition = nullptr;
+      job.artifacts.clear();
+      job.hooks.clear();
+      job.tests.clear();
+    }
+    file.workflow = std::move(workflow);
+  }
+}
+
+Result<std::string> job_for_shell(const EarlierRun& earlier, const std::string& wanted) {
+  const std::vector<std::string> names = earlier.job_names();
+  if (wanted.empty() && names.size() == 1) return names.front();
+  if (wanted.empty()) {
+    return fail(ErrorKind::invalid,
+                fmt::format("{} has several jobs: which one? {}", earlier.name(), join(names, ", ")));
+  }
+  if (std::ranges::find(names, wanted) != names.end()) return wanted;
+  const auto near = nearest(wanted, names);
+  return fail(ErrorKind::invalid, fmt::format("{} has no job `{}`{}", earlier.name(), wanted,
+                                              near ? fmt::format("; did you mean `{}`?", *near) : ""));
+}
+
+// The command in the job's sandbox, on a thread of its own once the job is held there; then the job is aborted.
+class Look {
+ public:
+  Look(const Surroundings& around, const cli::RunsShellOptions& asked, const SignalWatch& signals)
+      : around_(around), asked_(asked), signals_(signals) {}
+
+  void begin(const model::JobSpec& job, const std::string& owner) {
+    const std::scoped_lock lock(mutex_);
+    if (thread_.joinable()) return;  // its sandbox was lost under it: that is its end
+    thread_ = std::jthread([this, owner, live = wire::LiveJob{job.run.value, job.job, {}, {}, false}] {
+      try {
+        const bool terminal = asked_.command.empty() || asked_.terminal;
+        code_ = look_into(around_, owner, live, asked_.command, terminal, signals_.graceful());
+        (void)resume(around_, owner, live, wire::Resume::abort);  // where it has not ended by itself
+      } catch (const std::exception& problem) {                   // a thread's top frame
+        code_ = fail(ErrorKind::internal, problem.what());
+      }
+    });
+  }
+
+  /// No value: it never came to that.
+  std::optional<Result<int>> end() {
+    if (thread_.joinable()) thread_.join();
+    return code_;
+  }
+
+ private:
+  const Surroundings& around_;
+  const cli::RunsShellOptions& asked_;
+  const SignalWatch& signals_;
+  std::mutex mutex_;
+  std::optional<Result<int>> code_;
+  std::jthread thread_;  // last: uses all of the above
+};
+
+Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& asked, SignalWatch& signals) {
+  if (asked.command.empty() || asked.terminal) SW_CHECK(check_terminal(around));
+  SW_TRY(EarlierRun earlier, EarlierRun::find(around, asked.run));
+  SW_TRY(const std::string job, job_for_shell(earlier, asked.job));
+  SW_TRY(EventFile event, earlier.event());
+  SW_TRY(const cli::Configuration configuration, configuration_for(around, event));
+  const std::optional<EventFile> given = std::move(event);
+  const Surroundings then{around.environment, around.directory, around.common, configuration, given};
+  std::vector<std::string> notes;
+  cli::RunOptions options = asked.options;
+  SW_TRY(options.what, earlier.selection(around, notes));
+  options.what.jobs = {job};
+  options.what.alone = false;
+  options.breaks = {"before:"};  // every step
+
+  RunId run;
+  Look look(then, asked, signals);
+  Variation variation;
+  variation.asked = asked_again(earlier);
+  variation.is_silent = true;
+  variation.definitions = [&](Selected& selected) -> Result<void> {
+    quieten(selected, job);
+    return {};
+  };
+  variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
+    SW_CHECK(earlier.choose(planned));
+    run = planned.front().run->id;
+    const EarlierRun::Again again{.jobs = {job}, .with_dependents = false, .begin_job = job, .begin_step = {}};
+    SW_CHECK(earlier.take_over(again, *planned.front().run, notes));
+    ask_for_secrets(earlier, *planned.front().run, options);  // before they are gathered
+    say(around, notes);
+    return {};
+  };
+  variation.start = [&](const worker::Artifacts& artifacts, const std::vector<model::Run>& runs) {
+    return earlier.share(artifacts, runs.front());
+  };
+  variation.held = [&](const model::JobSpec& held, const std::string& owner) { look.begin(held, owner); };
+  variation.end = [&](store::Store& store, int) -> Result<int> {
+    std::optional<Result<int>> code = look.end();
+    SW_TRY(const store::RunRow row, store.find_run(earlier.row().project, run.value));
+    SW_CHECK(remove_run(store, configuration.settings().state_dir, run));
+    if (!code) return fail(ErrorKind::unavailable, "there is no sandbox to look into: " + row.reason);
+    return *code;
+  };
+  return run_locally(then, options, signals, variation);
+}
+
+}  // namespace
+
+int rerun(const Surroundings& around, const cli::RunsRerunOptions& options, SignalWatch& signals) {
+  const Result<int> code = try_rerun(around, options, signals);
+  return code ? *code : give_up(code.error(), around.common, signals);
+}
+
+int shell(const Surroundings& around, const cli::RunsShellOptions& options, SignalWatch& signals) {
+  const Result<int> code = try_shell(around, options, signals);
+  return code ? *code : give_up(code.error(), around.common, signals);
+}
+
+}  // namespace slipway::program
