@@ -26,7 +26,10 @@ std::string without_expressions(const std::string& text) {
   std::string made;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '{' && i + 1 < text.size() && text[i + 1] == '{') {
-      made += R"({{ "{{" }})";
+      // A dollar sign in front of an expression is an error: it goes in.
+      const std::string dollars(made.size() - (made.find_last_not_of('$') + 1), '$');
+      made.resize(made.size() - dollars.size());
+      made += fmt::format(R"({{{{ "{}{{{{" }}}})", dollars);
       ++i;
     } else {
       made += text[i];

@@ -120,6 +120,14 @@ TEST(Dialects, WhatWasConvertedHasTheSameJobs) {
   }
 }
 
+TEST(Dialects, DollarsAndBracesOfAValueStayText) {
+  const std::string text = "name: a\njob: {command: make}\nenvironment: {A: 'x$${{y}} {{{{z', B: '${{C}}'}\n";
+  const Converted one = convert(text, ".reactorcide/jobs/a.yaml", options());
+  const ReadResult again = read_workflow(one.yaml, "converted.yaml");
+  ASSERT_TRUE(again.workflow.has_value()) << one.yaml << shown(again.problems, one.yaml, "converted.yaml");
+  EXPECT_NE(one.yaml.find(R"(x{{ "$${{" }}y}} {{ "{{" }}{{ "{{" }}z)"), std::string::npos) << one.yaml;
+}
+
 TEST(Dialects, AnEmptyFileIsAnError) {
   for (const char* name : {".reactorcide/jobs/a.yaml", ".reactorcide/workflows/a.yaml", "a.yaml"}) {
     for (const std::string_view text : {"", "# nothing yet\n"}) {
