@@ -50,6 +50,16 @@ void Feed::take(const model::Notice& notice) {
              notice);
 }
 
+void Feed::catch_up(const RunId& run, std::string_view job, int attempt) {
+  for (const auto& [id, watched] : attempts_) {
+    if (watched->view.run != run || watched->view.job != job || watched->view.number != attempt) continue;
+    const std::uint64_t told = std::exchange(watched->grown_to, kAll);
+    while (read_piece(*watched, kPiece)) {
+    }
+    watched->grown_to = told;
+  }
+}
+
 bool Feed::read_some() {
   bool more = false;
   for (const auto& [id, attempt] : attempts_) more = read_piece(*attempt, kPiece) || more;

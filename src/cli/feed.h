@@ -21,6 +21,8 @@ class Feed {
   ~Feed();
 
   void take(const model::Notice& notice);
+  /// Reads on to the end of what the attempt's journal has now, whatever notices said: for news that stand behind that.
+  void catch_up(const RunId& run, std::string_view job, int attempt);
   /// Reads on in every journal that has grown, a piece of each in turn. False: nothing is left.
   bool read_some();
 

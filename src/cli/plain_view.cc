@@ -141,6 +141,7 @@ void PlainView::stored(const AttemptView& attempt, const wire::payload::Artifact
 
 void PlainView::noticed(const AttemptView& attempt, const wire::payload::Notice& notice, Time /*at*/) {
   summary_.noticed(attempt, notice);
+  if (notice.code == kHeldRemark) return;  // the remark follows, which says what to do about it
   line(attempt.label, "!", notice.message);
 }
 

@@ -156,7 +156,10 @@ class ThreadedView final : public View {
       for (const Item& item : taken.items) {
         std::visit(Overloaded{[&](const model::Notice& notice) { feed_.take(notice); },
                               [&](const Saying& saying) { audience_->said(saying.text); },
-                              [&](const Remark& remark) { audience_->told(remark); }},
+                              [&](const Remark& remark) {
+                                if (remark.code == kHeldRemark) feed_.catch_up(remark.run, remark.job, remark.attempt);
+                                audience_->told(remark);
+                              }},
                    item);
       }
       for (const model::AttemptProgress& progress : taken.progress) feed_.take(progress);

@@ -41,7 +41,7 @@ ViewKind choose_view(const CommonOptions& options, int fd, const std::string& te
 /// NO_COLOR, CLICOLOR_FORCE, --color, and whether `fd` is a terminal.
 bool choose_colour(ColourChoice choice, int fd, const std::map<std::string, std::string>& environment);
 
-/// The job waits for a person: shown also where only failures are.
+/// The job waits for a person: shown also where only failures are, and behind all that the job printed before.
 inline constexpr std::string_view kHeldRemark = "held";
 
 /// What was done for a job besides its steps and is not in its journal: a cache that was saved or

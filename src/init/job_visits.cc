@@ -23,6 +23,7 @@ void Job::on_held(std::size_t step, const StepRunner::Hold& hold) {
 }
 
 void Job::tell_held(std::size_t step, const StepRunner::Hold& hold) {
+  records_->flush();  // who hears of it reads what led to it
   owner_.send(
       wire::Held{records_->masked(orders_.job.steps[step].name), hold.why, hold.end.has_value(), orders_.hold_limit});
 }
