@@ -309,7 +309,7 @@ class Connection {
 };
 
 /// `answer_within` 0: as long as it takes.
-inline Value ask(const std::string& request, int answer_within = 60) {
+inline Value ask_at_once(const std::string& request, int answer_within = 60) {
   const char* const path = std::getenv("SLIPWAY_SOCKET");
   if (path == nullptr || *path == '\0') {
     throw Error("unavailable", "SLIPWAY_SOCKET is not set: this program works in a step of a job (`slipway run`)");
@@ -328,6 +328,13 @@ inline Value ask(const std::string& request, int answer_within = 60) {
   Value answer = Parser(text).parse();
   if (answer.at("ok").text != "true") throw Error(answer.at("kind").text, answer.at("error").text);
   return answer.at("result");
+}
+
+/// What was printed before stands before.
+inline Value ask(const std::string& request, int answer_within = 60) {
+  std::fflush(stdout);
+  std::fflush(stderr);
+  return ask_at_once(request, answer_within);
 }
 
 constexpr int kOwnersAnswer = 660;
@@ -421,7 +428,9 @@ inline void set_output(const std::string& name, const std::string& value) { deta
 inline void set_var(const std::string& name, const std::string& value) { detail::set("var", name, value); }
 
 /// Hides `value` in all output from here on.
-inline void mask(const std::string& value) { detail::ask("{\"do\":\"mask\",\"value\":" + detail::quoted(value) + "}"); }
+inline void mask(const std::string& value) {  // and perhaps what is not written yet
+  detail::ask_at_once("{\"do\":\"mask\",\"value\":" + detail::quoted(value) + "}");
+}
 
 /// A remark with the run's end. `level`: `notice`, `warning` or `error`.
 inline void annotate(const std::string& message, const std::string& level = "notice", const std::string& file = "",
@@ -456,8 +465,6 @@ class Group {
 
  private:
   static void say(bool start, const std::string& name) {
-    std::fflush(stdout);
-    std::fflush(stderr);
     detail::ask(std::string("{\"do\":\"group\",\"start\":") + (start ? "true" : "false") +
                 detail::member("name", detail::quoted(name)) + "}");
   }

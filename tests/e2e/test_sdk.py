@@ -48,6 +48,20 @@ def test_python_steps_are_steps_of_the_run(alone):
     assert {step["name"]: step["memory_peak_bytes"] > 0 for step in steps}["build"]
 
 
+def test_what_a_program_prints_stands_where_it_printed_it(slipway):
+    file = pipeline(slipway.project, """
+        from slipway import group, run_step
+        print("before")
+        run_step("build", "echo built")
+        print("after")
+        with group("folded"):
+            print("inside")
+        print("behind")
+    """)
+    assert [(event["step"], event["text"]) for event in slipway.run(file).expect(0).of("output")] == [
+        ("run", "before"), ("build", "built"), ("run", "after"), ("run", "inside"), ("run", "behind")]
+
+
 def test_a_checked_step_that_fails_fails_the_job(slipway):
     ran = slipway.run(pipeline(slipway.project, """
         from slipway import run_step
@@ -251,7 +265,7 @@ def test_the_example_pipeline_runs(slipway):
 def test_outside_of_a_job_it_says_how_to_run(tmp_path):
     done = subprocess.run([sys.executable, "-c", "import slipway; slipway.run_step('a', 'true')"], env={"PYTHONPATH": str(SDK), "PATH": os.environ["PATH"]},
                           capture_output=True, text=True)
-    assert done.returncode == 1 and "slipway run pipeline" in done.stderr
+    assert done.returncode == 1 and "slipway run .slipway/jobs/pipeline.yaml" in done.stderr
 
 
 def test_the_package_can_be_installed(tmp_path):

@@ -113,19 +113,9 @@ class group:
         self.name = name
 
     def __enter__(self) -> group:
-        _flush()
         ask({"do": "group", "start": True, "name": self.name})
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        _flush()
         ask({"do": "group", "start": False, "name": self.name})
-
-
-def _flush() -> None:
-    """What was printed before is to stand before."""
-    import sys
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()

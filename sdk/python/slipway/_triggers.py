@@ -128,5 +128,11 @@ def log_next_job(job: Union[Job, str], reason: str = "") -> None:
     """Tells people what comes next, in the log and with the run's notices, without asking for it."""
     from ._job import annotate
     because = f": {reason}" if reason else ""
-    print(f"next job: {job}{because}\n  slipway run {job}", flush=True)
+    print(f"next job: {job}{because}", flush=True)
+    source = os.path.join(os.environ.get("SLIPWAY_WORKSPACE", "/job"), "src")
+    for file in (f".slipway/jobs/{job}.yaml", f".reactorcide/jobs/{job}.yaml"):
+        if os.path.isfile(os.path.join(source, file)):
+            import shlex
+            print(f"  slipway run {shlex.quote(file)}", flush=True)
+            break
     annotate(f"{job}{because}", title="next job")

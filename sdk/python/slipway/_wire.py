@@ -24,12 +24,13 @@ HOW_TO_RUN = (
     "  job:\n"
     "    name: pipeline\n"
     "    run: python3 {script}\n"
-    "in .slipway/jobs/pipeline.yaml, and start it by `slipway run pipeline`."
+    "in .slipway/jobs/pipeline.yaml, and start it by `slipway run .slipway/jobs/pipeline.yaml`."
 )
 
 
 class SlipwayError(Exception):
-    """What Slipway refused or could not do. `kind` says which: `invalid`, `not_found`, `exhausted`, `unavailable`, ..."""
+    """What Slipway refused or could not do. `kind` says which: `invalid`, `not_found`, `denied` (a trigger),
+    `exhausted`, `unavailable`, ..."""
 
     def __init__(self, message: str, kind: str = "internal") -> None:
         super().__init__(message)
@@ -59,6 +60,8 @@ def ask(request: Dict[str, Any], answer_within: Optional[float] = ANSWER) -> Dic
     path = os.environ.get("SLIPWAY_SOCKET")
     if not path:
         raise NotInJob()
+    if request.get("do") != "mask":  # which may well hide what is not written yet
+        _flush()
     try:
         text = json.dumps(request).encode("ascii")
     except (TypeError, ValueError) as error:
@@ -89,6 +92,17 @@ def ask(request: Dict[str, Any], answer_within: Optional[float] = ANSWER) -> Dic
         result: Dict[str, Any] = answer.get("result") or {}
         return result
     raise SlipwayError(str(answer.get("error") or "refused"), str(answer.get("kind") or "internal"))
+
+
+def _flush() -> None:
+    """What was printed before stands before: a step, a group or a remark would overtake it."""
+    import sys
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # closed: the program's own affair
+            pass
 
 
 def _read(connection: socket.socket, size: int) -> bytes:

@@ -89,7 +89,32 @@ def test_remarks(job, capsys):
     slipway.annotate("slow", level="warning", file="a.c", line=3)
     assert job.of("annotate")[0] == {"do": "annotate", "level": "warning", "message": "slow", "title": "", "file": "a.c", "line": 3}
     slipway.log_next_job(Job("deploy"), "main is green")
-    assert "next job: deploy: main is green" in capsys.readouterr().out
+    assert capsys.readouterr().out == "next job: deploy: main is green\n"
+
+
+def test_the_next_job_is_named_with_its_command_where_a_file_has_it(job, capsys, tmp_path, monkeypatch):
+    (tmp_path / "src/.slipway/jobs").mkdir(parents=True)
+    (tmp_path / "src/.slipway/jobs/deploy.yaml").write_text("job: {}")
+    monkeypatch.setenv("SLIPWAY_WORKSPACE", str(tmp_path))
+    slipway.log_next_job("deploy")
+    assert capsys.readouterr().out == "next job: deploy\n  slipway run .slipway/jobs/deploy.yaml\n"
+
+
+def test_what_was_printed_stands_before_what_is_asked_for(job, monkeypatch):
+    class Stream:
+        flushed = 0
+
+        def flush(self):
+            assert not job.asked
+            self.flushed += 1
+
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, Stream())
+    slipway.run_step("build", "true")
+    assert sys.stdout.flushed == sys.stderr.flushed == 1
+    job.asked.clear()
+    slipway.mask("a late secret")
+    assert sys.stdout.flushed == 1  # a mask hides what is not written yet
 
 
 def test_the_event_is_read_where_there_is_one(tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_what_is_refused_says_why(job):
 
 def test_outside_of_a_job_it_says_how_to_run(monkeypatch):
     monkeypatch.delenv("SLIPWAY_SOCKET", raising=False)
-    with pytest.raises(NotInJob, match="slipway run pipeline"):
+    with pytest.raises(NotInJob, match="slipway run .slipway/jobs/pipeline.yaml"):
         run_step("a", "true")
     monkeypatch.setenv("SLIPWAY_SANDBOX", "source")
     with pytest.raises(NotInJob, match="untrusted source"):
