@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from .events import Printer
-from .settings import Settings, Wrong, add_settings, read_settings
+from .settings import VALUE_WITHOUT_NAME, Settings, Wrong, add_settings, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,14 +79,49 @@ def job_file(settings: Settings) -> Dict[str, Any]:
     return {key: value for key, value in job.items() if value not in ("", {}, [])}
 
 
+def run_workflow(asked: argparse.Namespace, settings: Settings) -> int:
+    """A workflow of a file, or one job of it, with what the settings say on top."""
+    settings.check(needs_command=False)
+    if settings.job_command:
+        raise Wrong("--workflow-file says what to run, and so does --job-command: give one of them")
+    if any(name.startswith(VALUE_WITHOUT_NAME) for name in settings.secrets):
+        raise Wrong("--secret-values-list: a workflow takes secrets by name; name them in --secret-env-names")
+    if not os.path.exists(asked.workflow_file):
+        raise Wrong(f"--workflow-file: {asked.workflow_file} is not there")
+    words = ["-C", os.path.abspath(settings.work_dir), "run", os.path.abspath(asked.workflow_file)]
+    given = (("--job", asked.job or ""), ("--image", settings.runner_image), ("--source-url", settings.source_url),
+             ("--source-ref", settings.source_ref if settings.source_url else ""),
+             ("--secret-file", os.path.abspath(settings.secrets_file) if settings.secrets_file else ""))
+    for flag, value in given:
+        words += [flag, value] if value else []
+    for name, value in settings.job_env.items():
+        words += [] if name in settings.secrets else ["--env", f"{name}={value}"]
+    if asked.dry_run:
+        words.append("--dry-run")
+    with tempfile.TemporaryDirectory(prefix="runnerlib-") as directory:
+        if settings.secrets:
+            path = os.path.join(directory, "secrets.json")
+            write_private(path, settings.secrets)
+            words += ["--secret-file", path]
+        return run_slipway(words)
+
+
+def write_private(path: str, what: Dict[str, Any]) -> None:
+    """A file that nobody else can read: secrets may stand in it."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(what, file)
+
+
 def run(asked: argparse.Namespace) -> int:
     settings = read_settings(asked)
+    if asked.workflow_file:
+        return run_workflow(asked, settings)
+    if asked.job:
+        raise Wrong("--job is of a workflow: it needs --workflow-file")
     settings.check()
-    # A file that nobody else can read: secrets may stand in it.
     with tempfile.TemporaryDirectory(prefix="runnerlib-") as directory:
         path = os.path.join(directory, "job.yaml")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(job_file(settings), file)
+        write_private(path, job_file(settings))
         words = ["run-job", path, "--work-dir", os.path.abspath(settings.work_dir)]
         if settings.secrets_file:
             words += ["--secrets-file", settings.secrets_file]
@@ -215,6 +250,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = add("run", run, "run one command as a job")
     add_settings(one)
+    one.add_argument("--workflow-file", metavar="FILE", help="a workflow to run, in the place of a command")
+    one.add_argument("--job", metavar="NAME", help="with --workflow-file: only this job and what it depends on")
     one.add_argument("--dry-run", action="store_true", help="show what would run")
     one.add_argument("--container", action="store_true", help="accepted: a job always has a sandbox of its own")
     one.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="put behind the job's command")

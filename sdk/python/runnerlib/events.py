@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 _CONFIGURATION = 1
 
 
+def _problem(event: Dict[str, Any]) -> str:
+    """A wrong place of a definition, in one line."""
+    place = ":".join(str(event[key]) for key in ("file", "line", "column") if event.get(key))
+    note = "" if event.get("severity") == "error" else f"{event.get('severity')}: "
+    hint = f" ({event['hint']})" if event.get("hint") else ""
+    return f"{place}: {note}{event.get('message', '')}{hint}"
+
+
 class Printer:
     """Prints the jobs' output, `ISO8601 message` or (LOG_FORMAT=json) an object a line, and keeps how the run ended."""
 
@@ -30,6 +38,8 @@ class Printer:
             self._print(str(event.get("stream", "stdout")), str(event.get("text", "")))
         elif kind == "job_finished" and event.get("exit_code") and self._job_code is None:
             self._job_code = int(event["exit_code"])
+        elif kind == "problem":
+            self._print("stderr", _problem(event))
         elif kind in ("notice", "annotation") and event.get("message"):
             self._print("stderr", str(event["message"]))
         elif kind == "job_finished" and event.get("outcome") not in ("succeeded", "skipped") and event.get("reason"):

@@ -17,6 +17,8 @@ _FLAGS: Tuple[Tuple[str, str], ...] = (
     ("source-type", ""), ("source-url", ""), ("source-ref", ""), ("ci-source-type", ""), ("ci-source-url", ""),
     ("ci-source-ref", ""))
 
+VALUE_WITHOUT_NAME = "REACTORCIDE_SECRET_VALUE_"
+
 
 class Wrong(Exception):
     """The configuration is wrong: exit code 1."""
@@ -53,10 +55,10 @@ class Settings:
             elif name in self.job_env:
                 self.secrets[name] = self.job_env[name]
         for number, value in enumerate(_names(values["secret-values-list"]), 1):
-            self.secrets[f"REACTORCIDE_SECRET_VALUE_{number}"] = value
+            self.secrets[f"{VALUE_WITHOUT_NAME}{number}"] = value
 
-    def check(self, files: bool = True) -> None:
-        if not self.job_command.strip():
+    def check(self, files: bool = True, needs_command: bool = True) -> None:
+        if needs_command and not self.job_command.strip():
             raise Wrong("a job command is needed: --job-command, or REACTORCIDE_JOB_COMMAND")
         for name, path in (("code-dir", self.code_dir), ("job-dir", self.job_dir)):
             if not path.startswith("/") or not (posixpath.normpath(path) + "/").startswith("/job/"):

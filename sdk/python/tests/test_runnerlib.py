@@ -80,6 +80,26 @@ def test_the_words_of_today_s_workers_are_understood(runnerlib):
     assert runnerlib.asked()["file"]["source"] == {"type": "git", "url": "https://h/r.git", "ref": "v1"}
 
 
+def test_a_workflow_is_run_or_one_job_of_it(runnerlib, tmp_path):
+    (tmp_path / "ci.yaml").write_text("")
+    assert runnerlib("run", "--workflow-file", "ci.yaml", "--job", "test", "--job-env", "A=1\nTOKEN=sesame", "--secret-env-names", "TOKEN",
+                     "--runner-image", "host", "--work-dir", str(tmp_path)) == 0, runnerlib.err
+    words = runnerlib.asked()["argv"]
+    assert words[:10] == ["-C", str(tmp_path), "run", str(tmp_path / "ci.yaml"), "--job", "test", "--image", "host", "--env", "A=1"]
+    assert words[10] == "--secret-file" and not any("sesame" in word for word in words)
+    for wrong, what in ((["--workflow-file", "none.yaml"], "is not there"), (["--job", "test", "--job-command", "x"], "needs --workflow-file"),
+                        (["--workflow-file", "ci.yaml", "--job-command", "x"], "give one of them"),
+                        (["--workflow-file", "ci.yaml", "--secret-values-list", "v"], "by name")):
+        assert runnerlib("run", *wrong) == 1 and what in runnerlib.err
+
+
+def test_a_wrong_definition_is_told_with_its_place(runnerlib, tmp_path):
+    (tmp_path / "job.yaml").write_text("{}")
+    problem = {"type": "problem", "severity": "error", "file": "job.yaml", "line": 3, "column": 7, "message": "unknown key `comand`", "hint": "did you mean `command`?"}
+    assert runnerlib("run-job", "job.yaml", EVENTS=json.dumps([problem]), CODE="2") == 1
+    assert runnerlib.err.endswith("job.yaml:3:7: unknown key `comand` (did you mean `command`?)\n")
+
+
 @pytest.mark.parametrize("words, what", [
     ([], "a job command is needed"), (["--job-command", "x", "--code-dir", "src"], "below /job"), (["--job-command", "x", "--job-dir", "/etc"], "below /job"),
     (["--job-command", "x", "--code-dir", "/job/../etc"], "below /job"), (["--job-command", "x", "--job-env", "./job/../x"], ".."),
