@@ -80,6 +80,8 @@ ControlServer::OnGone Job::serve_control(std::uint16_t socket, wire::control::Re
   const auto* how = std::get_if<wire::Resume>(&request);
   if (!is_visitor || how == nullptr) {
     const std::uint16_t step = is_visitor ? attachments_->step_of(socket) : socket;
+    // What it printed before stands before what it asks for; but a mask may still cover what is in the pipe.
+    if (!std::holds_alternative<wire::control::Mask>(request)) output_->catch_up(step);
     auto* const below = std::get_if<wire::control::RunStep>(&request);
     return below != nullptr ? child_steps_->run(step, std::move(*below), respond)
                             : requests_->handle(step, std::move(request), respond);

@@ -22,6 +22,12 @@ constexpr os::Clock::duration rest_after(std::size_t bytes) {
   return 0ms;
 }
 
+std::size_t waiting_in(const os::Fd& pipe) {
+  int bytes = 0;
+  (void)::ioctl(pipe.get(), FIONREAD, &bytes);  // on a pipe it cannot fail
+  return static_cast<std::size_t>(std::max(bytes, 0));
+}
+
 }  // namespace
 
 OutputPump::OutputPump(Poller& poller, RecordKeeper& records)
@@ -114,24 +120,26 @@ void OutputPump::close(std::uint64_t id) {
   pipes_.erase(found);
 }
 
+void OutputPump::catch_up(std::uint16_t step) {
+  for (auto& [id, pipe] : pipes_) {
+    if (pipe.step != step) continue;
+    std::size_t left = waiting_in(pipe.fd), got = 0;
+    while (left > 0 && read_once(pipe, left, got) == More::maybe) left -= got;
+  }
+}
+
 void OutputPump::drain(std::uint16_t step) {
   std::vector<std::uint64_t> ended;
   for (auto& [id, pipe] : pipes_) {
     if (pipe.step != step) continue;
-    int waiting = 0;
-    (void)::ioctl(pipe.fd.get(), FIONREAD, &waiting);  // on a pipe it cannot fail
-    auto left = static_cast<std::size_t>(std::max(waiting, 0));
+    std::size_t left = waiting_in(pipe.fd);
     // One read more than that: it tells an ended stream from an open one.
     for (More more = More::maybe; more == More::maybe;) {
       std::size_t got = 0;
       more = read_once(pipe, std::max<std::size_t>(left, 1), got);
       if (more == More::ended) ended.push_back(id);
       left -= std::min(left, got);
-      if (left == 0 && got > 0) {
-        int more_waiting = 0;
-        (void)::ioctl(pipe.fd.get(), FIONREAD, &more_waiting);
-        if (more_waiting > 0) break;  // a child writes on
-      }
+      if (left == 0 && got > 0 && waiting_in(pipe.fd) > 0) break;  // a child writes on
     }
     pipe.drained = true;
   }

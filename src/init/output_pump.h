@@ -31,6 +31,10 @@ class OutputPump {
   /// Nobody can write to it any more: takes what is in it and ends it.
   void finish_stream(std::uint64_t id);
 
+  /// Takes what is in the pipes of `step` now, so that it stands before what is recorded next: what the step asks for
+  /// by its socket would overtake it.
+  void catch_up(std::uint16_t step);
+
   /// The main process of `step` has ended: takes what is in its pipes now and no more, since a child of it may write
   /// on for as long as it likes. What a mask holds back stays held until such a child closes the pipe.
   void drain(std::uint16_t step);

@@ -27,3 +27,11 @@ def test_quiet_shows_only_what_went_wrong(slipway):
     assert slipway("run", "--quiet", slipway.project.job(run="echo noise")).expect(0).out == ""
     ran = slipway("run", "--quiet", slipway.project.job(run="echo the-reason; exit 1")).expect(1)
     assert "job" in ran.out + ran.err
+
+
+def test_a_group_of_the_command_stands_behind_what_was_printed_before_it(slipway):
+    """The request comes by a socket and the lines by a pipe: the quicker one must not win."""
+    script = "for i in 1 2 3 4 5; do echo before $i; slipway group start G$i; echo inside $i; slipway group end; done"
+    run = slipway.run(slipway.project.job(run=script)).expect(0).finished["run"]
+    lines = slipway("logs", run, "job", "--step", "run").expect(0).out.splitlines()
+    assert lines == [line for i in range(1, 6) for line in (f"before {i}", f"▸ G{i}", f"inside {i}")]
