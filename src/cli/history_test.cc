@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
@@ -5,11 +7,14 @@
 #include "cli/history_test_support.h"
 #include "cli/line_filter.h"
 #include "cli/logs.h"
+#include "cli/report.h"
 #include "cli/runs.h"
 #include "cli/view_test_support.h"
 
 namespace slipway::cli {
 namespace {
+
+constexpr std::chrono::seconds kLimit{20};
 
 AttemptEntry failed_attempt(const std::filesystem::path& journal) {
   AttemptEntry attempt;
@@ -165,6 +170,55 @@ TEST_F(HistoryTest, FollowingReadsUntilTheRunHasEnded) {
     }
   };
   EXPECT_EQ(logs({.run = "run1", .job = "deploy", .follow = true}), "push | one\npush | two\npush | end\n");
+}
+
+// Bytes that this process has read so far, from anything.
+std::uint64_t bytes_read() {
+  std::ifstream file("/proc/self/io");
+  std::string key;
+  std::uint64_t bytes = 0;
+  file >> key >> bytes;
+  return bytes;
+}
+
+TEST_F(HistoryTest, FollowingReadsAJournalOnceHoweverManyChildStepsItHas) {
+  constexpr int kSteps = 60;
+  JournalOfTest journal(directory_.path() / "live.journal");
+  journal.add(journal::RecordType::attempt_started, journal::kNoStep,
+              wire::payload::AttemptStarted{.run = "run1", .job = "j", .attempt = "a", .number = 1, .steps = {"run"}},
+              kStart);
+  for (std::uint16_t i = 1; i <= kSteps; ++i) {
+    journal.add(
+        journal::RecordType::step_started, i,
+        wire::payload::StepStarted{.name = fmt::format("child {}", i), .command = "", .attempt = 1, .parent = 0},
+        at_ms(i));
+    journal.out(i, std::string(20'000, 'x') + "\n", at_ms(i));
+  }
+  const std::uint64_t size = journal.bytes();
+  AttemptEntry attempt;
+  attempt.id = AttemptId("a");
+  attempt.journal = directory_.path() / "live.journal";
+  RunEntry& run = history_.runs[0];
+  run.outcome.reset();
+  run.is_alive = false;
+  run.jobs.resize(1);
+  run.jobs[0].name = "j";
+  run.jobs[0].attempts = {attempt};
+  const std::uint64_t before = bytes_read();
+  const std::string text = logs({.run = "run1", .follow = true});
+  EXPECT_LT(bytes_read() - before, size * 5);
+  EXPECT_NE(text.find("j | child 1 | x"), std::string::npos);
+  EXPECT_NE(text.find("j | child 60 | x"), std::string::npos);
+}
+
+TEST_F(HistoryTest, AReportSaysHowManyAttemptsItLeavesOut) {
+  JobEntry& job = history_.runs[0].jobs[1];
+  job.attempts.assign(1'003, AttemptEntry());
+  for (AttemptEntry& attempt : job.attempts) attempt.journal = directory_.path() / "none.journal";
+  const std::string file = (directory_.path() / "page.html").string();
+  ASSERT_TRUE(write_report({.run = "run1", .output = file}, history_, directory_.path(), style(), os::within(kLimit)));
+  const std::string page = os::read_file(file, 64U << 20U).value();
+  EXPECT_NE(page.find("the first 1000 attempts and services; 4 more are left out"), std::string::npos);
 }
 
 TEST_F(HistoryTest, OtherProjectsRunsAreListedAndRemovedOnlyWhenAsked) {

@@ -1,6 +1,7 @@
 #include "cli/json_view.h"
 
 #include "cli/json_writer.h"
+#include "cli/step_tree.h"
 
 namespace slipway::cli {
 
@@ -163,11 +164,12 @@ void JsonView::journal_damaged(const AttemptView& attempt, const std::string& wh
 void JsonView::attempt_finished(const AttemptView& attempt, const model::AttemptFinished& finished) {
   const model::AttemptReport& report = finished.report;
   std::string steps = "[";
-  for (const model::StepResult& step : report.steps) {
+  for (const ShownStep& step : steps_in_order(report.steps)) {
     if (steps.size() > 1) steps += ',';
     JsonWriter json(steps);
-    json.begin_object().field("name", step.name).field("outcome", model::to_string(step.outcome));
-    json.field("exit_code", step.exit_code).field("duration_ms", milliseconds(step.finished - step.started));
+    json.begin_object().field("name", step.name).field("outcome", model::to_string(step.result->outcome));
+    json.field("exit_code", step.result->exit_code);
+    json.field("duration_ms", milliseconds(step.result->finished - step.result->started));
     if (step.parent) json.field("parent", *step.parent);
     json.end_object();
   }

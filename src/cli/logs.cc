@@ -32,39 +32,69 @@ bool is_of_job(const std::string& name, const std::string& wanted) {
   return wanted.empty() || name == wanted || name.starts_with(wanted + " (");
 }
 
-constexpr std::uint64_t kMostForNames = 64U << 20U;  // of a journal that is searched for the names of child steps
-
-std::map<std::uint16_t, std::string> child_names(journal::Reader& reader) {
-  std::map<std::uint16_t, std::string> names;
-  while (reader.position() < kMostForNames) {
-    const auto next = reader.next();
-    if (!next || next->what == journal::Next::What::end || next->what == journal::Next::What::torn) break;
-    if (next->what != journal::Next::What::record || next->record.type != journal::RecordType::step_started) continue;
-    const auto begun = wire::payload::decode<wire::payload::StepStarted>(next->record.payload);
-    if (begun && begun->parent && next->record.step != journal::kNoStep) names[next->record.step] = begun->name;
+// Names of an attempt's steps by number. Of one that has ended the store knows all; else its journal tells them, those
+// of child steps as they begin. It is read once: each look goes on from where the last one stopped.
+class StepNames {
+ public:
+  StepNames() = default;
+  explicit StepNames(const AttemptEntry& attempt) : names_(attempt.step_names) {
+    if (names_.empty()) journal_ = attempt.journal;
   }
-  return names;
-}
 
-// While an attempt runs, only its journal tells its steps. Empty: its first record is not written yet.
-std::vector<std::string> recorded_names(const std::filesystem::path& path) {
-  auto source = journal::open_source(path);
-  if (!source) return {};
-  auto reader = journal::Reader::open(std::move(*source));
-  if (!reader) return {};
-  const auto first = reader->next();
-  if (!first || first->what != journal::Next::What::record ||
-      first->record.type != journal::RecordType::attempt_started)
-    return {};
-  auto started = wire::payload::decode<wire::payload::AttemptStarted>(first->record.payload);
-  std::vector<std::string> names = started ? std::move(started->steps) : std::vector<std::string>();
-  // Child steps are known once they have begun.
-  for (const auto& [index, name] : child_names(*reader)) {
-    if (index >= names.size()) names.resize(index + std::size_t{1});
-    names[index] = name;
+  /// False: the journal's first record is not written yet.
+  bool are_known() {
+    read_until([this] { return !names_.empty(); });
+    return !names_.empty();
   }
-  return names;
-}
+  std::string_view of(std::uint16_t step) {
+    read_until([this, step] { return step < names_.size(); });
+    if (step >= names_.size()) names_.resize(step + std::size_t{1});  // not to be looked for again
+    return names_[step];
+  }
+  std::optional<std::uint16_t> find(std::string_view name) {
+    std::size_t looked = 0;
+    const auto is_found = [&] {
+      while (looked < names_.size() && names_[looked] != name) ++looked;
+      return looked < names_.size();
+    };
+    read_until(is_found);
+    return is_found() ? std::optional(static_cast<std::uint16_t>(looked)) : std::nullopt;
+  }
+  /// As far as they were looked for.
+  const std::vector<std::string>& seen() const { return names_; }
+
+ private:
+  template <class Enough>
+  void read_until(const Enough& is_enough) {
+    if (journal_.empty() || is_enough()) return;
+    if (!reader_) {
+      auto reader = journal::open_reader(journal_);
+      if (!reader) return;
+      reader_.emplace(*std::move(reader));
+    }
+    do {
+      const auto next = reader_->next();
+      if (!next || next->what == journal::Next::What::end || next->what == journal::Next::What::torn) return;
+      if (next->what == journal::Next::What::record) take(next->record);
+    } while (!is_enough());
+  }
+
+  void take(const journal::Record& record) {
+    if (record.type == journal::RecordType::attempt_started) {
+      auto started = wire::payload::decode<wire::payload::AttemptStarted>(record.payload);
+      if (started) names_ = std::move(started->steps);
+    } else if (record.type == journal::RecordType::step_started && record.step != journal::kNoStep) {
+      auto begun = wire::payload::decode<wire::payload::StepStarted>(record.payload);
+      if (!begun || !begun->parent) return;
+      if (record.step >= names_.size()) names_.resize(record.step + std::size_t{1});
+      names_[record.step] = std::move(begun->name);
+    }
+  }
+
+  std::vector<std::string> names_;
+  std::filesystem::path journal_;  // empty: there is nothing to look for
+  std::optional<journal::Reader> reader_;
+};
 
 Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
   std::vector<std::string> jobs, steps;
@@ -75,11 +105,10 @@ Result<void> check_names(const LogsOptions& options, const RunEntry& run) {
     has_job = true;
     for (const AttemptEntry& attempt : job.attempts) {
       has_attempt = has_attempt || attempt.number == *options.attempt;
-      const bool is_asked_for = !options.step.empty();
-      const std::vector<std::string> names =
-          is_asked_for && attempt.step_names.empty() ? recorded_names(attempt.journal) : attempt.step_names;
-      has_step = has_step || std::ranges::find(names, options.step) != names.end();
-      steps.insert(steps.end(), names.begin(), names.end());
+      if (has_step) continue;
+      StepNames names(attempt);
+      has_step = names.find(options.step).has_value();
+      steps.insert(steps.end(), names.seen().begin(), names.seen().end());
     }
   }
   if (!has_job && !options.job.empty()) {
@@ -123,28 +152,13 @@ std::string shown_name(const JobEntry& job, const LogsOptions& options) {
   return options.service.empty() ? job.name : job.name + " / " + options.service;
 }
 
-// Of files `ATTEMPT.NAME.journal`.
-std::vector<std::string> services_of(const AttemptEntry& attempt) {
-  std::vector<std::string> names;
-  const std::string begin = attempt.id.value + ".";
-  constexpr std::string_view kEnd = ".journal";
-  auto files = os::list_directory(attempt.journal.parent_path());
-  if (!files) return names;
-  for (std::string& name : *files) {
-    if (name.ends_with(journal::kSealedSuffix)) name.resize(name.size() - journal::kSealedSuffix.size());
-    if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
-    names.push_back(name.substr(begin.size(), name.size() - begin.size() - kEnd.size()));
-  }
-  return names;
-}
-
 Result<void> check_service(const LogsOptions& options, const RunEntry& run) {
   if (options.service.empty()) return {};
   std::vector<std::string> known;
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
     for (const AttemptEntry& attempt : job.attempts) {
-      for (std::string& name : services_of(attempt)) known.push_back(std::move(name));
+      for (std::string& name : services_of(attempt.journal)) known.push_back(std::move(name));
     }
   }
   if (options.follow || std::ranges::find(known, options.service) != known.end()) return {};
@@ -162,7 +176,7 @@ class Printer {
   struct Open {
     std::string job;
     AttemptEntry attempt;
-    std::vector<std::string> names;  // of steps, by index; empty until they are known
+    StepNames names;
     std::optional<journal::LineReader> reader;
     std::map<std::uint16_t, wire::Folds> folds;
     std::uint64_t lines = 0;  // of the whole job so far
@@ -217,13 +231,11 @@ class Printer {
     auto source = journal::open_source(open.attempt.journal);
     if (!source && source.error().kind == ErrorKind::not_found) return false;  // not begun, or removed
     if (!source) return std::unexpected(std::move(source).error());
-    open.names = open.attempt.step_names.empty() ? recorded_names(open.attempt.journal) : open.attempt.step_names;
-    if (open.names.empty() && !open.attempt.outcome) return false;  // its first record is on its way
+    if (!open.names.are_known() && !open.attempt.outcome) return false;  // its first record is on its way
     journal::LineStart start;
     if (!options_.step.empty()) {
-      const auto found = std::ranges::find(open.names, options_.step);
-      if (found == open.names.end()) return false;
-      start.step = static_cast<std::uint16_t>(found - open.names.begin());
+      start.step = open.names.find(options_.step);
+      if (!start.step) return false;
       start.first_number = std::max<std::uint64_t>(1, options_.since_line);
     }
     auto reader = journal::LineReader::open(std::move(*source), start);
@@ -291,7 +303,7 @@ class Printer {
   }
 
   void show(Open& open, const journal::Line& line, std::string_view text) {
-    const std::string_view step = name_of(open, line.step);
+    const std::string_view step = line.step == journal::kNoStep ? std::string_view() : open.names.of(line.step);
     if (options_.tail) {
       std::string kept;
       append_line(kept, open, step, line, text);
@@ -301,16 +313,6 @@ class Printer {
     }
     append_line(sink_.buffer(), open, step, line, text);
     sink_.written();
-  }
-
-  // A child step that began behind the last look is in the journal by now.
-  static std::string_view name_of(Open& open, std::uint16_t step) {
-    if (step == journal::kNoStep) return {};
-    if (step >= open.names.size()) {
-      open.names = recorded_names(open.attempt.journal);
-      if (step >= open.names.size()) open.names.resize(step + std::size_t{1});  // not to be looked for again
-    }
-    return open.names[step];
   }
 
   void emit(const std::string& text) {
@@ -403,7 +405,7 @@ Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
       Printer::Open open{.job = shown_name(job, options),
                          .attempt = shown_log(*attempt, options),
-                         .names = {},
+                         .names = StepNames(shown_log(*attempt, options)),
                          .reader = {},
                          .lines = 0,
                          .done = false,
@@ -429,7 +431,9 @@ Result<void> follow(const LogsOptions& options, RunEntry run, RunHistory& histor
         const auto [found, is_new] = open.try_emplace(attempt->id);
         found->second.job = shown_name(job, options);
         found->second.attempt = shown_log(*attempt, options);
-        if (is_new) waiter.add(found->second.attempt.journal);
+        if (!is_new) continue;
+        found->second.names = StepNames(found->second.attempt);
+        waiter.add(found->second.attempt.journal);
       }
     }
     bool more = false;

@@ -116,10 +116,11 @@ void PlainView::step_finished(const AttemptView& attempt, std::uint16_t /*step*/
   const std::string below = result.parent ? fmt::format("{} / ", attempt.step_name(*result.parent)) : "";
   std::string text = fmt::format("{}{} {}", below, result.name,
                                  result.outcome == model::Outcome::succeeded ? "ok" : outcome_text(result.outcome));
-  if (const std::string exit = exit_text(result.outcome, result.exit_code); !exit.empty())
-    text += fmt::format(" ({})", exit);
+  const std::string exit = exit_text(result.outcome, result.exit_code);
+  if (!exit.empty()) text += fmt::format(" ({})", exit);
   text += fmt::format(" in {}", to_short_text(result.finished - result.started));
-  if (!finished.reason.empty()) text += ": " + finished.reason;
+  const bool is_told = !exit.empty() && finished.reason == fmt::format("exit code {}", result.exit_code);
+  if (!finished.reason.empty() && !is_told) text += ": " + finished.reason;
   if (finished.failure_allowed) text += " (allowed)";
   if (finished.will_retry) text += "; trying again";
   line(attempt.label, "<", text);

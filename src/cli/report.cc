@@ -13,17 +13,38 @@ namespace slipway::cli {
 
 namespace {
 
-constexpr std::size_t kMostLogs = 1'000;  // attempts of a run; what is beyond has no log on the page
+constexpr std::size_t kMostLogs = 1'000;   // attempts of a run and their services; what is beyond is counted
+constexpr std::size_t kMostNoted = 1'000;  // notes of a kind of each
 
-std::vector<report::Log> logs_of(const RunEntry& run) {
-  std::vector<report::Log> logs;
+void add_log(report::Logs& logs, report::Log log) {
+  if (logs.shown.size() == kMostLogs) {
+    ++logs.left_out;
+    return;
+  }
+  log.index = logs.shown.size();
+  log.notes = read_notes(log.journal, {.of_a_kind = kMostNoted});
+  log.steps = log.service.empty() ? steps_in_order(*log.attempt, log.notes) : steps_in_order(log.notes);
+  logs.shown.push_back(std::move(log));
+}
+
+report::Logs logs_of(const RunEntry& run) {
+  report::Logs logs;
   for (const JobEntry& job : run.jobs) {
     for (const AttemptEntry& attempt : job.attempts) {
-      if (logs.size() == kMostLogs) return logs;
-      report::Log log{.job = &job, .attempt = &attempt, .name = job.name, .notes = {}, .index = logs.size()};
+      report::Log log;
+      log.job = &job;
+      log.attempt = &attempt;
+      log.name = job.name;
       if (job.attempts.size() > 1) log.name += fmt::format(", try {}", attempt.number);
-      log.notes = read_notes(attempt.journal);
-      logs.push_back(std::move(log));
+      log.journal = attempt.journal;
+      add_log(logs, log);
+      for (const std::string& service : services_of(attempt.journal)) {
+        report::Log beside = log;
+        beside.service = service;
+        beside.name += " / " + service;
+        beside.journal = service_journal(attempt.journal, service);
+        add_log(logs, std::move(beside));
+      }
     }
   }
   return logs;
@@ -31,13 +52,13 @@ std::vector<report::Log> logs_of(const RunEntry& run) {
 
 Result<void> write_page(const RunEntry& run, RunHistory& history, int fd, Time now, const os::CallLimit& limit) {
   SW_TRY(const std::vector<TestEntry> tests, history.tests(run.id));
-  const std::vector<report::Log> logs = logs_of(run);
+  const report::Logs logs = logs_of(run);
   Sink sink(fd);
   sink.buffer() += report::page_head(run, tests, logs, now);
   std::string index = "[";
   std::size_t pieces = 0;
   std::uint64_t bytes_left = kMostLogBytes;
-  for (const report::Log& log : logs) {
+  for (const report::Log& log : logs.shown) {
     if (log.index > 0) index += ',';
     SW_CHECK(report::write_log(log, sink, pieces, bytes_left, index, limit));
     SW_CHECK(sink.status());

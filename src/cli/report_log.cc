@@ -72,12 +72,11 @@ struct Step {
 
 class Packer {
  public:
-  Packer(const Log& log, Sink& sink, std::size_t& pieces) : log_(log), sink_(sink), pieces_(pieces) {
-    const auto& known = log.attempt->outcome ? log.attempt->steps : log.notes.steps_done;
-    for (std::size_t i = 0; i < known.size(); ++i) {
-      Step& step = steps_[static_cast<std::uint16_t>(i)];
-      step.started = known[i].started;
-      step.failed = model::ending_of(known[i].outcome) == model::Ending::failed;
+  Packer(const Log& log, Sink& sink, std::size_t& pieces) : sink_(sink), pieces_(pieces) {
+    for (const ShownStep& shown : log.steps) {
+      Step& step = steps_[shown.number];
+      step.started = shown.started;
+      step.failed = shown.result != nullptr && model::ending_of(shown.result->outcome) == model::Ending::failed;
     }
   }
 
@@ -211,18 +210,18 @@ class Packer {
     return {};
   }
 
-  const Log& log_;
   Sink& sink_;
   std::size_t& pieces_;
   Deflater deflater_;
   std::map<std::uint16_t, Step> steps_;
 };
 
-std::string end_of(const model::StepResult& step) {
-  const std::string exit = exit_text(step.outcome, step.exit_code);
-  std::string text = fmt::format("{}{}{}", outcome_text(step.outcome), exit.empty() ? "" : ", ", exit);
-  if (step.finished > step.started) text += fmt::format(" in {}", to_short_text(step.finished - step.started));
-  return text;
+std::string end_of(const ShownStep& step) {
+  const std::string end = end_text(step);
+  if (step.result == nullptr || step.result->outcome == model::Outcome::skipped) return end;
+  std::string text = fmt::format("{}{}{}", outcome_text(step.result->outcome), end.empty() ? "" : ", ", end);
+  const Duration took = step.result->finished - step.result->started;
+  return took > Duration(0) ? fmt::format("{} in {}", text, to_short_text(took)) : text;
 }
 
 // Folds of what went well are closed, as its author may have said otherwise.
@@ -231,12 +230,11 @@ bool is_closed(const Fold& fold, bool failed) {
   return fold.shown == Shown::closed || (fold.shown == Shown::automatic && !failed);
 }
 
-void append_step(std::string& index, const Step& step, const model::StepResult* result, const std::string& name,
-                 bool closed) {
-  const Mark mark = result == nullptr ? Mark::running : mark_of(result->outcome);
+void append_step(std::string& index, const Step& step, const ShownStep& shown, bool closed) {
+  const Mark mark = mark_of(shown);
   JsonWriter json(index);
-  json.begin_object().field("name", name).field("mark", symbol(mark, false)).field("class", class_of(mark));
-  json.field("end", result == nullptr ? "running" : end_of(*result)).field("lines", step.lines);
+  json.begin_object().field("name", shown.name).field("mark", symbol(mark, false)).field("class", class_of(mark));
+  json.field("end", end_of(shown)).field("lines", step.lines);
   json.field("error", step.error).field("closed", closed);
   std::string list = "[";
   for (const auto& [number, first, count] : step.pieces) {
@@ -256,7 +254,7 @@ void append_step(std::string& index, const Step& step, const model::StepResult* 
 Result<void> write_log(const Log& log, Sink& sink, std::size_t& pieces, std::uint64_t& bytes_left, std::string& index,
                        const os::CallLimit& limit) {
   Packer packer(log, sink, pieces);
-  auto source = journal::open_source(log.attempt->journal);
+  auto source = journal::open_source(log.journal);
   auto reader = source ? journal::LineReader::open(std::move(*source), {})
                        : Result<journal::LineReader>(std::unexpected(source.error()));
   using What = journal::LineReader::Next::What;
@@ -282,21 +280,21 @@ Result<void> write_log(const Log& log, Sink& sink, std::size_t& pieces, std::uin
   }
   SW_CHECK(packer.finish());
 
-  const auto& known = log.attempt->outcome ? log.attempt->steps : log.notes.steps_done;
-  const bool failed = log.attempt->outcome && model::ending_of(*log.attempt->outcome) == model::Ending::failed;
-  const Mark mark = log.attempt->outcome ? mark_of(*log.attempt->outcome) : Mark::running;
+  const Mark mark = mark_of_log(log);
+  const bool failed = class_of(mark) == "failed";
   JsonWriter json(index);
   json.begin_object().field("name", log.name).field("mark", symbol(mark, false)).field("class", class_of(mark));
   std::string steps = "[";
-  for (const auto& [number, step] : packer.steps()) {
-    const model::StepResult* result = number < known.size() ? &known[number] : nullptr;
-    const auto running = log.notes.steps_running.find(number);
-    const std::string name = result != nullptr                          ? result->name
-                             : running != log.notes.steps_running.end() ? running->second.name
-                                                                        : std::string("output");
+  const auto append = [&](const Step& step, const ShownStep& shown) {
     if (steps.size() > 1) steps += ',';
-    append_step(steps, step, result, name, failed && !step.failed);
+    append_step(steps, step, shown, failed && !step.failed);
+  };
+  for (const ShownStep& shown : log.steps) {
+    const auto taken = packer.steps().extract(shown.number);
+    append(taken.mapped(), shown);
   }
+  // Of a step that nothing else tells of.
+  for (const auto& [number, step] : packer.steps()) append(step, {.number = number, .name = "output"});
   json.raw("steps", steps + "]").end_object();
   return {};
 }

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostTests = 2'000;  // in the table; failures and flaky ones always come first
 constexpr std::size_t kMostAnnotations = 1'000;
+constexpr std::size_t kDeepest = 4;     // that child steps are set in
 constexpr std::size_t kTailLines = 30;  // of a failed step, for who has no script
 
 // Of an element's whole text, as a content security policy names it.
@@ -92,45 +93,47 @@ std::string bar(Time from, Time to, Time begin, Time end, std::string_view state
       size, state, std::min(x, 1000 - width), width);
 }
 
-std::string timeline(const RunEntry& run, const std::vector<Log>& logs, Time now) {
+std::string timeline(const RunEntry& run, const Logs& logs, Time now) {
   const Time begin = run.started, end = run.finished > run.started ? run.finished : std::max(now, run.started);
   std::string out = "<section id=\"timeline\"><h2>Timeline</h2>\n<div class=\"card\"><div class=\"time\">\n";
   const auto row = [&](std::string_view name, std::string_view kind, Time from, Time to, Mark mark) {
     out += fmt::format(
         "<div class=\"what {}\" title=\"{}\">{}</div><div class=\"track\">{}</div>"
         "<div class=\"took\">{}</div>\n",
-        kind, html(name), html(name), bar(from, to, begin, end, class_of(mark), kind == "step" ? "thin" : ""),
+        kind, html(name), html(name), bar(from, to, begin, end, class_of(mark), kind.empty() ? "" : "thin"),
         took(from, to));
   };
-  for (const Log& log : logs) {
-    const AttemptEntry& attempt = *log.attempt;
-    const Mark mark = attempt.outcome ? mark_of(*attempt.outcome) : Mark::running;
-    row(log.name, "", attempt.started, attempt.outcome ? attempt.finished : end, mark);
-    for (const model::StepResult& step : attempt.outcome ? attempt.steps : log.notes.steps_done) {
-      if (step.finished > step.started) row(step.name, "step", step.started, step.finished, mark_of(step.outcome));
+  for (const Log& log : logs.shown) {
+    const bool is_over = log.attempt->outcome.has_value();
+    if (log.service.empty())
+      row(log.name, "", log.attempt->started, is_over ? log.attempt->finished : end, mark_of_log(log));
+    for (const ShownStep& step : log.steps) {
+      const Time last = step.result != nullptr ? step.result->finished : is_over ? log.attempt->finished : end;
+      const std::string name = log.service.empty() ? std::string(step.name) : "service " + log.service;
+      if (last > step.started) row(name, step.depth == 0 ? "step" : "step below", step.started, last, mark_of(step));
     }
   }
   return out + "</div></div></section>\n";
 }
 
 std::string steps_table(const Log& log) {
-  const auto& steps = log.attempt->outcome ? log.attempt->steps : log.notes.steps_done;
-  if (steps.empty()) return {};
+  if (log.steps.empty()) return {};
   std::string out =
       "<div class=\"scroll\"><table><thead><tr><th>step</th><th class=\"num\">took</th><th class=\"num\">cpu</th>"
       "<th class=\"num\">memory</th><th class=\"num\">read</th><th class=\"num\">written</th></tr></thead><tbody>\n";
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const model::StepResult& step = steps[i];
-    const Mark mark = mark_of(step.outcome);
-    const std::string exit = exit_text(step.outcome, step.exit_code);
-    const auto bytes = [](std::uint64_t count) { return count == 0 ? std::string() : size_text(count); };
-    out += fmt::format("<tr class=\"{}\"><td class=\"name\">{} <a data-log href=\"#j{}s{}L1\">{}</a>{}</td>",
-                       class_of(mark), mark_html(mark), log.index, i, html(step.name),
-                       exit.empty() ? "" : fmt::format(" <span class=\"soft\">{}</span>", html(exit)));
+  const auto bytes = [](std::uint64_t count) { return count == 0 ? std::string() : size_text(count); };
+  for (std::size_t i = 0; i < log.steps.size(); ++i) {
+    const ShownStep& step = log.steps[i];
+    const Mark mark = mark_of(step);
+    const model::StepResult result = step.result != nullptr ? *step.result : model::StepResult{};
+    const std::string exit = end_text(step);
+    out += fmt::format("<tr class=\"{}\"><td class=\"name below{}\">{} <a data-log href=\"#j{}s{}L1\">{}</a>{}</td>",
+                       class_of(mark), std::min<std::size_t>(step.depth, kDeepest), mark_html(mark), log.index, i,
+                       html(step.name), exit.empty() ? "" : fmt::format(" <span class=\"soft\">{}</span>", html(exit)));
     for (const std::string& figure :
-         {took(step.started, step.finished),
-          step.cpu_micros == 0 ? std::string() : to_short_text(Duration(step.cpu_micros)),
-          bytes(step.memory_peak_bytes), bytes(step.io_read_bytes), bytes(step.io_written_bytes)}) {
+         {took(result.started, result.finished),
+          result.cpu_micros == 0 ? "" : to_short_text(Duration(result.cpu_micros)), bytes(result.memory_peak_bytes),
+          bytes(result.io_read_bytes), bytes(result.io_written_bytes)}) {
       out += fmt::format("<td class=\"num\">{}</td>", figure);
     }
     out += "</tr>\n";
@@ -141,19 +144,45 @@ std::string steps_table(const Log& log) {
 // Its last words stand here too: a log needs a script, this does not.
 std::string failure_of(const Log& log) {
   std::string out;
-  for (std::size_t i = 0; i < log.attempt->steps.size(); ++i) {
-    if (model::ending_of(log.attempt->steps[i].outcome) != model::Ending::failed) continue;
-    const auto lines = error_lines(log.attempt->journal.string(), static_cast<std::uint16_t>(i), kTailLines);
+  for (const ShownStep& step : log.steps) {
+    if (step.result == nullptr || model::ending_of(step.result->outcome) != model::Ending::failed) continue;
+    const auto lines = error_lines(log.journal.string(), step.number, kTailLines);
     if (lines.empty()) continue;
-    out += fmt::format("<pre class=\"tail\" tabindex=\"0\" aria-label=\"what {} said\">",
-                       html(log.attempt->steps[i].name));
+    out += fmt::format("<p class=\"soft said\">{} said</p>\n<pre class=\"tail\" tabindex=\"0\">", html(step.name));
     for (const std::string& line : lines) out += html(line) + "\n";
     out += "</pre>\n";
   }
   return out;
 }
 
-std::string job_details(const RunEntry& run, std::size_t index, const std::vector<Log>& logs) {
+std::string attempt_details(const Log& log) {
+  std::string out;
+  if (log.job->attempts.size() > 1) out += fmt::format("<p class=\"soft\">try {}</p>\n", log.attempt->number);
+  out += steps_table(log) + failure_of(log);
+  const auto note = [&out](std::string_view kind, std::string_view text) {
+    out += fmt::format("<p class=\"{}\">{}</p>\n", kind, html(text));
+  };
+  for (const std::string& advice : advice_of(*log.attempt)) note("advice", advice);
+  for (const wire::payload::Notice& notice : log.notes.notices) note("note", notice.message);
+  for (const std::string& missing : missing_texts(log.notes)) note("note", missing);
+  return out;
+}
+
+std::string service_details(const Log& log) {
+  return fmt::format("<p class=\"soft\">{} <a data-log href=\"#j{}\">log of service {}</a></p>\n",
+                     mark_html(mark_of_log(log)), log.index, html(log.service));
+}
+
+// A limit cut: what it took away has to be said.
+std::string left_out_text(const Logs& logs) {
+  if (logs.left_out == 0) return {};
+  return fmt::format(
+      "<p class=\"note\">This page holds the first {} attempts and services; {} more are left out. "
+      "<code>slipway logs</code> has them.</p>\n",
+      logs.shown.size(), logs.left_out);
+}
+
+std::string job_details(const RunEntry& run, std::size_t index, const Logs& logs) {
   const JobEntry& job = run.jobs[index];
   const Mark mark = mark_of(job);
   const bool failed = class_of(mark) == "failed";
@@ -164,15 +193,8 @@ std::string job_details(const RunEntry& run, std::size_t index, const std::vecto
   out += fmt::format("<span class=\"end\">{} {}</span></summary><div class=\"inside\">\n",
                      html(job.outcome ? outcome_text(*job.outcome) : end), took(job.started, job.finished));
   if (!job.reason.empty()) out += fmt::format("<p class=\"note {}\">{}</p>\n", class_of(mark), html(job.reason));
-  for (const Log& log : logs) {
-    if (log.job != &job) continue;
-    if (job.attempts.size() > 1) out += fmt::format("<p class=\"soft\">try {}</p>\n", log.attempt->number);
-    out += steps_table(log) + failure_of(log);
-    for (const std::string& advice : advice_of(*log.attempt))
-      out += fmt::format("<p class=\"advice\">{}</p>\n", html(advice));
-    for (const wire::payload::Notice& notice : log.notes.notices) {
-      out += fmt::format("<p class=\"note\">{}</p>\n", html(notice.message));
-    }
+  for (const Log& log : logs.shown) {
+    if (log.job == &job) out += log.service.empty() ? attempt_details(log) : service_details(log);
   }
   return out + "</div></details>\n";
 }
@@ -198,10 +220,15 @@ std::string tests_section(const std::vector<TestEntry>& tests) {
   std::string out =
       fmt::format("<section id=\"tests\"><h2>Tests <span class=\"soft\">{}</span></h2>\n<div class=\"card\">\n",
                   html(model::counts_text(counts_of(tests))));
-  std::size_t shown = 0;
+  std::size_t news = 0;
   for (const TestEntry& test : tests) {
     const bool is_news = test.result.outcome == model::TestOutcome::failed || !test.verdict.flaky.empty();
-    if (is_news && shown++ < kMostTests) out += test_html(test);
+    if (is_news && news++ < kMostTests) out += test_html(test);
+  }
+  if (news > kMostTests) {
+    out +=
+        fmt::format("<p class=\"note\">... and {} more that failed or are flaky: <code>slipway runs tests</code></p>\n",
+                    news - kMostTests);
   }
   out += fmt::format(
       "<details class=\"job\"><summary><span class=\"name\">All tests</span></summary><div class=\"inside scroll\">"
@@ -221,20 +248,22 @@ std::string tests_section(const std::vector<TestEntry>& tests) {
   return out + "</div></details>\n</div></section>\n";
 }
 
-std::string annotations_section(const std::vector<Log>& logs) {
+std::string annotations_section(const Logs& logs) {
   std::string items;
   std::size_t count = 0;
-  for (const Log& log : logs) {
+  std::uint64_t left_out = 0;
+  for (const Log& log : logs.shown) {
     for (const wire::payload::Annotation& annotation : log.notes.annotations) {
       if (count++ >= kMostAnnotations) continue;
       const auto level = mark_of(annotation.level);
       items += fmt::format("<li>{} {} <span class=\"soft\">{}</span></li>\n", level ? mark_html(*level) : "",
                            html(annotation_text(annotation)), html(log.name));
     }
+    left_out += log.notes.left_out;
   }
   if (count == 0) return {};
-  if (count > kMostAnnotations)
-    items += fmt::format("<li class=\"soft\">... and {} more</li>", count - kMostAnnotations);
+  left_out += count - std::min(count, kMostAnnotations);
+  if (left_out > 0) items += fmt::format("<li class=\"soft\">... and {} more</li>", left_out);
   return "<section id=\"annotations\"><h2>Annotations</h2>\n<div class=\"card\"><ul class=\"plain\">\n" + items +
          "</ul></div></section>\n";
 }
@@ -290,6 +319,11 @@ std::string html(std::string_view text) {
   return out;
 }
 
+Mark mark_of_log(const Log& log) {
+  if (log.service.empty()) return log.attempt->outcome ? mark_of(*log.attempt->outcome) : Mark::running;
+  return log.steps.empty() ? Mark::pending : mark_of(log.steps.back());
+}
+
 std::string_view class_of(Mark mark) {
   switch (mark) {
     case Mark::succeeded: return "succeeded";
@@ -318,12 +352,11 @@ std::string mark_html(Mark mark) {
   return fmt::format("<i class=\"mark {}\">{}</i>", class_of(mark), symbol(mark, false));
 }
 
-std::string page_head(const RunEntry& run, const std::vector<TestEntry>& tests, const std::vector<Log>& logs,
-                      Time now) {
+std::string page_head(const RunEntry& run, const std::vector<TestEntry>& tests, const Logs& logs, Time now) {
   const Mark mark = mark_of(run);
   const std::string title = fmt::format("{} {} #{} {}", symbol(mark, false), run.workflow, run.number, state_text(run));
   std::size_t annotations = 0;
-  for (const Log& log : logs) annotations += log.notes.annotations.size();
+  for (const Log& log : logs.shown) annotations += log.notes.annotations.size() + log.notes.left_out;
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {}; style-src {}; "
@@ -339,7 +372,7 @@ std::string page_head(const RunEntry& run, const std::vector<TestEntry>& tests, 
         "aria-label=\"graph\">\n" +
         graph + "</div></section>\n";
   }
-  out += "<section id=\"jobs\"><h2>Jobs</h2>\n<div class=\"card\">\n";
+  out += "<section id=\"jobs\"><h2>Jobs</h2>\n" + left_out_text(logs) + "<div class=\"card\">\n";
   for (std::size_t i = 0; i < run.jobs.size(); ++i) out += job_details(run, i, logs);
   out += "</div></section>\n";
   out += timeline(run, logs, now) + tests_section(tests) + annotations_section(logs) + artifacts_section(run);

@@ -11,14 +11,15 @@
 #include "cli/step_tree.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
+#include "cli/tests.h"
 #include "cli/trigger_text.h"
-#include "model/wording.h"
 
 namespace slipway::cli {
 
 namespace {
 
 constexpr std::size_t kMostRuns = 10'000;
+constexpr std::uint64_t kMostShownNotes = 100;  // of an attempt
 
 std::string shown(std::string_view text) { return printable(text, Colour::strip); }
 
@@ -85,6 +86,26 @@ void notes_fields(JsonWriter& json, const AttemptNotes& notes) {
   json.end_array().begin_array("triggers");
   for (const std::string& trigger : notes.triggers) json.item(trigger);
   json.end_array();
+  if (notes.left_out > 0) json.field("left_out", notes.left_out);
+  if (notes.unread_bytes > 0) json.field("unread_bytes", notes.unread_bytes);
+}
+
+void step_object(JsonWriter& json, const ShownStep& step) {
+  json.begin_object().field("name", step.name);
+  outcome_field(json, step.result == nullptr ? std::nullopt : std::optional(step.result->outcome));
+  const bool has_begun = step.result == nullptr || step.result->outcome != model::Outcome::skipped;
+  if (has_begun && step.started != Time{}) json.field("started_at", step.started);
+  if (step.result != nullptr) {
+    const model::StepResult& result = *step.result;
+    json.field("exit_code", result.exit_code).field("duration_ms", milliseconds(result.started, result.finished));
+    json.field("cpu_ms", result.cpu_micros / 1000).field("memory_peak_bytes", result.memory_peak_bytes);
+    json.field("io_read_bytes", result.io_read_bytes).field("io_written_bytes", result.io_written_bytes);
+    json.field("tries", result.tries);
+  }
+  if (!step.reason.empty()) json.field("reason", step.reason);
+  if (step.failure_allowed) json.field("failure_allowed", true);
+  if (step.parent) json.field("parent", *step.parent);
+  json.end_object();
 }
 
 void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
@@ -96,24 +117,7 @@ void attempt_object(JsonWriter& json, const AttemptEntry& attempt) {
       .field("journal", attempt.journal.string())
       .begin_array("steps");
   const AttemptNotes notes = read_notes(attempt.journal);
-  for (const model::StepResult& step : attempt.outcome ? attempt.steps : notes.steps_done) {
-    json.begin_object()
-        .field("name", step.name)
-        .field("outcome", model::to_string(step.outcome))
-        .field("exit_code", step.exit_code);
-    json.field("duration_ms", milliseconds(step.started, step.finished)).field("cpu_ms", step.cpu_micros / 1000);
-    json.field("memory_peak_bytes", step.memory_peak_bytes).field("io_read_bytes", step.io_read_bytes);
-    json.field("io_written_bytes", step.io_written_bytes).field("tries", step.tries);
-    if (step.parent && attempt.outcome) json.field("parent", *step.parent);
-    json.end_object();
-  }
-  if (!attempt.outcome) {
-    for (const auto& [index, step] : notes.steps_running) {
-      json.begin_object().field("name", step.name);
-      outcome_field(json, {});
-      json.field("started_at", step.started).end_object();
-    }
-  }
+  for (const ShownStep& step : steps_in_order(attempt, notes)) step_object(json, step);
   json.end_array();
   if (attempt.resources.cpus) json.field("cpu_limit", fmt::format("{:g}", *attempt.resources.cpus));
   if (attempt.resources.memory_bytes) json.field("memory_limit_bytes", *attempt.resources.memory_bytes);
@@ -180,15 +184,18 @@ void append_decisions(std::string& text, const std::vector<DecisionEntry>& decis
   }
 }
 
-void append_notes(std::string& text, const AttemptNotes& notes, bool colour) {
+// The first of them: a screen is no place for ten thousand.
+void append_notes(std::string& text, const AttemptNotes& notes, const RunsStyle& style) {
+  std::uint64_t count = 0;
   const auto line = [&](std::string_view mark, std::string_view what) {
+    if (++count > kMostShownNotes) return;
     std::string one(what);
     std::ranges::replace(one, '\n', ' ');
     text += fmt::format("    {} {}\n", mark, shown(one));
   };
   for (const wire::payload::Annotation& annotation : notes.annotations) {
     const auto mark = mark_of(annotation.level);
-    line(mark ? symbol(*mark, colour) : "!", annotation_text(annotation));
+    line(mark ? symbol(*mark, style.colour) : "!", annotation_text(annotation));
   }
   for (const wire::payload::Notice& notice : notes.notices) line("!", notice.message);
   for (const wire::payload::Artifact& cache : notes.caches_saved) {
@@ -197,7 +204,23 @@ void append_notes(std::string& text, const AttemptNotes& notes, bool colour) {
   for (const std::string& trigger : notes.triggers) {
     for (const AskedFor& job : read_trigger(trigger)) line("!", "asks for job " + job.name);
   }
-  if (notes.is_cut) line("!", "and more: slipway runs view --json names the journal");
+  if (count > kMostShownNotes) text += fmt::format("    ... and {} more: --json has them\n", count - kMostShownNotes);
+  for (const std::string& missing : missing_texts(notes)) text += "    ... " + missing + "\n";
+}
+
+void append_step(std::string& text, const ShownStep& step, const RunsStyle& style) {
+  const bool colour = style.colour;
+  const std::string indent(2 * step.depth, ' ');
+  std::string took;
+  if (step.result == nullptr)
+    took = to_short_text(std::max(style.now - step.started, Duration(0)));
+  else if (step.result->outcome != model::Outcome::skipped)
+    took = to_short_text(step.result->finished - step.result->started);
+  text += fmt::format("    {}{} {:<{}} {:>8}", indent, symbol(mark_of(step), colour), shown(step.name),
+                      24 - std::min<std::size_t>(indent.size(), 24), took);
+  if (const std::string end = end_text(step); !end.empty()) text += "  " + shown(end);
+  const std::string figures = step.result == nullptr ? "" : figures_of(*step.result);
+  text += figures.empty() ? "\n" : fmt::format("  {}{}{}\n", dim(colour), figures, reset(colour));
 }
 
 void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, const RunsStyle& style) {
@@ -211,30 +234,14 @@ void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_
     text += fmt::format("    {}image {}{}\n", dim(colour), shown(attempt.image), reset(colour));
   }
   const AttemptNotes notes = read_notes(attempt.journal);
-  const auto order = attempt.outcome ? StepOrder::by_index : StepOrder::as_they_ended;
-  for (const auto& [result, depth] : nested(attempt.outcome ? attempt.steps : notes.steps_done, order)) {
-    const model::StepResult& step = *result;
-    const std::string exit = exit_text(step.outcome, step.exit_code);
-    const std::string indent(2 * depth, ' ');
-    text += fmt::format("    {}{} {:<{}} {:>8}{}{}", indent, symbol(mark_of(step.outcome), colour), shown(step.name),
-                        24 - std::min<std::size_t>(indent.size(), 24), to_short_text(step.finished - step.started),
-                        exit.empty() ? "" : "  ", exit);
-    const std::string figures = figures_of(step);
-    text += figures.empty() ? "\n" : fmt::format("  {}{}{}\n", dim(colour), figures, reset(colour));
-  }
-  if (!attempt.outcome) {
-    for (const auto& [index, step] : notes.steps_running) {
-      text += fmt::format("    {} {:<24} {:>8}  running\n", symbol(Mark::running, colour), shown(step.name),
-                          to_short_text(std::max(style.now - step.started, Duration(0))));
-    }
-  }
+  for (const ShownStep& step : steps_in_order(attempt, notes)) append_step(text, step, style);
   for (const std::string& advice : advice_of(attempt)) {
     text += fmt::format("    {}{}{}\n", dim(colour), advice, reset(colour));
   }
-  append_notes(text, notes, colour);
+  append_notes(text, notes, style);
 }
 
-std::string run_text(const RunEntry& run, const RunsStyle& style) {
+std::string run_text(const RunEntry& run, const std::vector<TestEntry>& tests, const RunsStyle& style) {
   const bool colour = style.colour;
   std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of(run), colour), bold(colour), shown(run.workflow),
                                  reset(colour), state_text(run));
@@ -253,11 +260,14 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
     if (job.finished > job.started) text += fmt::format(" in {}", to_short_text(job.finished - job.started));
     if (!job.reason.empty()) text += fmt::format(": {}", shown(job.reason));
     text += '\n';
-    append_decisions(text, job.decisions, "    ");
+    std::vector<DecisionEntry> decisions = job.decisions;
+    std::erase_if(decisions, [](const DecisionEntry& decision) { return decision.what == "run"; });  // it did
+    append_decisions(text, decisions, "    ");
     for (const AttemptEntry& attempt : job.attempts) append_attempt(text, attempt, job.attempts.size() > 1, style);
-    if (const std::string_view service = model::service_in(job.reason); !service.empty()) {
-      text += fmt::format("    slipway logs {} {} --service {}\n", run.id.value, shell_quoted(job.name),
-                          shell_quoted(service));
+    if (job.attempts.empty()) continue;
+    for (const std::string& service : services_of(job.attempts.back().journal)) {
+      text += fmt::format("    service {}: slipway logs {} {} --service {}\n", shown(service), run.id.value,
+                          shell_quoted(job.name), shell_quoted(service));
     }
   }
   if (!run.artifacts.empty()) text += "\n  artifacts\n";
@@ -265,7 +275,11 @@ std::string run_text(const RunEntry& run, const RunsStyle& style) {
     text += fmt::format("    {:<24} {:>10}  {}, of {}{}\n", shown(artifact.name), size_text(artifact.bytes),
                         counted(artifact.files, "file"), shown(artifact.job), artifact.untrusted ? ", untrusted" : "");
   }
-  return text + fmt::format("\n  slipway logs {}\n", run.id.value);
+  text += '\n';
+  if (!tests.empty()) {
+    text += fmt::format("  tests: {}: slipway runs tests {}\n", model::counts_text(counts_of(tests)), run.id.value);
+  }
+  return text + fmt::format("  slipway logs {}\n", run.id.value);
 }
 
 }  // namespace
@@ -301,7 +315,9 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
 
 Result<std::string> view_run(const RunsViewOptions& options, RunHistory& history, const RunsStyle& style) {
   SW_TRY(const RunEntry run, history.find(options.run));
-  return style.json ? run_json(run) : run_text(run, style);
+  if (style.json) return run_json(run);
+  SW_TRY(const std::vector<TestEntry> tests, history.tests(run.id));
+  return run_text(run, tests, style);
 }
 
 Result<std::string> remove_runs(const RunsRemoveOptions& options, RunHistory& history, Prompt& prompt,

@@ -62,22 +62,21 @@ void Summary::run_started(const model::RunStarted& started) {
 }
 
 void Summary::annotated(const AttemptView& attempt, const wire::payload::Annotation& annotation) {
-  const std::optional<Mark> mark = mark_of(annotation.level);
-  if (!mark) return;
-  std::vector<Warning>& warnings = runs_[attempt.run].warnings;
-  if (warnings.size() >= kMaxNotes) return;
-  std::string place = annotation.file;
-  if (!place.empty() && annotation.line > 0) place += fmt::format(":{}", annotation.line);
-  if (!place.empty()) place += ": ";
-  warnings.push_back({*mark, fmt::format("{}: {}{}", attempt.label, place,
-                                         annotation.message.empty() ? annotation.title : annotation.message)});
+  if (const auto mark = mark_of(annotation.level)) warn(attempt, *mark, annotation_text(annotation));
 }
 
 void Summary::noticed(const AttemptView& attempt, const wire::payload::Notice& notice) {
-  if (notice.code == "cache") return;  // nothing to be warned of
-  std::vector<Warning>& warnings = runs_[attempt.run].warnings;
-  if (warnings.size() >= kMaxNotes) return;
-  warnings.push_back({Mark::allowed_failure, fmt::format("{}: {}", attempt.label, notice.message)});
+  if (notice.code != "cache") warn(attempt, Mark::allowed_failure, notice.message);  // of a cache nobody is warned
+}
+
+void Summary::warn(const AttemptView& attempt, Mark mark, std::string text) {
+  RunEnd& run = runs_[attempt.run];
+  if (run.warnings.size() >= kMaxNotes) {
+    ++run.more_warnings;
+    return;
+  }
+  std::ranges::replace(text, '\n', ' ');
+  run.warnings.push_back({mark, fmt::format("{}: {}", attempt.label, text)});
 }
 
 void Summary::stored(const AttemptView& attempt, const wire::payload::Artifact& artifact) {
@@ -155,6 +154,9 @@ void Summary::append_run(std::string& out, const RunEnd& run, Detail detail) con
   }
   for (const Warning& warning : run.warnings) {
     out += fmt::format("  {} {}\n", symbol(warning.mark, colour_), printable(warning.text, Colour::strip));
+  }
+  if (run.more_warnings > 0) {
+    out += fmt::format("  ... and {} more: {} runs view {}\n", run.more_warnings, program_, run.started.run.value);
   }
   if (detail == Detail::failures) return;
   append_stored(out, run);

@@ -70,9 +70,11 @@ class Summary {
     std::vector<Kept> artifacts, caches;
     std::vector<model::Triggered> triggers;
     std::vector<Warning> warnings;
+    std::size_t more_warnings = 0;
     bool ended = false;
   };
 
+  void warn(const AttemptView& attempt, Mark mark, std::string text);
   void append_run(std::string& out, const RunEnd& run, Detail detail) const;
   void append_job(std::string& out, const RunEnd& run, const JobEnd& end) const;
   void append_error_lines(std::string& out, const std::string& journal_path, std::uint16_t step) const;

@@ -36,7 +36,7 @@ constexpr const char* kSummary =
     "      | a.c:3: error: lost \"it\"\n"
     "      slipway logs run1 'test (gcc, 17)'\n"
     "  ↷ deploy  skipped: test did not succeed\n"
-    "  ✗ test (gcc, 17): a.c:3: lost it\n"
+    "  ✗ test (gcc, 17): error: a.c:3: lost it\n"
     "  artifact logs of test (gcc, 17) (2 files, 2.0 KiB): slipway runs artifacts run1 logs\n"
     "  would run next: bisect (asked for by test (gcc, 17))\n"
     "      slipway run --job-command 'git bisect run make check'\n";
@@ -91,7 +91,7 @@ TEST(QuietView, SaysOnlyWhatFailed) {
             "      | a.c:3: error: lost \"it\"\n"
             "      slipway logs run1 'test (gcc, 17)'\n"
             "  ↷ deploy  skipped: test did not succeed\n"
-            "  ✗ test (gcc, 17): a.c:3: lost it\n");
+            "  ✗ test (gcc, 17): error: a.c:3: lost it\n");
 }
 
 std::vector<boost::json::object> events_of(const std::string& text) {

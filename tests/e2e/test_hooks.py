@@ -42,6 +42,25 @@ def test_an_error_has_a_phase_of_its_own_and_cleanup_comes_in_any_case(slipway):
     assert ran.job("job")["exit_code"] == 7, "the step decided, not the hooks"
 
 
+def test_hooks_are_shown_where_they_ran(alone):
+    order = ["hook pre_container", "run", "hook post_container", "hook on_error", "hook cleanup"]
+    hooks = [{"phase": order_name.split()[1], "run": "true"} for order_name in order if order_name != "run"]
+    ran = alone.run(with_hooks(alone, hooks=hooks)).expect(0)
+    assert [step["name"] for step in ran.job("job")["steps"]] == order
+    shown = alone("runs", "view", "latest").expect(0).out
+    places = [shown.index(f" {name}  ") for name in order]
+    assert places == sorted(places), shown
+    assert "skipped: nothing failed" in shown
+    steps = json.loads(alone("runs", "view", "latest", "--json").expect(0).out)["jobs"][0]["attempts"][0]["steps"]
+    assert [step["name"] for step in steps] == order
+    began = [step["started_at"] for step in steps if "started_at" in step]
+    assert len(began) == 4 and began == sorted(began), "what was skipped never began"
+    page = alone("runs", "report", "latest", "-o", "-").expect(0).out
+    for part in (page[page.index('id="jobs"'):page.index('id="timeline"')], page[page.index('id="index"'):]):
+        places = [part.index(name) for name in (f">{name}<" if "<table" in part else f'"{name}"' for name in order)]
+        assert places == sorted(places)
+
+
 def test_smaller_priorities_run_first(slipway):
     hooks = [{"phase": "pre_container", "run": f"echo {n}", "priority": n} for n in (200, 5)] + [{"phase": "pre_container", "run": "echo default"}]
     assert slipway.run(with_hooks(slipway, hooks=hooks)).expect(0).output().split() == ["5", "default", "200", "step"]

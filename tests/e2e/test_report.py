@@ -184,6 +184,44 @@ def test_a_run_that_goes_on_is_a_snapshot(alone, browser):
     running.ended()
 
 
+def logs_in(page: Path) -> list[dict]:
+    """What the script is given: a log for each attempt and service, with its steps."""
+    return json.loads(re.search(r'id="index">(.*?)</script>', page.read_text(), re.DOTALL)[1])
+
+
+def test_steps_of_a_run_that_goes_on_have_their_own_names(alone, browser):
+    """The second of two parallel steps ends first: a list in the order of ends would show its name on the first one's log."""
+    file = workflow(alone, [{"name": "job", "steps": [
+        {"name": "slow", "run": "echo of slow; while :; do sleep 0.1; done", "parallel": True},
+        {"name": "quick", "run": "echo of quick", "parallel": True}]}])
+    running = alone.start("run", file)
+    running.wait_for(r"quick ok")
+    page = report(alone, "latest", "-o", str(alone.project.path / "run.html"))
+    slow, quick = logs_in(page)[0]["steps"]
+    assert (slow["name"], slow["end"], slow["lines"]) == ("slow", "running", 1)
+    assert quick["name"] == "quick" and quick["end"].startswith("succeeded in")
+    browser.view(1000, 700)
+    browser.open(page)
+    rows = browser.evaluate("[...document.querySelectorAll('#rows .r')].map(row => row.textContent)")
+    at = [next(i for i, row in enumerate(rows) if part in row) for part in (" slow", "of slow", " quick", "of quick")]
+    assert at == sorted(at), rows
+    table = browser.evaluate("[...document.querySelectorAll('#jobs td.name')].map(cell => cell.textContent)")
+    assert [" ".join(cell.split()[1:]) for cell in table] == ["slow running", "quick"]
+    running.signal(2)
+    running.ended()
+
+
+def test_logs_of_services_are_on_the_page(alone, browser):
+    service = {"name": "db", "image": "host", "command": ["sh", "-c", "echo the database is up; sleep 60"], "ready": {"log": "is up", "within": "20s"}}
+    alone.run(workflow(alone, [{"name": "job", "services": [service], "run": "echo done"}])).expect(0)
+    page = report(alone, "latest", "-o", str(alone.project.path / "run.html"))
+    assert [log["name"] for log in logs_in(page)] == ["job", "job / db"]
+    browser.view(1000, 700)
+    browser.open(page)
+    browser.evaluate("[...document.querySelectorAll('#jobs a[data-log]')].find(a => a.textContent.includes('service db')).click()")
+    browser.wait("[...document.querySelectorAll('#rows .r')].some(row => row.textContent.includes('the database is up'))")
+
+
 def test_standard_output_and_errors(alone):
     alone.run(alone.project.job(run="echo hi")).expect(0)
     assert alone("runs", "report", "-o", "-").expect(0).out.startswith("<!doctype html>")

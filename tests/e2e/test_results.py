@@ -105,6 +105,21 @@ def test_a_flood_of_annotations_is_cut_and_said(slipway):
     ran = slipway.run(slipway.project.job(run="yes ::error::x | head -n 12000"), timeout=60).expect(0)
     assert len(ran.of("annotation")) == 10_000
     assert any(event["code"] == "many_annotations" for event in ran.of("notice"))
+    attempt = json.loads(slipway("runs", "view", "latest", "--json").expect(0).out)["jobs"][0]["attempts"][0]
+    assert len(attempt["annotations"]) == 10_000 and "left_out" not in attempt
+    shown = slipway("runs", "view", "latest").expect(0).out
+    assert "more: --json has them" in shown and shown.count("error: x") == 100
+    assert "... and 9000 more" in slipway("runs", "report", "latest", "-o", "-").expect(0).out
+
+
+def test_an_allowed_failure_is_shown_as_one(slipway):
+    steps = [{"name": "lint", "run": "exit 4", "continue_on_error": True}, {"name": "unit", "run": "exit 3"}, {"name": "never", "run": "true"}]
+    slipway.run(slipway.project.job(keys={"steps": steps})).expect(1)
+    lint, unit, never = [line.split() for line in slipway("runs", "view", "latest").expect(0).out.splitlines() if line.startswith("    ") and line.split()[1] in ("lint", "unit", "never")]
+    assert lint[0] == "⚠" and "(allowed)" in lint and unit[0] == "✗"
+    assert never == ["↷", "never", "skipped:", "step", "`unit`", "failed"]
+    steps = json.loads(slipway("runs", "view", "latest", "--json").expect(0).out)["jobs"][0]["attempts"][0]["steps"]
+    assert [step.get("failure_allowed") for step in steps] == [True, None, None] and steps[2]["reason"] == "step `unit` failed"
 
 
 # --- tests ---

@@ -28,7 +28,7 @@ def test_the_summary_counts_what_failed_and_says_how_a_dependency_ended(slipway)
 def test_an_error_annotation_is_no_warning(slipway):
     file = slipway.project.job(run='slipway annotate --level error --file a.c --line 3 bad; slipway annotate --level warning hm')
     out = slipway("run", file).expect(0).out
-    assert "✗ job: a.c:3: bad" in out and "⚠ job: hm" in out
+    assert "✗ job: error: a.c:3: bad" in out and "⚠ job: warning: hm" in out
 
 
 def test_what_starts_after_a_second_ctrl_c_is_not_said_to_have_had_a_grace(slipway):
