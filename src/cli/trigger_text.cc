@@ -19,16 +19,11 @@ std::string either(const json::object& object, std::string_view first, std::stri
 
 std::vector<AskedFor> read_trigger(const std::string& text) {
   std::vector<AskedFor> asked;
-  boost::system::error_code problem;
-  const json::value trigger = json::parse(text, problem);
-  if (problem) return asked;
-  json::array jobs{trigger};
-  if (trigger.is_array()) {
-    jobs = trigger.get_array();
-  } else if (trigger.is_object()) {
-    const json::value* list = trigger.get_object().if_contains("jobs");
-    if (list != nullptr && list->is_array()) jobs = list->get_array();
-  }
+  const auto trigger = parse_object(text, "");
+  if (!trigger) return asked;
+  json::array jobs{*trigger};
+  if (const json::value* list = trigger->if_contains("jobs"); list != nullptr && list->is_array())
+    jobs = list->get_array();
   for (const json::value& entry : jobs) {
     if (!entry.is_object()) continue;
     const json::object& object = entry.get_object();

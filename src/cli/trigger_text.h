@@ -11,7 +11,7 @@ struct AskedFor {
   std::string script;  ///< empty: a template or a job file of that name
 };
 
-/// What a trigger's JSON (a list of jobs, an object with `jobs`, or one job) asks for; what is no job is left out.
+/// What a trigger's JSON (an object with `jobs`, or one job) asks for; what is no job is left out.
 std::vector<AskedFor> read_trigger(const std::string& text);
 
 }  // namespace slipway::cli

@@ -26,13 +26,42 @@ constexpr std::int64_t kMostPriority = 100;
 constexpr std::size_t kMostVariables = 1'000, kMostItems = 1'000;
 constexpr std::string_view kVarsJson = "RC_WF_VARS_JSON";
 
-constexpr std::string_view kJobKeys[] = {
-    "job_name",      "name",    "job_file",        "job_command", "run",        "with",           "depends_on",
-    "condition",     "env",     "source_type",     "source_url",  "source_ref", "ci_source_type", "ci_source_url",
-    "ci_source_ref", "image",   "container_image", "code_dir",    "job_dir",    "working_dir",    "run_as_user",
-    "priority",      "timeout", "capabilities",    "for_each",    "item_var",   "worker_class",   "characteristics",
-    "resources"};
-constexpr std::string_view kEnvelopeKeys[] = {"type", "operation_id", "trigger_type", "jobs", "workflow"};
+/// A key and what may stand behind it: `kind_of` of its value, or `null`.
+struct Key {
+  std::string_view name, kind = "a text", of_what = {};
+};
+constexpr Key kJobKeys[] = {{"job_name"},
+                            {"name"},
+                            {"job_file"},
+                            {"job_command"},
+                            {"run"},
+                            {"condition"},
+                            {"source_type"},
+                            {"source_url"},
+                            {"source_ref"},
+                            {"ci_source_type"},
+                            {"ci_source_url"},
+                            {"ci_source_ref"},
+                            {"image"},
+                            {"container_image"},
+                            {"code_dir"},
+                            {"job_dir"},
+                            {"working_dir"},
+                            {"run_as_user"},
+                            {"item_var"},
+                            {"worker_class"},
+                            {"priority", "a number"},
+                            {"timeout", "a number", " of seconds"},
+                            {"depends_on", "a list"},
+                            {"capabilities", "a list"},
+                            {"for_each", "a list"},
+                            {"with", "an object"},
+                            {"env", "an object"},
+                            {"characteristics", "an object"},
+                            {"resources", "an object"}};
+constexpr Key kEnvelopeKeys[] = {
+    {"type"}, {"operation_id"}, {"trigger_type"}, {"jobs", "a list"}, {"workflow", "an object"}};
+constexpr Key kWorkflowKeys[] = {{"name"}, {"vars", "an object"}};
 
 /// Of the format, without a meaning for a job that asks here: may be there, empty.
 struct Meaningless {
@@ -56,9 +85,19 @@ bool is_empty(const json::value& value) {
   return value.is_object() && value.get_object().empty();
 }
 
-Result<void> check_one(std::string_view key, const json::value& value, std::span<const std::string_view> known,
+std::unexpected<Error> wrong_type(std::string_view key, std::string_view expected, const json::value& got) {
+  return fail(ErrorKind::invalid, fmt::format("`{}` must be {}, not {}", shown(key), expected, kind_of(got)));
+}
+
+Result<void> check_type(const Key& key, const json::value& value, std::string_view before = {}) {
+  if (value.is_null() || kind_of(value) == key.kind) return {};
+  return wrong_type(fmt::format("{}{}", before, key.name), fmt::format("{}{}", key.kind, key.of_what), value);
+}
+
+Result<void> check_one(std::string_view key, const json::value& value, std::span<const Key> known,
                        std::span<const Meaningless> meaningless) {
-  if (std::ranges::find(known, key) != known.end()) return {};
+  const auto found = std::ranges::find(known, key, &Key::name);
+  if (found != known.end()) return check_type(*found, value);
   if (key == "version") return fail(ErrorKind::invalid, "`version` is not a key of triggers");
   if (key == "org" || key == "org_id" || key == "organization") {
     return fail(ErrorKind::denied, fmt::format("`{}`: whose a job is, is not for the job to say", key));
@@ -68,13 +107,14 @@ Result<void> check_one(std::string_view key, const json::value& value, std::span
     if (is_empty(value)) return {};
     return fail(ErrorKind::denied, fmt::format("`{}`: {}", key, at->why));
   }
-  const std::vector<std::string> names(known.begin(), known.end());
+  std::vector<std::string> names;
+  for (const Key& one : known) names.emplace_back(one.name);
   const auto near = nearest(key, names);
   return fail(ErrorKind::invalid, fmt::format("unknown key `{}` in a trigger{}", shown(key),
                                               near ? fmt::format(": did you mean `{}`?", *near) : std::string()));
 }
 
-Result<void> check_all(const json::object& object, std::span<const std::string_view> known,
+Result<void> check_all(const json::object& object, std::span<const Key> known,
                        std::span<const Meaningless> meaningless) {
   for (const auto& [key, value] : object) SW_CHECK(check_one(std::string_view(key), value, known, meaningless));
   return {};
@@ -89,10 +129,9 @@ Result<std::vector<std::string>> texts_at(const json::object& object, std::strin
   std::vector<std::string> texts;
   const json::value* value = there(object, key);
   if (value == nullptr) return texts;
-  const auto bad = [&] { return fail(ErrorKind::invalid, fmt::format("`{}` must be a list of strings", key)); };
-  if (!value->is_array()) return bad();
   for (const json::value& entry : value->get_array()) {
-    if (!entry.is_string()) return bad();
+    if (!entry.is_string())
+      return fail(ErrorKind::invalid, fmt::format("`{}` must be a list of texts: it holds {}", key, kind_of(entry)));
     texts.emplace_back(entry.get_string().data(), entry.get_string().size());
   }
   return texts;
@@ -113,30 +152,39 @@ Result<model::ExpressionPtr> condition_of(const std::string& text) {
 Result<void> take_env(const json::object& object, JobDefinition& job) {
   const json::value* env = there(object, "env");
   if (env == nullptr) return {};
-  if (!env->is_object()) return fail(ErrorKind::invalid, "`env` must map names to values");
   if (env->get_object().size() > kMostVariables)
     return fail(ErrorKind::exhausted, fmt::format("`env` may hold {} names", kMostVariables));
   for (const auto& [key, entry] : env->get_object()) {
-    SW_TRY(const model::Value value, scalar(entry, "env"));
-    SW_TRY(const std::string text, model::to_text(value));
     const std::string name(key.data(), key.size());
+    SW_TRY(std::string text, plain_text(entry, "env." + name));
     std::erase_if(job.env, [&](const auto& known) { return known.first == name; });
-    job.env.emplace_back(name, model::Template::of(text));
+    job.env.emplace_back(name, model::Template::of(std::move(text)));
   }
   return {};
+}
+
+Result<model::Value> item_of(const json::value& entry) {
+  SW_TRY(std::string text, plain_text(entry, "for_each[]"));
+  if (entry.is_bool()) return model::Value{entry.get_bool()};
+  if (entry.is_number()) {
+    // Numbers of our expressions are doubles: one with more digits than these hold stays a text.
+    model::Value number{entry.to_number<double>()};
+    SW_TRY(const std::string again, model::to_text(number));
+    if (again == text) return number;
+  }
+  return model::Value{std::move(text)};
 }
 
 Result<void> take_for_each(const json::object& object, JobDefinition& job) {
   const json::value* list = there(object, "for_each");
   if (list == nullptr) return {};
-  if (!list->is_array()) return fail(ErrorKind::invalid, "`for_each` must be a list");
   if (list->get_array().size() > kMostItems)
     return fail(ErrorKind::exhausted, fmt::format("`for_each` may hold {} items", kMostItems));
   if (list->get_array().empty()) return {};  // as programs write that there is none
   model::ForEach for_each;
   model::ValueList items;
   for (const json::value& entry : list->get_array()) {
-    SW_TRY(items.emplace_back(), scalar(entry, "for_each"));
+    SW_TRY(items.emplace_back(), item_of(entry));
   }
   for_each.in = std::move(items);
   if (std::string variable = text_at(object, "item_var"); !variable.empty()) for_each.as = std::move(variable);
@@ -149,8 +197,9 @@ Result<std::optional<std::int64_t>> integer_at(const json::object& object, std::
   const json::value* value = there(object, key);
   if (value == nullptr) return std::optional<std::int64_t>();
   boost::system::error_code error;
-  const auto number = value->is_number() ? value->to_number<std::int64_t>(error) : -1;
-  if (error || number < 0 || number > most) return fail(ErrorKind::invalid, fmt::format("`{}` is {}", key, what));
+  const auto number = value->to_number<std::int64_t>(error);
+  if (error || number < 0 || number > most)
+    return fail(ErrorKind::invalid, fmt::format("`{}` is {}, not {}", key, what, *scalar_text(*value)));
   return std::optional(number);
 }
 
@@ -200,15 +249,13 @@ Result<void> take_directory(const json::object& object, JobDefinition& job) {
 Result<void> take_resources(const json::object& object, JobDefinition& job) {
   const json::value* resources = there(object, "resources");
   if (resources == nullptr) return {};
-  if (!resources->is_object()) return fail(ErrorKind::invalid, "`resources` maps `cpu` and `memory` to their limits");
   const auto limit_of = [&](std::string_view key) -> Result<std::string> {
     const json::value* one = there(resources->get_object(), key);
     if (one == nullptr) return std::string();
-    if (!one->is_object()) return fail(ErrorKind::invalid, fmt::format("`resources.{}` has a `limit`", key));
+    if (!one->is_object()) return wrong_type(fmt::format("resources.{}", key), "an object with a `limit`", *one);
     const json::value* limit = there(one->get_object(), "limit");
     if (limit == nullptr) return std::string();
-    SW_TRY(const model::Value value, scalar(*limit, "resources"));
-    return model::to_text(value);
+    return plain_text(*limit, fmt::format("resources.{}.limit", key));
   };
   SW_TRY(const std::string cpu, limit_of("cpu"));
   if (!cpu.empty()) {
@@ -230,10 +277,8 @@ Result<void> take_labels(const json::object& object, JobDefinition& job) {
   SW_TRY(std::vector<std::string> labels, texts_at(object, "capabilities"));
   if (std::string one = text_at(object, "worker_class"); !one.empty()) labels.push_back("class=" + one);
   if (const json::value* map = there(object, "characteristics")) {
-    if (!map->is_object()) return fail(ErrorKind::invalid, "`characteristics` maps names to values");
     for (const auto& [key, entry] : map->get_object()) {
-      SW_TRY(const model::Value value, scalar(entry, "characteristics"));
-      SW_TRY(const std::string text, model::to_text(value));
+      SW_TRY(const std::string text, plain_text(entry, fmt::format("characteristics.{}", std::string_view(key))));
       labels.push_back(fmt::format("{}={}", std::string_view(key), text));
     }
   }
@@ -313,9 +358,10 @@ Result<void> check_envelope(const json::object& trigger) {
     return fail(ErrorKind::invalid, fmt::format("`trigger_type`: `{}` is not for jobs", shown(kind)));
   const json::value* workflow = there(trigger, "workflow");
   if (workflow == nullptr) return {};
-  if (!workflow->is_object()) return fail(ErrorKind::invalid, "`workflow` is an object with a `name`");
-  const json::value* vars = there(workflow->get_object(), "vars");
-  if (vars != nullptr && !vars->is_object()) return fail(ErrorKind::invalid, "`workflow.vars` maps names to values");
+  for (const Key& key : kWorkflowKeys) {
+    const json::value* value = there(workflow->get_object(), key.name);
+    if (value != nullptr) SW_CHECK(check_type(key, *value, "workflow."));
+  }
   return {};
 }
 
@@ -334,11 +380,9 @@ std::string first_text_at(const json::object& object, std::initializer_list<std:
   return {};
 }
 
-Result<model::Value> scalar(const json::value& value, std::string_view what) {
-  if (value.is_string()) return model::Value{std::string(value.get_string().data(), value.get_string().size())};
-  if (value.is_bool()) return model::Value{value.get_bool()};
-  if (value.is_number()) return model::Value{value.to_number<double>()};
-  return fail(ErrorKind::invalid, fmt::format("`{}` may hold strings, numbers and booleans only", what));
+Result<std::string> plain_text(const json::value& value, std::string_view key) {
+  if (auto text = scalar_text(value)) return *std::move(text);
+  return wrong_type(key, "a text, number or boolean", value);
 }
 
 Result<void> take_fields(const OfRun& known, const json::object& object, JobDefinition& job) {

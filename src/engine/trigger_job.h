@@ -28,7 +28,7 @@
 namespace slipway::engine {
 
 /// Says no to keys that a job of a trigger must not have: authority over runs, versions, organisations, misspelled
-/// ones.
+/// ones; and to values of another type than their key's. `null` stands for a key that is not there.
 Result<void> check_keys(const boost::json::object& job);
 /// The same of the object around the jobs.
 Result<void> check_envelope(const boost::json::object& trigger);
@@ -58,8 +58,8 @@ Result<void> take_fields(const OfRun& known, const boost::json::object& object, 
 
 /// The first of several keys that is there: people write both names.
 std::string first_text_at(const boost::json::object& object, std::initializer_list<std::string_view> keys);
-/// A text, number or boolean. `what`: the key, for the error.
-Result<model::Value> scalar(const boost::json::value& value, std::string_view what);
+/// A text, number or boolean, as people write it. `key`: for the error.
+Result<std::string> plain_text(const boost::json::value& value, std::string_view key);
 
 /// As people may be shown it: its beginning.
 std::string shown(std::string_view text);

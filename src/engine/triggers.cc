@@ -59,10 +59,10 @@ Result<JobDefinition> from_template(const std::string& name, const model::JobTem
   JobDefinition job = known.job;
   job.name = name;
   std::map<std::string, std::string> given;
-  if (const json::value* with = object.if_contains("with"); with != nullptr && with->is_object()) {
+  if (const json::value* with = object.if_contains("with"); with != nullptr && !with->is_null()) {
     for (const auto& [key, entry] : with->get_object()) {
-      SW_TRY(const model::Value value, scalar(entry, "with"));
-      SW_TRY(given[std::string(key.data(), key.size())], model::to_text(value));
+      const std::string parameter(key.data(), key.size());
+      SW_TRY(given[parameter], plain_text(entry, "with." + parameter));
     }
   }
   SW_TRY(job.params, model::check_inputs(known.params, given));
@@ -99,7 +99,7 @@ Result<FoundJob> job_of(const JsonTriggerReader::Find& find, const model::Run& r
   FoundJob found;
   const std::string script = first_text_at(object, {"job_command", "run"});
   if (!script.empty()) {
-    if (object.contains("job_file") && !text_at(object, "job_file").empty())
+    if (!text_at(object, "job_file").empty())
       return fail(ErrorKind::invalid, "a job has `job_command` or `job_file`, not both");
     model::StepDefinition step;
     step.name = name;
@@ -123,20 +123,15 @@ struct Asked {
 };
 Result<Asked> parse(const std::string& text) {
   if (text.size() > kMaxTriggerBytes) return fail(ErrorKind::invalid, "the trigger is longer than 1 MiB");
-  boost::system::error_code error;
-  const json::value value = json::parse(text, error);
-  if (error) return fail(ErrorKind::invalid, fmt::format("the trigger is not JSON: {}", error.message()));
-  if (value.is_array()) return Asked{value.get_array(), {}, {}};
-  if (!value.is_object()) return fail(ErrorKind::invalid, "a trigger is an object or a list of jobs");
-  const json::object& object = value.get_object();
+  SW_TRY(const json::object object, parse_object(text, "the trigger"));
   const bool is_envelope = object.contains("jobs") || object.contains("type") || object.contains("workflows");
-  if (!is_envelope) return Asked{json::array{value}, {}, {}};
+  if (!is_envelope) return Asked{json::array{object}, {}, {}};
   SW_CHECK(check_envelope(object));
   Asked asked{{}, text_at(object, "operation_id"), object};
   if (asked.operation.size() > kMaxName)
     return fail(ErrorKind::invalid, fmt::format("`operation_id` is over {} bytes", kMaxName));
   const json::value* list = object.if_contains("jobs");
-  if (list == nullptr || !list->is_array()) return fail(ErrorKind::invalid, "`jobs` must be a list");
+  if (list == nullptr || list->is_null()) return fail(ErrorKind::invalid, "`jobs` is not there: a list of jobs");
   asked.jobs = list->get_array();
   return asked;
 }
@@ -159,7 +154,7 @@ Trigger JsonTriggerReader::read(const model::Run& run, const model::Job& by, con
     AskedJob& job = trigger.jobs.emplace_back();
     job.json = json::serialize(entry);
     if (!entry.is_object()) {
-      job.problem = "a job of a trigger is an object";
+      job.problem = fmt::format("a job of a trigger must be an object, not {}", kind_of(entry));
       continue;
     }
     job.name = first_text_at(entry.get_object(), {"job_name", "name"});

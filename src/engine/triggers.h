@@ -29,8 +29,8 @@ struct FoundJob {
   std::string file;  ///< that it stands in
 };
 
-/// Reads the trigger format (docs/triggers.md): `{"jobs": [{"job_name": ..., "job_command": ...}]}`, a list of jobs, or
-/// one job object alone. A job with `job_command` or `run` is complete; another is looked up in the workflow's
+/// Reads the trigger format (docs/triggers.md): `{"jobs": [{"job_name": ..., "job_command": ...}]}`, or one job
+/// object alone. A job with `job_command` or `run` is complete; another is looked up in the workflow's
 /// templates, then by `find` (job files of the project), with what the trigger says on top (engine/trigger_job.h).
 /// What is in neither comes from the job that asks: image, code, env, timeout, labels; never its secrets, and never
 /// more trust than it has.

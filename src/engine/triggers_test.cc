@@ -1,5 +1,7 @@
 #include "engine/triggers.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "model/plan.h"
@@ -109,10 +111,25 @@ TEST(Triggers, SaysWhatIsWrong) {
   }
 }
 
+TEST(Triggers, NamesTheKeyWhatWasExpectedAndWhatItIs) {
+  for (const auto& [bad, problem] : std::map<std::string, std::string>{
+           {R"({"job_name":7,"run":"y"})", "`job_name` must be a text, not a number"},
+           {R"({"job_name":"x","run":"y","timeout":"10m"})", "`timeout` must be a number of seconds, not a text"},
+           {R"({"job_name":"x","run":"y","priority":101})", "`priority` is a number from 0 to 100, not 101"},
+           {R"({"job_name":"x","run":"y","env":{"A":null}})", "`env.A` must be a text, number or boolean, not null"},
+           {R"({"job_name":"deploy","with":"eu"})", "`with` must be an object, not a text"},
+           {R"({"job_name":"deploy","with":{"to":[]}})", "`with.to` must be a text, number or boolean, not a list"},
+           {R"({"type":"trigger_job","jobs":"x"})", "`jobs` must be a list, not a text"}}) {
+    EXPECT_EQ(read(bad).at(0).problem, problem);
+  }
+  EXPECT_EQ(read(R"({"job_name":"x","run":"y","image":null,"timeout":null})").at(0).problem, "");
+}
+
 TEST(Triggers, RefusesTooManyJobsAndTooMuchText) {
-  std::string many = "[";
+  std::string many = R"({"jobs":[)";
   for (int i = 0; i < 65; ++i) many += R"({"job_name":"x","run":"y"},)";
   many.back() = ']';
+  many += '}';
   EXPECT_FALSE(read(many).at(0).definition);
   EXPECT_FALSE(read(std::string((1U << 20U) + 1, ' ')).at(0).definition);
 }

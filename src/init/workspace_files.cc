@@ -97,12 +97,14 @@ Result<WorkspaceFiles> split_files(std::string_view text) {
 }
 
 Result<Variables> parse_variables(std::string_view json) {
-  SW_TRY(const boost::json::object object, parse_object(json, kVariablesFile));
+  SW_TRY(const boost::json::object object, parse_object_exactly(json, kVariablesFile));
   Variables variables;
   const auto take = [&](std::string_view key, std::vector<std::pair<std::string, std::string>>& into) -> Result<void> {
     const boost::json::value* found = object.if_contains(key);
     if (found == nullptr || found->is_null()) return {};
-    if (!found->is_object()) return fail(ErrorKind::invalid, fmt::format("{}: `{}` is no object", kVariablesFile, key));
+    if (!found->is_object())
+      return fail(ErrorKind::invalid,
+                  fmt::format("{}: `{}` must be an object, not {}", kVariablesFile, key, kind_of(*found)));
     for (const auto& [name, value] : found->get_object()) {
       if (!wire::control::is_name(name))
         return fail(ErrorKind::invalid,

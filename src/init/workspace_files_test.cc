@@ -36,10 +36,11 @@ TEST(WorkspaceFiles, SplitRefusesABrokenText) {
 }
 
 TEST(VariablesFile, HoldsOutputsAndVariables) {
-  const auto read = parse_variables(R"({"vars": {"a": "1", "n": 2}, "outputs": {"o": {"x": true}}, "else": 1})");
+  const auto read = parse_variables(
+      R"({"vars": {"a": "1", "n": 2}, "outputs": {"o": {"x": true}, "id": 20301122000000000000042}, "else": 1})");
   ASSERT_TRUE(read) << read.error().what;
   EXPECT_EQ(read->vars, (Pairs{{"a", "1"}, {"n", "2"}}));
-  EXPECT_EQ(read->outputs, (Pairs{{"o", R"({"x":true})"}}));
+  EXPECT_EQ(read->outputs, (Pairs{{"o", R"({"x":true})"}, {"id", "20301122000000000000042"}}));
   for (const std::string_view text : {"", "[]", "{\"vars\": 1}", "{\"outputs\": {\"a b\": 1}}", "{"})
     EXPECT_FALSE(parse_variables(text)) << text;
 }

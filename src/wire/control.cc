@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/scope_exit.h"
+#include "base/text.h"
 #include "wire/json_fields.h"
 #include "wire/sandbox_value.h"
 
@@ -96,6 +97,8 @@ std::vector<std::string> environment_of(const Fields& fields, const json::object
   for (const auto& [name, value] : variables) {
     const bool is_name = !name.empty() && name.find('=') == json::string_view::npos && is_executable_text(name);
     const json::string* const text = value.if_string();
+    if (is_name && text == nullptr)
+      fields.refuse_type("env." + printable(std::string_view(name), Colour::strip), "a text", value);
     if (!is_name || text == nullptr || !is_executable_text(*text)) {
       fields.refuse("env", "a map of names to texts");
       return {};

@@ -19,15 +19,16 @@ json::string text_of(std::string_view text) { return json::string(text.data(), t
 
 Result<std::string> value_of(const json::value& value, std::string_view key, std::string_view name) {
   if (auto text = scalar_text(value)) return *std::move(text);
-  return fail(ErrorKind::invalid,
-              fmt::format("`{}.{}` is not a text, number or boolean", key, printable(name, Colour::strip)));
+  return fail(ErrorKind::invalid, fmt::format("`{}.{}` must be a text, number or boolean, not {}", key,
+                                              printable(name, Colour::strip), kind_of(value)));
 }
 
 Result<model::Variables> variables_at(const json::object& object, std::string_view key) {
   model::Variables variables;
   const json::value* value = object.if_contains({key.data(), key.size()});
   if (value == nullptr || value->is_null()) return variables;
-  if (!value->is_object()) return fail(ErrorKind::invalid, fmt::format("`{}` maps names to values", key));
+  if (!value->is_object())
+    return fail(ErrorKind::invalid, fmt::format("`{}` maps names to values: it is {}", key, kind_of(*value)));
   for (const auto& [name, entry] : value->get_object()) {
     SW_TRY(std::string text, value_of(entry, key, std::string_view(name)));
     variables.emplace_back(std::string(name.data(), name.size()), std::move(text));
@@ -85,7 +86,7 @@ std::string encode(const HookContext& context, const model::JobSpec& job) {
 Result<HookChanges> decode_hook_changes(std::string_view text) {
   HookChanges changes;
   if (trim(text).empty()) return changes;
-  SW_TRY(const json::object object, parse_object(text, ""));
+  SW_TRY(const json::object object, parse_object_exactly(text, ""));
   for (const auto& [key, value] : object) {
     if (key == "env" || key == "outputs" || key == "vars") continue;
     return fail(ErrorKind::invalid, fmt::format("`{}` is nothing that a hook changes: `env`, `outputs` and `vars` are",

@@ -41,6 +41,13 @@ TEST(HookChanges, AreEnvironmentOutputsAndVariables) {
   }
 }
 
+TEST(HookChanges, KeepTheDigitsOfNumbers) {
+  const auto changes = decode_hook_changes(R"({"env":{"A":20301122000000000000042},"outputs":{"v":1.50}})");
+  ASSERT_TRUE(changes) << changes.error().what;
+  EXPECT_EQ(changes->env, (model::Variables{{"A", "20301122000000000000042"}}));
+  EXPECT_EQ(changes->outputs, (model::Variables{{"v", "1.50"}}));
+}
+
 TEST(HookChanges, RefusesTheRest) {
   for (const char* bad :
        {"{", "[]", "3", R"({"env":[]})", R"({"env":{"A":null}})", R"({"env":{"A":{}}})", R"({"env":{"A=B":"1"}})",

@@ -8,6 +8,10 @@ void Fields::refuse(std::string_view key, std::string_view expected) const {
   if (problem_->empty()) *problem_ = fmt::format("`{}` is not {}", key, expected);
 }
 
+void Fields::refuse_type(std::string_view key, std::string_view expected, const json::value& got) const {
+  refuse(key, fmt::format("{} but {}", expected, kind_of(got)));
+}
+
 const json::value* Fields::find(std::string_view key) const {
   const json::value* value = object_.if_contains(json::string_view(key.data(), key.size()));
   return value == nullptr || value->is_null() ? nullptr : value;
@@ -17,7 +21,7 @@ std::string Fields::text(std::string_view key, std::string_view fallback) const 
   const json::value* value = find(key);
   if (value == nullptr) return std::string(fallback);
   if (const json::string* text = value->if_string()) return {text->data(), text->size()};
-  refuse(key, "text");
+  refuse_type(key, "a text", *value);
   return {};
 }
 
@@ -30,7 +34,7 @@ bool Fields::flag(std::string_view key, bool fallback) const {
   const json::value* value = find(key);
   if (value == nullptr) return fallback;
   if (const bool* flag = value->if_bool()) return *flag;
-  refuse(key, "true or false");
+  refuse_type(key, "true or false", *value);
   return fallback;
 }
 
@@ -38,7 +42,7 @@ std::int64_t Fields::integer(std::string_view key, std::int64_t fallback) const 
   const json::value* value = find(key);
   if (value == nullptr) return fallback;
   if (const std::int64_t* number = value->if_int64()) return *number;
-  refuse(key, "an integer");
+  refuse_type(key, "an integer", *value);
   return fallback;
 }
 
@@ -49,7 +53,7 @@ std::uint64_t Fields::count(std::string_view key, std::uint64_t fallback) const 
   if (const std::int64_t* number = value->if_int64(); number != nullptr && *number >= 0) {
     return static_cast<std::uint64_t>(*number);
   }
-  refuse(key, "a count");
+  refuse_type(key, "a count", *value);
   return fallback;
 }
 
@@ -57,7 +61,7 @@ std::optional<double> Fields::number(std::string_view key) const {
   const json::value* value = find(key);
   if (value == nullptr) return {};
   if (!value->is_number()) {
-    refuse(key, "a number");
+    refuse_type(key, "a number", *value);
     return {};
   }
   return value->to_number<double>();
@@ -88,7 +92,7 @@ std::vector<std::string> Fields::texts(std::string_view key) const {
     if (const json::string* text = item.if_string()) {
       texts.emplace_back(text->data(), text->size());
     } else {
-      refuse(key, "a list of texts");
+      refuse(key, fmt::format("a list of texts: it holds {}", kind_of(item)));
     }
   }
   return texts;
@@ -98,7 +102,7 @@ const json::array* Fields::array(std::string_view key) const {
   const json::value* value = find(key);
   if (value == nullptr) return nullptr;
   if (const json::array* items = value->if_array()) return items;
-  refuse(key, "a list");
+  refuse_type(key, "a list", *value);
   return nullptr;
 }
 
@@ -106,14 +110,14 @@ const json::object* Fields::object(std::string_view key) const {
   const json::value* value = find(key);
   if (value == nullptr) return nullptr;
   if (const json::object* inner = value->if_object()) return inner;
-  refuse(key, "an object");
+  refuse_type(key, "an object", *value);
   return nullptr;
 }
 
 const json::object& Fields::as_object(const json::value& value, std::string_view key) const {
   static const json::object kEmpty;
   if (const json::object* inner = value.if_object()) return *inner;
-  refuse(key, "a list of objects");
+  refuse(key, fmt::format("a list of objects: it holds {}", kind_of(value)));
   return kEmpty;
 }
 

@@ -41,6 +41,7 @@ class Fields {
   const json::object& as_object(const json::value& value, std::string_view key) const;
 
   void refuse(std::string_view key, std::string_view expected) const;
+  void refuse_type(std::string_view key, std::string_view expected, const json::value& got) const;
   std::string* problem() const { return problem_; }
 
  private:

@@ -25,7 +25,7 @@ json::value masked_value(const json::value& value, const Mask& mask) {
     for (const json::value& inner : *array) masked.push_back(masked_value(inner, mask));
     return masked;
   }
-  const std::string text = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  const std::string text = scalar_text(value).value_or("null");
   const std::string masked = mask(text);
   return masked == text ? value : json::value(json::string(masked.data(), masked.size()));
 }
@@ -79,7 +79,7 @@ std::string needless_json() { return R"({"needless":true})"; }
 bool is_needless(std::string_view reply_json) { return reply_json == needless_json(); }
 
 Result<std::string> masked_object(std::string_view text, const Mask& mask) {
-  SW_TRY(const json::object object, parse_object(text, "text"));
+  SW_TRY(const json::object object, parse_object_exactly(text, ""));
   std::string masked = json::serialize(masked_value(object, mask));
   if (mask(masked) != masked) return fail(ErrorKind::invalid, "a secret spans several values of the JSON");
   return masked;

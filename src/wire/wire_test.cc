@@ -252,6 +252,18 @@ TEST(MaskedObject, MasksWhatATextReadsDecoded) {
             R"({"port":"***","n":1.5E0,"on":true,"no":null})");
 }
 
+TEST(MaskedObject, KeepsTheDigitsOfNumbersForTheMask) {
+  const Mask mask = [](std::string_view text) {
+    return text == "20301122000000000000042" || text == "47.10" || text == "12345.678" ? "***" : std::string(text);
+  };
+  EXPECT_EQ(must(masked_object(R"({"a": 20301122000000000000042, "b": [47.10], "c": 12345.678})", mask)),
+            R"({"a":"***","b":["***"],"c":"***"})");
+  // What a reader would round is a text; the rest stays a number. Texts stay as they are.
+  EXPECT_EQ(
+      must(masked_object(R"({"a": 100000000000000000000, "b": [9007199254740993, -1, 2.0], "c": "\"1e999"})", mask)),
+      R"({"a":"100000000000000000000","b":[9007199254740993,-1,2E0],"c":"\"1e999"})");
+}
+
 TEST(MaskedObject, RefusesWhatOnlyShowsAcrossValues) {
   const Mask across = [](std::string_view text) {
     return text.find("a\":\"b") == text.npos ? std::string(text) : "***";

@@ -119,7 +119,7 @@ def test_a_later_context_says_how_it_went(slipway):
 
 @pytest.mark.parametrize("answer, why", [
     ("{", "refused"), ("[]", "refused"), ('{"command": "rm"}', "`command` is nothing that a hook changes"),
-    ('{"env": {"SLIPWAY_SOCKET": "/x"}}', "no hook changes"), ('{"env": {"A": {}}}', "is not a text"), ('{"outputs": {"a b": "1"}}', "a name has letters")])
+    ('{"env": {"SLIPWAY_SOCKET": "/x"}}', "no hook changes"), ('{"env": {"A": {}}}', "must be a text, number or boolean, not an object"), ('{"outputs": {"a b": "1"}}', "a name has letters")])
 def test_broken_changes_fail_the_job(slipway, answer, why):
     hooks = [{"phase": "pre_container", "run": f"""printf '%s' '{answer}' >"$SLIPWAY_HOOK_CHANGES" """}]
     ran = slipway.run(with_hooks(slipway, hooks=hooks)).expect(1)

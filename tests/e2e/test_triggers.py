@@ -149,6 +149,16 @@ def test_a_secret_in_such_a_line_is_masked(slipway):
     assert "***" in trigger["trigger"] and "s3cret-value-1" not in ran.out
 
 
+def test_a_secret_of_many_digits_is_masked_also_where_it_is_a_number(slipway):
+    digits = "20301122000000000000042"
+    trigger = '{"job_name": "next", "run": "echo $T", "env": {"T": \'"$TOKEN"\'}}'
+    for way in (f"slipway trigger '{trigger}'", f"echo '{trigger}' >/job/triggers.json", f"echo '::slipway-trigger::{trigger}'"):
+        file = slipway.project.job(run=way, keys={"secrets": ["TOKEN"]})
+        ran = slipway.run(file, "--follow", "--allow-stdout-triggers", "--secret", "TOKEN", env={"TOKEN": digits}).expect(0)
+        assert "***" in ran.out and digits[:9] not in ran.out and "2.03" not in ran.out, (way, ran)
+        assert ran.output("next") == "***\n", way
+
+
 def test_a_value_that_is_masked_from_its_own_line_on_is_masked_in_the_line_behind_it(slipway):
     """Both in one write: what is read together is still obeyed line by line."""
     file = slipway.project.job(run="""printf '%s\\n%s\\n' '::add-mask::printed-value-7' '::slipway-trigger::{"job_name": "next", "run": "echo printed-value-7"}'""")
