@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from .events import Printer
+from .events import Printer, complain
 from .settings import VALUE_WITHOUT_NAME, Settings, Wrong, add_settings, read_settings
 
 TYPE_CHECKING = False
@@ -70,7 +70,9 @@ def job_file(settings: Settings) -> Dict[str, Any]:
     if settings.runner_image:
         job["image"] = settings.runner_image
     job["secrets"] = [{"name": name, "value": value} for name, value in settings.secrets.items()]
-    if settings.source_url:
+    if settings.source_type == "none":
+        job["source"] = {"type": "none"}
+    elif settings.source_url:
         source = {"type": settings.source_type, "url": settings.source_url, "ref": settings.source_ref}
         job["source"] = {key: value for key, value in source.items() if value and value != "copy"}
     if settings.ci_source_url:
@@ -177,12 +179,23 @@ def checkout(asked: argparse.Namespace) -> int:
             got = subprocess.run(["git", "fetch", "-q", "origin", wanted], cwd=target, stdin=subprocess.DEVNULL,
                                  stderr=nothing, check=False).returncode == 0
         if got:
-            return 0 if _git("checkout", "-q", "--detach", "FETCH_HEAD", cwd=target) else 1
+            done = _git("checkout", "-q", "--detach", "FETCH_HEAD", cwd=target) and _add_upstream(asked, target)
+            return 0 if done else 1
     if _git("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*", cwd=target) and \
             _git("checkout", "-q", "--detach", ref, cwd=target):
-        return 0
-    print(f"runnerlib: {asked.git_url} has no `{ref}`", file=sys.stderr)
-    return 1
+        return 0 if _add_upstream(asked, target) else 1
+    raise Wrong(f"{asked.git_url} has no `{ref}`")
+
+
+def _add_upstream(asked: argparse.Namespace, target: str) -> bool:
+    """Of a fork's pull request: what it is to be merged into."""
+    base, ref = os.environ.get("REACTORCIDE_BASE_URL", ""), os.environ.get("REACTORCIDE_BASE_REF", "")
+    if not base or base == asked.git_url:
+        return True
+    if base.startswith("-") or ref.startswith("-"):
+        raise Wrong("REACTORCIDE_BASE_URL or REACTORCIDE_BASE_REF begins with `-`")
+    return _git("remote", "add", "upstream", base, cwd=target) and \
+        (not ref or _git("fetch", "-q", "upstream", f"+{ref}:refs/remotes/upstream/{ref}", cwd=target))
 
 
 def copy(asked: argparse.Namespace) -> int:
@@ -295,7 +308,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         return int(asked.does(asked))
     except (Wrong, SlipwayError) as error:
-        print(f"runnerlib: {error}", file=sys.stderr)
+        complain(str(error))
         return 1
 
 

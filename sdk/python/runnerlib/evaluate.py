@@ -1,8 +1,9 @@
 """`runnerlib eval`: which jobs an event would start, by Slipway's planner, as a trigger file.
 
 Not done, because no file can say it here: policies and approvals (a coordinator's), the base's and the head's job code
-side by side (`--ci-source-dir` is the one that is read), and workflows whose jobs hang on the outcome of others in ways
-that the trigger format has no word for: their condition is left to `depends_on`.
+side by side (`--ci-source-dir` is the one that is read), files that are wrong beside good ones (Slipway refuses all, so
+that none is forgotten), and workflows whose jobs hang on the outcome of others in ways that the trigger format has no
+word for: their condition is left to `depends_on`.
 """
 from __future__ import annotations
 
@@ -34,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--event-type", default=os.environ.get("REACTORCIDE_EVENT_TYPE"))
     for name in _TEXTS:
         variable = _ENVIRONMENT.get(name, "REACTORCIDE_" + name.upper().replace("-", "_"))
-        parser.add_argument("--" + name, default=os.environ.get(variable, ""))
-    parser.add_argument("--triggers-file", default="/job/triggers.json")
+        how: Dict[str, Any] = {"nargs": "?", "const": "true"} if name == "is-fork-pr" else {}
+        parser.add_argument("--" + name, default=os.environ.get(variable, ""), **how)
+    parser.add_argument("--triggers-file", default=os.environ.get("REACTORCIDE_TRIGGERS_FILE") or "/job/triggers.json")
     parser.add_argument("--workflow-file", default="")
     parser.add_argument("--changed-file", action="append", default=[])
     parser.add_argument("--allow-insecure-transport", action="store_true", help="accepted: nothing is sent from here")

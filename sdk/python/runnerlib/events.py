@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 _CONFIGURATION = 1
 
 
+def is_json() -> bool:
+    return os.environ.get("LOG_FORMAT", "text").lower() == "json"
+
+
+def complain(message: str) -> None:
+    """An error of runnerlib's own."""
+    if not is_json():
+        print(f"runnerlib: {message}", file=sys.stderr)
+        return
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    print(json.dumps({"timestamp": now, "level": "error", "component": "runnerlib", "message": message, "fields": {}}),
+          file=sys.stderr)
+
+
 def _problem(event: Dict[str, Any]) -> str:
     """A wrong place of a definition, in one line."""
     place = ":".join(str(event[key]) for key in ("file", "line", "column") if event.get(key))
@@ -25,7 +39,7 @@ class Printer:
     """Prints the jobs' output, `ISO8601 message` or (LOG_FORMAT=json) an object a line, and keeps how the run ended."""
 
     def __init__(self) -> None:
-        self._json = os.environ.get("LOG_FORMAT", "text").lower() == "json"
+        self._json = is_json()
         self._job_code: Optional[int] = None
 
     def take(self, line: str) -> None:

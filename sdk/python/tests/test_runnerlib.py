@@ -100,6 +100,11 @@ def test_a_wrong_definition_is_told_with_its_place(runnerlib, tmp_path):
     assert runnerlib.err.endswith("job.yaml:3:7: unknown key `comand` (did you mean `command`?)\n")
 
 
+def test_a_run_without_source_has_none(runnerlib):
+    assert runnerlib("run", "--job-command", "x", "--source-type", "none") == 0
+    assert runnerlib.asked()["file"]["source"] == {"type": "none"}
+
+
 @pytest.mark.parametrize("words, what", [
     ([], "a job command is needed"), (["--job-command", "x", "--code-dir", "src"], "below /job"), (["--job-command", "x", "--job-dir", "/etc"], "below /job"),
     (["--job-command", "x", "--code-dir", "/job/../etc"], "below /job"), (["--job-command", "x", "--job-env", "./job/../x"], ".."),
@@ -128,6 +133,9 @@ def test_what_the_job_prints_is_printed_with_the_time(runnerlib):
     assert runnerlib("run", "--job-command", "x", EVENTS=events, LOG_FORMAT="json") == 0
     line = json.loads(runnerlib.out)
     assert line["stream"] == "stdout" and line["message"] == "hi" and line["timestamp"]
+    assert runnerlib("run", LOG_FORMAT="json") == 1
+    line = json.loads(runnerlib.err)
+    assert line["level"] == "error" and line["component"] == "runnerlib" and "job command" in line["message"]
 
 
 def test_sigterm_reaches_slipway_and_ends_with_143(runnerlib):
@@ -157,6 +165,11 @@ def test_a_source_is_checked_out_copied_and_cleaned_up(runnerlib, tmp_path):
         assert runnerlib("checkout", str(source), "--ref", ref) == 0, runnerlib.err
         assert (tmp_path / "job/src/a").read_text() == "1"
         assert runnerlib("cleanup", "-v") == 0 and not (tmp_path / "job").exists()
+    bare = tmp_path / "upstream"
+    subprocess.run(["git", "clone", "-q", "--bare", source, bare], check=True)
+    assert runnerlib("checkout", str(source), REACTORCIDE_BASE_URL=str(bare), REACTORCIDE_BASE_REF="main") == 0, runnerlib.err
+    assert subprocess.run(["git", "rev-parse", "-q", "upstream/main"], cwd=tmp_path / "job/src", capture_output=True).returncode == 0
+    assert runnerlib("cleanup") == 0
     assert runnerlib("checkout", str(source), "-r", "nothing") == 1 and "nothing" in runnerlib.err
     assert runnerlib("checkout", str(source)) == 1 and "cleanup" in runnerlib.err
     assert runnerlib("cleanup") == 0 and runnerlib("copy", "repository") == 0 and (tmp_path / "job/src/a").exists()
