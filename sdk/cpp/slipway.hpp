@@ -25,6 +25,7 @@
 #include <exception>
 #include <map>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -52,7 +53,7 @@ class Error : public std::runtime_error {
 struct Step {
   std::string name;
   Texts argv;                            ///< run without a shell
-  TextMap env = {};                      ///< on top of this program's environment
+  TextMap env = {};                      ///< on top of this program's environment; what is not UTF-8 is left out
   std::string working_dir = {};          ///< absolute; empty: where this program stands
   std::chrono::milliseconds timeout{0};  ///< 0: none of its own
 };
@@ -350,6 +351,38 @@ inline std::string here() {
   return text;
 }
 
+/// UTF-8. What is not cannot be written as JSON.
+inline bool is_text(const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = [&](std::size_t i) {
+      return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+    };
+    const unsigned lead = byte(0);
+    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4) return false;
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((byte(i) & 0xC0U) != 0x80U) return false;
+    }
+    const bool is_overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+    const bool is_outside = (lead == 0xED && byte(1) > 0x9F) || (lead == 0xF4 && byte(1) > 0x8F);
+    if (is_overlong || is_outside) return false;
+    at += length;
+  }
+  return true;
+}
+
+/// Of one trigger: one that comes twice is one.
+inline std::string operation_id() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) {
+    char hex[9];
+    std::snprintf(hex, sizeof hex, "%08x", static_cast<unsigned>(random()));
+    id += hex;
+  }
+  return id;
+}
+
 inline std::string member(const char* key, const std::string& json) { return std::string(",\"") + key + "\":" + json; }
 
 inline std::string request_of(const Step& step) {
@@ -360,6 +393,7 @@ inline std::string request_of(const Step& step) {
       env[std::string(*entry, static_cast<std::size_t>(equals - *entry))] = equals + 1;
   }
   for (const auto& [name, value] : step.env) env[name] = value;
+  for (auto it = env.begin(); it != env.end();) it = is_text(it->first) && is_text(it->second) ? ++it : env.erase(it);
   std::string request = "{\"do\":\"step\"" + member("name", quoted(step.name)) + member("argv", list_of(step.argv)) +
                         member("env", object_of(env)) +
                         member("working_dir", quoted(step.working_dir.empty() ? here() : step.working_dir));
@@ -472,9 +506,12 @@ class Group {
 
 /// Asks for more jobs in one trigger, so that they may depend on each other.
 inline void trigger_jobs(const std::vector<Job>& jobs) {
+  if (jobs.empty()) return;
   std::string list;
   for (const Job& job : jobs) list += (list.empty() ? "" : ",") + detail::object_of(job);
-  const std::string trigger = "{\"type\":\"trigger_job\",\"jobs\":[" + list + "]}";
+  const std::string trigger = "{\"type\":\"trigger_job\"" +
+                              detail::member("operation_id", detail::quoted(detail::operation_id())) +
+                              detail::member("jobs", "[" + list + "]") + "}";
   detail::ask("{\"do\":\"trigger\",\"json\":" + detail::quoted(trigger) + "}");
 }
 inline void trigger_job(const Job& job) { trigger_jobs({job}); }

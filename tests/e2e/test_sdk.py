@@ -294,6 +294,40 @@ def test_runnerlib_s_command_line_runs_jobs(slipway, tmp_path):
     done = runnerlib("run-job", "job.yaml")
     assert done.returncode == 0 and "from a file" in done.stdout, done.stdout + done.stderr
     assert runnerlib("run-job", "nothing.yaml").returncode == 1
+    slipway.project.write(".slipway/workflows/ci.yaml", """
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: one, run: echo one}
+            - {name: two, secrets: [TOKEN], env: {A: x}, run: 'echo "two $A $TOKEN"; exit 5'}
+        """)
+    done = runnerlib("run", "--workflow-file", ".slipway/workflows/ci.yaml", "--job", "two", "--job-env", "A=b", "--secret-env-names", "TOKEN")
+    assert done.returncode == 5 and " two b ***\n" in done.stdout and " one" not in done.stdout, done.stdout + done.stderr
+
+
+def test_runnerlib_s_eval_writes_what_an_event_would_start(slipway, tmp_path):
+    slipway.project.write(".reactorcide/workflows/pr.yaml", """
+        name: PR
+        on: {events: [pull_request_opened], branches: [main]}
+        jobs:
+          build: {image: host, command: make all}
+        """)
+    environment = slipway.environment | {"PYTHONPATH": str(SDK), "SLIPWAY_PROGRAM": str(BUILD / "slipway")}
+
+    def evaluated(*words, **more):
+        return subprocess.run([sys.executable, "-m", "runnerlib.cli", "eval", "--ci-source-dir", slipway.project.path, *words],
+                              env=environment | more, capture_output=True, text=True)
+    opened = ("--event-type", "pull_request_opened", "--branch", "topic", "--pr-base-ref", "main", "--pr-number", "7", "--is-fork-pr")
+    done = evaluated(*opened, REACTORCIDE_TRIGGERS_FILE=str(tmp_path / "asked.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    trigger = json.loads((tmp_path / "asked.json").read_text())
+    assert trigger["trigger_type"] == "runnerlib_eval" and [job["job_name"] for job in trigger["workflows"][0]["jobs"]] == ["build"], trigger
+    done = evaluated("--event-type", "push", "--branch", "main", "--triggers-file", tmp_path / "pushed.json")
+    assert done.returncode == 0 and json.loads((tmp_path / "pushed.json").read_text())["workflows"] == []
+    assert evaluated("--branch", "main").returncode == 1
+    done = evaluated(*opened, "--triggers-file", tmp_path / "no/such/directory")
+    assert done.returncode == 1 and "--triggers-file" in done.stderr
 
 
 def test_a_job_that_ends_while_a_child_steps_artifacts_are_stored_ends(slipway):
