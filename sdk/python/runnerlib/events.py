@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from datetime import datetime, timezone
 
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
 _CONFIGURATION = 1
+# A job prints what it likes: of what could steer a terminal only colours pass (the group), as in `slipway run`.
+_STEERING = re.compile("(\x1b\\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _printable(text: str) -> str:
+    return _STEERING.sub(lambda found: found.group(1) or ascii(found.group())[1:-1], text)
 
 
 def is_json() -> bool:
@@ -73,5 +80,6 @@ class Printer:
         if self._json:
             to.write(json.dumps({"timestamp": now, "stream": stream, "message": message}) + "\n")
         else:
-            to.write(f"{now} {message}\n")
+            for line in message.split("\n"):
+                to.write(f"{now} {_printable(line)}\n")
         to.flush()

@@ -176,6 +176,13 @@ def test_a_source_is_checked_out_copied_and_cleaned_up(runnerlib, tmp_path):
     assert runnerlib("checkout", "--upload-pack=x") == 1 and runnerlib("copy", "nothing") == 1
 
 
+def test_what_a_job_prints_does_not_steer_the_terminal(runnerlib):
+    texts = ["\x1b[31mred\x1b[0m\ttab", "\x1b]0;title\x07", "a\rb\x9b2J\u202e"]
+    assert runnerlib("run", "--job-command", "x", EVENTS=json.dumps([*map(output, texts), {"type": "notice", "message": "one\n\x1b[2Jtwo"}])) == 0
+    assert [line.split(" ", 1)[1] for line in runnerlib.out.splitlines()] == [texts[0], r"\x1b]0;title\x07", r"a\rb\x9b2J\u202e"]
+    assert [line.split(" ", 1)[1] for line in runnerlib.err.splitlines()] == ["one", r"\x1b[2Jtwo"]
+
+
 def test_asking_for_jobs_outside_of_a_job_says_how(runnerlib):
     assert runnerlib("trigger", "deploy.yaml") == 1 and "SLIPWAY_SOCKET" in runnerlib.err
     assert runnerlib("git", "info") == 1 and runnerlib() == 1 and runnerlib("--help") == 0
