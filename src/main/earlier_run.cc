@@ -93,6 +93,11 @@ Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::ve
   return what;
 }
 
+Result<std::string> EarlierRun::first_ref() const {
+  SW_TRY(const cli::Selection what, parse_selection(row_.options_json));
+  return what.event_file.empty() ? ref_of(what) : std::string();
+}
+
 Result<void> EarlierRun::choose(std::vector<cli::Planned>& planned) const {
   std::erase_if(planned, [&](const cli::Planned& one) { return !one.run || one.workflow->name != row_.workflow; });
   if (planned.size() > 1) {

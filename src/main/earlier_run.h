@@ -26,6 +26,8 @@ class EarlierRun {
   Result<EventFile> event() const;
   /// What was asked for then, on the code of then. `notes`: what people are to know of where that cannot be so.
   Result<cli::Selection> selection(const Surroundings& around, std::vector<std::string>& notes) const;
+  /// The revision that its code was asked for by; empty where an event file said whose code it is.
+  Result<std::string> first_ref() const;
 
   /// Leaves the one plan that is of the same workflow.
   Result<void> choose(std::vector<cli::Planned>& planned) const;

@@ -318,7 +318,7 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
   const bool silent = around.common.json || around.common.verbosity == cli::Verbosity::quiet;
   SourceKit kit(settings, silent ? SourceKit::Progress::silent : SourceKit::Progress::told);
   SW_TRY(Selected selected, select(options.what, around.event, around.directory, kit.sources(),
-                                   os::within(kLookUpLimit, signals.graceful())));
+                                   os::within(kLookUpLimit, signals.graceful()), variation.first_ref));
   if (variation.definitions) SW_CHECK(variation.definitions(selected));
   if (!report_problems(selected, around.common, settings)) return cli::kExitUsage;
 

@@ -37,7 +37,9 @@ struct Variation {
   /// It has ended. May remove it from the history, and say what the command ends with.
   std::function<Result<int>(store::Store&, int exit_code)> end;
   bool is_silent = false;  ///< nothing of it is shown
-  std::string asked;       ///< what the history keeps of how it was asked for; empty: the selection
+  /// The revision that an earlier run's code was asked for by: a stranger's proposal cannot be told by its commit.
+  std::string first_ref;
+  std::string asked;  ///< what the history keeps of how it was asked for; empty: the selection
 };
 
 /// `slipway run`: looks up, plans, drives to the end, shows. Returns the process's exit code (docs/concepts.md).

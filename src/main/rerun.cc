@@ -108,6 +108,7 @@ Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& a
 
   Variation variation;
   variation.asked = asked_again(earlier);
+  SW_TRY(variation.first_ref, earlier.first_ref());
   variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
     SW_CHECK(earlier.choose(planned));
     model::Run& run = *planned.front().run;
@@ -218,6 +219,7 @@ Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& a
   Look look(then, asked, signals);
   Variation variation;
   variation.asked = asked_again(earlier);
+  SW_TRY(variation.first_ref, earlier.first_ref());
   variation.is_silent = true;
   variation.definitions = [&](Selected& selected) -> Result<void> {
     quieten(selected, job);

@@ -343,6 +343,10 @@ void join_groups(std::vector<cli::Planned>& all, const model::Event& event) {
 
 }  // namespace
 
+const std::string& ref_of(const cli::Selection& what) {
+  return what.source_ref.empty() ? what.git_ref : what.source_ref;
+}
+
 std::string selection_json(const cli::Selection& what) {
   json::object asked{{"event", to_string(what.event)}};
   const auto put = [&](const char* key, const std::string& value) {
@@ -415,7 +419,8 @@ Result<cli::Selection> parse_selection(const std::string& text) {
 }
 
 Result<Selected> select(const cli::Selection& what, const std::optional<EventFile>& file,
-                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit) {
+                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit,
+                        const std::string& first_ref) {
   Selected selected;
   SW_TRY(selected.tree, source::read_working_tree(directory, limit));
   selected.is_foreign = is_foreign(what);
@@ -428,7 +433,7 @@ Result<Selected> select(const cli::Selection& what, const std::optional<EventFil
 
   SW_TRY(selected.event, make_event(what, file, selected, limit));
   selected.source_trust = model::trust_of(selected.event);
-  const std::string& ref = what.source_ref.empty() ? what.git_ref : what.source_ref;
+  const std::string& ref = first_ref.empty() ? ref_of(what) : first_ref;
   if (what.event_file.empty() && names_a_proposal(ref)) {
     selected.source_trust = model::Trust::untrusted;
     selected.warnings.push_back(printable(ref, Colour::strip) +

@@ -36,9 +36,13 @@ struct Selected {
 };
 
 /// `file`: what `what` names as `--event-file`. Errors: `not_found` (no such file, revision, nothing below
-/// `.slipway/`), `invalid`.
+/// `.slipway/`), `invalid`. `first_ref`: as of Variation.
 Result<Selected> select(const cli::Selection& what, const std::optional<EventFile>& file,
-                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit);
+                        const std::filesystem::path& directory, source::Sources& sources, const os::CallLimit& limit,
+                        const std::string& first_ref = {});
+
+/// The revision that code from elsewhere was asked for by.
+const std::string& ref_of(const cli::Selection& what);
 
 /// What was asked for, as JSON for the history: enough to ask for it again. A URL's credentials are not in it.
 std::string selection_json(const cli::Selection& what);

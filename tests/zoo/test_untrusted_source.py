@@ -50,6 +50,19 @@ def reason(ran, job):
 
 # --- whose text it is ---
 
+@pytest.mark.parametrize("again", [("rerun",), ("shell", "latest", "j", "--", "env")])
+def test_a_proposal_of_a_stranger_is_one_when_its_run_is_run_again(alone, fork, again):
+    fork.write("ci.yaml", json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "j", "image": "host", "network": "none", "secrets": ["KEY"], "run": "echo the text of the fork; env | rev"}]}}))
+    fork.commit("a workflow like that of the project")
+    fork.git("update-ref", "refs/pull/7/head", "HEAD")
+    alone.project.write("ci.yaml", json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "j", "image": "host", "network": "none", "secrets": ["KEY"], "run": "test -n \"$KEY\""}]}}))
+    alone.project.commit()
+    first = run(alone, "ci.yaml", "--source-url", f"file://{fork.path}", "--source-ref", "refs/pull/7/head").expect(0)
+    assert "is taken for a fork's" in first.err
+    told = alone("runs", *again, env={"KEY": SECRET}).expect(0)
+    assert "is taken for a fork's" in told.err and "the text of the fork" not in told.out and SECRET[::-1] not in told.out, told
+
+
 @pytest.mark.parametrize("job", [{"secrets": ["KEY"], "run": "echo ran"}, {"steps": [{"name": "s", "secrets": ["KEY"], "run": "echo ran"}]},
                                  {"secrets": ["KEY"], "ci_code": {"path": "evil.sh"}}])
 def test_a_forks_own_workflow_gets_no_secret(slipway, event, job):
