@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -40,10 +41,24 @@ Fd open_beneath(int fd, const std::string& path) {
   return open_held(fd, path.c_str(), O_RDONLY | O_DIRECTORY, kBeneath & ~std::uint64_t{RESOLVE_NO_XDEV});
 }
 
+// As much of `path` as leads to a `.git`, in any case: some file systems tell none apart. Empty: there is none.
+std::string_view repository_in(std::string_view path) {
+  constexpr std::string_view kGit = ".git";
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const bool is_git = std::ranges::equal(path.substr(begin, end - begin), kGit, {}, [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (is_git) return path.substr(0, end);
+    begin = end + 1;
+  }
+  return {};
+}
+
 class Unpacker {
  public:
-  Unpacker(int in_fd, int target_fd, Links links, const BundleLimits& limits)
-      : reader_(in_fd), target_(target_fd), links_(links), budget_(limits) {}
+  Unpacker(int in_fd, int target_fd, Links links, const BundleLimits& limits, Origin origin)
+      : reader_(in_fd), target_(target_fd), links_(links), budget_(limits), origin_(origin) {}
 
   Result<BundleReport> run() {
     SW_CHECK(reader_.begin());
@@ -51,7 +66,8 @@ class Unpacker {
       SW_TRY(const EntryHeader header, reader_.next());
       if (header.kind == EntryHeader::Kind::end) break;
       SW_CHECK(budget_.take(header));
-      if (auto taken = entry(header); !taken) {
+      const std::string_view repository = origin_ == Origin::stranger ? repository_in(header.path) : std::string_view();
+      if (auto taken = repository.empty() ? entry(header) : leave_out(repository); !taken) {
         return wrap(taken.error(), "unpacking " + printable(header.path, Colour::strip));
       }
       SW_CHECK(reader_.close_entry());
@@ -65,6 +81,20 @@ class Unpacker {
     std::string path;
     mode_t mode;
   };
+
+  // Once for all of a repository: entries of a directory follow each other.
+  Result<void> leave_out(std::string_view repository) {
+    for (bool more = true; more;) {
+      SW_TRY(const std::string_view bytes, reader_.content());
+      more = !bytes.empty();
+    }
+    std::string told =
+        printable(repository, Colour::strip) + ": a stranger's repository, in which git may run programs";
+    if (report_.refused.size() < kMaxRefused && (report_.refused.empty() || report_.refused.back() != told)) {
+      report_.refused.push_back(std::move(told));
+    }
+    return {};
+  }
 
   Result<void> entry(const EntryHeader& header) {
     const std::size_t slash = header.path.rfind('/');
@@ -177,6 +207,7 @@ class Unpacker {
   int target_;
   Links links_;
   Budget budget_;
+  Origin origin_;
   BundleReport report_;
   Fd parent_;
   std::string parent_path_;
@@ -185,8 +216,8 @@ class Unpacker {
 
 }  // namespace
 
-Result<BundleReport> unpack(int in_fd, int target_fd, Links links, const BundleLimits& limits) {
-  return Unpacker(in_fd, target_fd, links, limits).run();
+Result<BundleReport> unpack(int in_fd, int target_fd, Links links, const BundleLimits& limits, Origin origin) {
+  return Unpacker(in_fd, target_fd, links, limits, origin).run();
 }
 
 Result<std::vector<BundleEntry>> list_bundle(int in_fd, const BundleLimits& limits) {

@@ -46,10 +46,17 @@ using IsSecret = std::function<bool(std::string_view path)>;
 Result<BundleReport> pack(int root_fd, const std::vector<std::string>& globs, int out_fd, Links links,
                           const BundleLimits& limits, IsSecret is_secret = {});
 
-/// Unpacks below `target_fd`, overwriting files, never through a link, never outside. Links that may not be are in
-/// `refused`. `invalid`: broken stream; `conflict`: a file where a directory has to be, or the reverse. After an error
-/// a part is there: the caller discards it.
-Result<BundleReport> unpack(int in_fd, int target_fd, Links links, const BundleLimits& limits);
+/// Whose word the files are.
+enum class Origin {
+  any,
+  stranger,  ///< no `.git`: git runs what its configuration names as whoever stands there
+};
+
+/// Unpacks below `target_fd`, overwriting files, never through a link, never outside. What may not be is in `refused`.
+/// `invalid`: broken stream; `conflict`: a file where a directory has to be, or the reverse. After an error a part is
+/// there: the caller discards it.
+Result<BundleReport> unpack(int in_fd, int target_fd, Links links, const BundleLimits& limits,
+                            Origin origin = Origin::any);
 
 /// The files and links without unpacking: path and size, in order. Reads and checks the whole stream.
 struct BundleEntry {

@@ -169,7 +169,8 @@ Result<os::BundleReport> Artifacts::extract(const Artifact& artifact, const fs::
   SW_TRY(const os::Fd bundle, open(artifact));
   SW_CHECK(os::make_directories(directory, 0755));
   SW_TRY(const os::Fd target, os::open_file(directory, O_RDONLY | O_DIRECTORY));
-  auto report = os::unpack(bundle.get(), target.get(), os::Links::refuse, {});
+  auto report = os::unpack(bundle.get(), target.get(), os::Links::refuse, {},
+                           artifact.untrusted ? os::Origin::stranger : os::Origin::any);
   if (!report) return wrap(report.error(), "artifact " + artifact.name);
   return report;
 }

@@ -289,6 +289,18 @@ def test_what_a_sandbox_of_the_source_could_write_is_tainted(slipway, event, for
     assert "--share" not in how or ran.job("use")["outcome"] == "rejected"  # of a share only the job itself knows
 
 
+def test_a_strangers_repository_is_not_unpacked_for_a_person(slipway, event, tmp_path):
+    plant = "mkdir -p made/a/.git made/.GIT && for at in made made/a; do git init -q $at && git -C $at config core.fsmonitor 'touch RAN'; done; echo kept >made/.gitignore"
+    file = workflow(slipway.project, {"name": "j", "run": plant, "artifacts": [{"name": "all", "paths": ["made"]}]})
+    slipway.run(file, "--event-file", event()).expect(0)
+    told = slipway("runs", "artifacts", "latest", "all", "-o", tmp_path / "got")
+    assert told.code != 0 and "made/.git: a stranger's repository" in told.err and "made/a/.git" in told.err, told
+    assert [path.name for path in (tmp_path / "got").rglob("*") if path.is_file()] == [".gitignore"]
+    slipway.run(file).expect(0)
+    slipway("runs", "artifacts", "latest", "all", "-o", tmp_path / "own").expect(0)
+    assert (tmp_path / "own/made/.git/config").exists()
+
+
 def test_a_cache_of_a_fork_does_not_come_beside_secrets(slipway, event, fork):
     cache = [{"key": "deps", "paths": ["/job/deps"]}]
     fill = workflow(slipway.project, {"name": "fill", "cache": cache, "run": "mkdir -p /job/deps; echo evil >/job/deps/x"})
