@@ -245,7 +245,7 @@ Result<std::string> live_words(const Surroundings& around) {
   std::set<std::string> words;
   for (const Found& one : live) {
     words.insert(one.job.run);
-    words.insert(one.job.job);
+    words.insert(printable(one.job.job, Colour::strip));
   }
   return fmt::format("{}{}", join(std::vector<std::string>(words.begin(), words.end()), "\n"),
                      words.empty() ? "" : "\n");

@@ -1,5 +1,6 @@
 """Looking into a job that runs: `--break`, `attach` through a real terminal, `continue`, `retry`, `abort`."""
 import json
+import shlex
 import subprocess
 import time
 
@@ -180,6 +181,20 @@ def test_which_job_is_asked_where_several_run(alone):
     assert {"left", "right", run} <= set(alone("completion", "--words", "live").expect(0).out.split())
     refused = alone("continue", "left")
     assert refused.code != 0 and "the job is not held" in refused.err
+
+
+def test_a_job_that_is_named_like_a_command_is_completed_and_not_run(alone):
+    ran = alone.project.path / "RAN"
+    value = f"$(touch {ran})"
+    running = alone.start("run", "--json", alone.project.job(run="echo up; sleep 60", keys={"matrix": {"axes": {"a": [value]}}}))
+    running.wait_for('"text":"up"')
+    asked = "COMP_WORDS=(slipway attach 'job ('); COMP_CWORD=2; _slipway; printf '%s\\n' \"${COMPREPLY[@]}\"; eval \"printf %s ${COMPREPLY[0]}\""
+    program = f"{alone('completion', 'bash').expect(0).out}\nslipway() {{ {shlex.join(map(str, alone.command))} \"$@\"; }}\n{asked}"
+    told = subprocess.run(["bash", "-c", program], cwd=alone.project.path, env=alone.environment, capture_output=True, text=True, timeout=30)
+    assert not ran.exists() and told.stderr == ""
+    assert told.stdout.splitlines() == [told.stdout.splitlines()[0], f"job ({value})"]  # as typed, and as the shell reads that
+    running.signal(SIGTERM)
+    running.ended()
 
 
 def test_steps_are_completed(alone):
