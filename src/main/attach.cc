@@ -208,7 +208,8 @@ Result<int> look_into(const Surroundings& around, const std::string& owner, cons
     SW_TRY(outcome, cli::relay(std::move(attached), nullptr, stop));
   }
   if (!outcome.end) return fail(ErrorKind::unavailable, "the sandbox is gone: whoever ran the job has ended");
-  if (!outcome.end->reason.empty()) std::fputs(("slipway: " + outcome.end->reason + "\n").c_str(), stderr);
+  const std::string reason = printable(outcome.end->reason, Colour::strip);  // it may name what the job put there
+  if (!reason.empty()) std::fputs(("slipway: " + reason + "\n").c_str(), stderr);
   return outcome.end->exit_code;
 }
 
