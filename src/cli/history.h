@@ -24,6 +24,7 @@ struct AttemptEntry {
   std::vector<model::StepResult> steps;
   std::vector<std::string> step_names;  ///< by index of the journal's records, also those that never ran
   std::filesystem::path journal;        ///< absolute; sealed or not
+  bool abandoned = false;               ///< without an outcome, since whoever drove it died
 };
 
 struct ArtifactEntry {
@@ -50,6 +51,7 @@ struct JobEntry {
   std::vector<std::string> depends_on;  ///< definitions
   std::vector<AttemptEntry> attempts;
   std::vector<DecisionEntry> decisions;
+  bool abandoned = false;  ///< as above
 };
 
 struct RunEntry {

@@ -36,7 +36,7 @@ std::string state_of(const Node& node) {
   Time first = Time::max(), last{};
   std::map<std::string, std::size_t> counts;
   for (const JobEntry* job : node.jobs) {
-    ++counts[job->outcome ? outcome_text(*job->outcome) : "running"];
+    ++counts[state_text(*job)];
     if (job->finished > job->started) first = std::min(first, job->started);
     last = std::max(last, job->finished);
   }

@@ -68,16 +68,17 @@ std::string header(const RunEntry& run, Time now) {
 }
 
 std::string navigation(const RunEntry& run, const std::vector<TestEntry>& tests, std::size_t annotations) {
-  const auto link = [](std::string_view place, std::string_view text, std::size_t count, bool bad) {
-    return fmt::format("<a href=\"#{}\">{} <b{}>{}</b></a>\n", place, text, bad ? " class=\"failed\"" : "", count);
+  const auto link = [](std::string_view place, std::string_view text, std::size_t count, std::size_t failed) {
+    if (failed == 0) return fmt::format("<a href=\"#{}\">{} <b>{}</b></a>\n", place, text, count);
+    return fmt::format("<a href=\"#{}\">{} <b class=\"failed\">{} of {} failed</b></a>\n", place, text, failed, count);
   };
   const model::TestCounts counts = counts_of(tests);
   std::string out = "<nav class=\"parts\" aria-label=\"parts of this page\"><div class=\"wide\">\n";
-  out += link("jobs", "Jobs", run.jobs.size(), run.jobs_failed > 0);
+  out += link("jobs", "Jobs", run.jobs.size(), run.jobs_failed);
   out += "<a href=\"#timeline\">Timeline</a>\n";
-  if (!tests.empty()) out += link("tests", "Tests", tests.size(), counts.failed > 0);
-  if (annotations > 0) out += link("annotations", "Annotations", annotations, false);
-  if (!run.artifacts.empty()) out += link("artifacts", "Artifacts", run.artifacts.size(), false);
+  if (!tests.empty()) out += link("tests", "Tests", tests.size(), counts.failed);
+  if (annotations > 0) out += link("annotations", "Annotations", annotations, 0);
+  if (!run.artifacts.empty()) out += link("artifacts", "Artifacts", run.artifacts.size(), 0);
   return out + "<a href=\"#logs\">Logs</a>\n</div></nav>\n";
 }
 
@@ -93,8 +94,21 @@ std::string bar(Time from, Time to, Time begin, Time end, std::string_view state
       size, state, std::min(x, 1000 - width), width);
 }
 
+// Where the timeline ends: of a run that goes on it is now, of one that did not end the last that was heard of it.
+Time end_of(const RunEntry& run, const Logs& logs, Time now) {
+  if (run.finished > run.started) return run.finished;
+  if (run.is_alive) return std::max(now, run.started);
+  Time last = run.started;
+  for (const Log& log : logs.shown) {
+    for (const ShownStep& step : log.steps) {
+      last = std::max(last, step.result != nullptr ? step.result->finished : step.started);
+    }
+  }
+  return last;
+}
+
 std::string timeline(const RunEntry& run, const Logs& logs, Time now) {
-  const Time begin = run.started, end = run.finished > run.started ? run.finished : std::max(now, run.started);
+  const Time begin = run.started, end = end_of(run, logs, now);
   std::string out = "<section id=\"timeline\"><h2>Timeline</h2>\n<div class=\"card\"><div class=\"time\">\n";
   const auto row = [&](std::string_view name, std::string_view kind, Time from, Time to, Mark mark) {
     out += fmt::format(
@@ -186,12 +200,12 @@ std::string job_details(const RunEntry& run, std::size_t index, const Logs& logs
   const JobEntry& job = run.jobs[index];
   const Mark mark = mark_of(job);
   const bool failed = class_of(mark) == "failed";
-  const std::string_view end = job.attempts.empty() ? "waiting" : "running";
   std::string out =
       fmt::format("<details class=\"job {}\" id=\"job-{}\"{}><summary>{}<span class=\"name\">{}</span>", class_of(mark),
                   index, failed || run.jobs.size() == 1 ? " open" : "", mark_html(mark), html(job.name));
-  out += fmt::format("<span class=\"end\">{} {}</span></summary><div class=\"inside\">\n",
-                     html(job.outcome ? outcome_text(*job.outcome) : end), took(job.started, job.finished));
+  const std::string time = took(job.started, job.finished);
+  out += fmt::format("<span class=\"end\">{}{}{}</span></summary><div class=\"inside\">\n", html(state_text(job)),
+                     time.empty() ? "" : " in ", time);
   if (!job.reason.empty()) out += fmt::format("<p class=\"note {}\">{}</p>\n", class_of(mark), html(job.reason));
   for (const Log& log : logs.shown) {
     if (log.job == &job) out += log.service.empty() ? attempt_details(log) : service_details(log);
@@ -320,7 +334,7 @@ std::string html(std::string_view text) {
 }
 
 Mark mark_of_log(const Log& log) {
-  if (log.service.empty()) return log.attempt->outcome ? mark_of(*log.attempt->outcome) : Mark::running;
+  if (log.service.empty()) return mark_of(*log.attempt);
   return log.steps.empty() ? Mark::pending : mark_of(log.steps.back());
 }
 

@@ -31,6 +31,12 @@ std::string age_text(Time now, Time then) {
   return to_short_text(std::chrono::duration_cast<std::chrono::seconds>(age)) + " ago";
 }
 
+// So far, of one that goes on.
+std::string took_text(const RunEntry& run, Time now) {
+  if (run.finished > run.started) return to_short_text(run.finished - run.started);
+  return !run.outcome && run.is_alive ? to_short_text(std::max(now - run.started, Duration(0))) : std::string();
+}
+
 std::int64_t milliseconds(Time from, Time to) {
   return to <= from ? 0 : std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
 }
@@ -212,9 +218,8 @@ void append_step(std::string& text, const ShownStep& step, const RunsStyle& styl
   const bool colour = style.colour;
   const std::string indent(2 * step.depth, ' ');
   std::string took;
-  if (step.result == nullptr)
-    took = to_short_text(std::max(style.now - step.started, Duration(0)));
-  else if (step.result->outcome != model::Outcome::skipped)
+  if (step.result == nullptr && !step.abandoned) took = to_short_text(std::max(style.now - step.started, Duration(0)));
+  if (step.result != nullptr && step.result->outcome != model::Outcome::skipped)
     took = to_short_text(step.result->finished - step.result->started);
   text += fmt::format("    {}{} {:<{}} {:>8}", indent, symbol(mark_of(step), colour), shown(step.name),
                       24 - std::min<std::size_t>(indent.size(), 24), took);
@@ -226,9 +231,8 @@ void append_step(std::string& text, const ShownStep& step, const RunsStyle& styl
 void append_attempt(std::string& text, const AttemptEntry& attempt, bool one_of_several, const RunsStyle& style) {
   const bool colour = style.colour;
   if (one_of_several) {
-    text += fmt::format("    try {}: {}{}{}\n", attempt.number,
-                        attempt.outcome ? outcome_text(*attempt.outcome) : "running",
-                        attempt.reason.empty() ? "" : ": ", shown(attempt.reason));
+    text += fmt::format("    try {}: {}{}{}\n", attempt.number, state_text(attempt), attempt.reason.empty() ? "" : ": ",
+                        shown(attempt.reason));
   }
   if (attempt.image.find(':') != std::string::npos) {  // not `host`, not a directory
     text += fmt::format("    {}image {}{}\n", dim(colour), shown(attempt.image), reset(colour));
@@ -245,7 +249,9 @@ std::string run_text(const RunEntry& run, const std::vector<TestEntry>& tests, c
   const bool colour = style.colour;
   std::string text = fmt::format("{} {}{}{} {}", symbol(mark_of(run), colour), bold(colour), shown(run.workflow),
                                  reset(colour), state_text(run));
-  if (run.finished > run.started) text += fmt::format(" in {}", to_short_text(run.finished - run.started));
+  if (const std::string took = took_text(run, style.now); !took.empty()) {
+    text += fmt::format(" {} {}", run.outcome ? "in" : "for", took);
+  }
   if (!run.reason.empty()) text += fmt::format(": {}", shown(run.reason));
   text += fmt::format("\n  run {} (#{}), {}", run.id.value, run.number, shown(run.event));
   if (!run.branch.empty()) text += fmt::format(" on {}", shown(run.branch));
@@ -254,9 +260,7 @@ std::string run_text(const RunEntry& run, const std::vector<TestEntry>& tests, c
   append_decisions(text, run.decisions, "  ");
   for (const JobEntry& job : run.jobs) {
     text += fmt::format("\n  {} {}{}{}  {}", symbol(mark_of(job), colour), bold(colour), shown(job.name), reset(colour),
-                        job.outcome            ? outcome_text(*job.outcome)
-                        : job.attempts.empty() ? "waiting"
-                                               : "running");
+                        state_text(job));
     if (job.finished > job.started) text += fmt::format(" in {}", to_short_text(job.finished - job.started));
     if (!job.reason.empty()) text += fmt::format(": {}", shown(job.reason));
     text += '\n';
@@ -304,8 +308,7 @@ Result<std::string> list_runs(const RunsListOptions& options, RunHistory& histor
     text +=
         fmt::format("{} {}  #{:<5} {:<16} {:<12} {:<16} {:<12} {:>8}  {:<14} {}\n", symbol(mark_of(run), style.colour),
                     run.id.value, run.number, shown(run.workflow), shown(run.event), shown(run.branch), state_text(run),
-                    run.finished > run.started ? to_short_text(run.finished - run.started) : "",
-                    age_text(style.now, run.started), jobs);
+                    took_text(run, style.now), age_text(style.now, run.started), jobs);
   }
   if (text.empty() && !style.json)
     text = options.outcome || !options.workflow.empty() ? "No run is like that.\n"
@@ -422,10 +425,8 @@ Result<std::string> explain_stored(const ExplainOptions& options, RunHistory& hi
       text += '\n';
       continue;
     }
-    const Mark mark = !job.outcome ? Mark::running : mark_of(*job.outcome);
-    text += fmt::format("{} {}  {}{}{}\n", symbol(mark, style.colour), shown(job.name),
-                        job.outcome ? outcome_text(*job.outcome) : "running", job.reason.empty() ? "" : ": ",
-                        shown(job.reason));
+    text += fmt::format("{} {}  {}{}{}\n", symbol(mark_of(job), style.colour), shown(job.name), state_text(job),
+                        job.reason.empty() ? "" : ": ", shown(job.reason));
     append_decisions(text, job.decisions, "  ");
   }
   if (!text.empty()) return text;

@@ -55,12 +55,12 @@ void take_end(const StepNote& note, ShownStep& step) {
 }  // namespace
 
 Mark mark_of(const ShownStep& step) {
-  if (step.result == nullptr) return Mark::running;
+  if (step.result == nullptr) return step.abandoned ? Mark::cancelled : Mark::running;
   return step.failure_allowed ? Mark::allowed_failure : mark_of(step.result->outcome);
 }
 
 std::string end_text(const ShownStep& step) {
-  if (step.result == nullptr) return "running";
+  if (step.result == nullptr) return step.abandoned ? "did not end" : "running";
   if (step.result->outcome == model::Outcome::skipped) {
     return step.reason.empty() ? "skipped" : fmt::format("skipped: {}", step.reason);
   }
@@ -78,11 +78,11 @@ std::vector<ShownStep> steps_in_order(const std::vector<model::StepResult>& step
 }
 
 std::vector<ShownStep> steps_in_order(const AttemptEntry& attempt, const AttemptNotes& notes) {
-  if (!attempt.outcome) return steps_in_order(notes);
-  std::vector<ShownStep> shown = steps_in_order(attempt.steps);
+  std::vector<ShownStep> shown = attempt.outcome ? steps_in_order(attempt.steps) : steps_in_order(notes);
   for (ShownStep& step : shown) {
     const auto noted = notes.steps.find(step.number);
     if (noted != notes.steps.end()) take_end(noted->second, step);
+    step.abandoned = step.result == nullptr && attempt.abandoned;
   }
   return shown;
 }

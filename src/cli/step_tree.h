@@ -20,6 +20,7 @@ struct ShownStep {
   std::size_t depth = 0;                      ///< 0: a step of the job; 1: below one of those, ...
   std::string_view reason = {};               ///< why it did not succeed, or was skipped; where the notes tell
   bool failure_allowed = false;               ///< it failed, and that spread no further
+  bool abandoned = false;                     ///< it ran when whoever drove it died
 };
 
 Mark mark_of(const ShownStep& step);

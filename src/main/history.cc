@@ -89,6 +89,7 @@ Result<void> LocalHistory::add_jobs(cli::RunEntry& entry) {
   SW_TRY(const std::vector<store::JobRow> jobs, store_.jobs_of(entry.id));
   SW_TRY(const std::vector<store::AttemptRow> attempts, store_.attempts_of(entry.id));
   SW_TRY(const std::vector<store::DecisionRow> decisions, store_.decisions_of(entry.id));
+  const bool is_abandoned = !entry.outcome && !entry.is_alive;
   std::map<std::string, std::size_t> by_name;
   for (const store::JobRow& row : jobs) {
     cli::JobEntry job;
@@ -101,6 +102,7 @@ Result<void> LocalHistory::add_jobs(cli::RunEntry& entry) {
     job.finished = row.finished;
     job.definition = row.definition;
     job.depends_on = row.depends_on;
+    job.abandoned = is_abandoned && !job.outcome;
     if (row.outcome && model::ending_of(*row.outcome) == model::Ending::failed) ++entry.jobs_failed;
     by_name.emplace(job.name, entry.jobs.size());
     entry.jobs.push_back(std::move(job));
@@ -108,7 +110,8 @@ Result<void> LocalHistory::add_jobs(cli::RunEntry& entry) {
   entry.jobs_total = jobs.size();
   for (const store::AttemptRow& row : attempts) {
     if (const auto at = by_name.find(row.job); at != by_name.end()) {
-      entry.jobs[at->second].attempts.push_back(entry_of(row, places_.state_dir));
+      cli::AttemptEntry& attempt = entry.jobs[at->second].attempts.emplace_back(entry_of(row, places_.state_dir));
+      attempt.abandoned = is_abandoned && !attempt.outcome;
     }
   }
   for (const store::DecisionRow& row : decisions) {

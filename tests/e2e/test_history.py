@@ -2,6 +2,8 @@
 import json
 import re
 
+from harness import wait_until
+
 
 def ran_once(slipway, run="echo one; echo two; echo three"):
     return slipway.run(slipway.project.job(steps=[("first", run), ("second", "echo other")])).expect(0).finished["run"]
@@ -75,3 +77,18 @@ def test_a_run_is_shown_with_all_that_its_jobs_said_and_stored(alone):
     assert attempt["notices"] == [{"code": "cache", "message": "cache k: nothing stored yet"}]
     alone.run(file).expect(0)
     assert "! cache k: restored" in alone("runs", "view").expect(0).out
+
+
+def test_a_run_whose_slipway_was_killed_is_not_shown_as_running(alone):
+    host = {"image": "host", "network": "none"}
+    running = alone.start("run", alone.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [
+        host | {"name": "first", "run": "echo begun; sleep 60"}, host | {"name": "second", "depends_on": ["first"], "run": "true"}]}})))
+    running.wait_for(r"\| begun")
+    shown = alone("runs", "view").expect(0).out
+    assert "● ci running for " in shown and "● first  running" in shown and "second  waiting" in shown
+    running.signal(9)
+    running.ended()
+    wait_until(lambda: "did not end" in alone("runs", "ls").expect(0).out)
+    shown = alone("runs", "view").expect(0).out
+    assert "⊘ ci did not end" in shown and "⊘ first  did not end" in shown and "⊘ second  never began" in shown and "running" not in shown
+    assert "running" not in alone("runs", "report", "-o", "-").expect(0).out.split("<script")[0].split("<body>")[1]

@@ -216,6 +216,7 @@ def test_logs_of_services_are_on_the_page(alone, browser):
     alone.run(workflow(alone, [{"name": "job", "services": [service], "run": "echo done"}])).expect(0)
     page = report(alone, "latest", "-o", str(alone.project.path / "run.html"))
     assert [log["name"] for log in logs_in(page)] == ["job", "job / db"]
+    assert re.search(r"service db: slipway logs \S+ job --service db\n", alone("runs", "view").expect(0).out)
     browser.view(1000, 700)
     browser.open(page)
     browser.evaluate("[...document.querySelectorAll('#jobs a[data-log]')].find(a => a.textContent.includes('service db')).click()")

@@ -131,6 +131,7 @@ def test_junit_files_become_results(alone):
     results = results_of(alone, "latest")
     assert [(test["name"], test["outcome"]) for test in results["tests"]] == [("parses", "failed"), ("adds", "passed")]
     assert results["tests"][0]["text"] == "at parser.c:12"
+    assert "  tests: 1 passed, 1 failed (1 new): slipway runs tests" in alone("runs", "view").expect(0).out
     text = alone("runs", "tests").expect(0).out
     assert "1 passed, 1 failed (1 new)" in text and "expected 2, got 3" in text and "at parser.c:12" in text
     assert "tests: 1 passed, 1 failed" in alone("run", alone.project.job(run="true", keys={"tests": ["results.xml"]})).expect(0).out
