@@ -214,6 +214,7 @@ void Feed::accept(Watched& attempt, const journal::Record& record) {
 void Feed::show(Watched& attempt, StepLines& lines, OutputLine line) {
   line.number = ++lines.lines;
   std::optional<wire::LogMark> mark;  // made only where it is needed: most lines are none
+  if (!line.from_source) lines.folds.end_siblings();
   if (wire::may_be_mark(line.text)) {
     mark = lines.folds.see(line.text, line.from_source);
     if (mark->kind != wire::LogMark::Kind::none) line.mark = &*mark;

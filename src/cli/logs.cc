@@ -263,6 +263,7 @@ class Printer {
       folds_job_ = &open;
       folds_step_ = line.step;
     }
+    if (!line.from_source) folds_of_->end_siblings();
     std::optional<wire::LogMark> mark;
     const bool was_inside = is_inside();
     if (wire::may_be_mark(line.text)) {

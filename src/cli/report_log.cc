@@ -86,6 +86,7 @@ class Packer {
     if (lost > 0) {
       return add(step, 'x', line.time, fmt::format("... {} of output were cut here by the log cap", size_text(lost)));
     }
+    if (!line.from_source && step.groups.end_siblings()) follow_folds(step, wire::LogMark::Shown::automatic);
     if (wire::may_be_mark(line.text)) {
       const wire::LogMark mark = step.groups.see(line.text, line.from_source);
       if (mark.kind != wire::LogMark::Kind::none) return take_mark(step, line, mark);
@@ -97,6 +98,7 @@ class Packer {
 
   Result<void> take_group_record(const journal::Line& record) {
     Step& step = step_of(record);
+    if (step.groups.end_siblings()) follow_folds(step, wire::LogMark::Shown::automatic);
     const auto header = take_group(record.text, step.groups, false);
     if (!header) {
       follow_folds(step, wire::LogMark::Shown::automatic);

@@ -140,27 +140,24 @@ LogMark read_mark(std::string_view line) {
 
 LogMark Folds::see(std::string_view line, bool from_source) {
   using Kind = LogMark::Kind;
+  if (!from_source) end_siblings();
   if (!may_be_mark(line)) return {};
   LogMark mark = read_mark(line);
   if (!stopped_until_.empty()) {
     if (mark.kind == Kind::resume && mark.text == stopped_until_ && !from_source) stopped_until_.clear();
     return {};
   }
+  const auto first = from_source ? groups_.end() - static_cast<std::ptrdiff_t>(siblings_) : groups_.begin();
   switch (mark.kind) {
     case Kind::open:
-      if (mark.is_flat && top_is_flat_) close();
-      open(mark.text);
-      if (!keys_.empty()) keys_.back() = mark.name;
-      top_is_flat_ = mark.is_flat;
+      if (mark.is_flat && first != groups_.end() && groups_.back().is_flat) cut(names_.size() - 1);
+      push(mark.text, {mark.name, mark.is_flat}, from_source);
       return mark;
     case Kind::close: {
-      if (names_.empty()) return mark;
-      const auto named = mark.name.empty() ? keys_.end() - 1 : std::ranges::find(keys_, mark.name);
-      if (named == keys_.end()) return mark;
-      names_.resize(static_cast<std::size_t>(named - keys_.begin()));
-      keys_.resize(names_.size());
-      top_is_flat_ = false;
-      changed();
+      if (first == groups_.end()) return mark;
+      const auto named =
+          mark.name.empty() ? groups_.end() - 1 : std::ranges::find(first, groups_.end(), mark.name, &Group::key);
+      if (named != groups_.end()) cut(static_cast<std::size_t>(named - groups_.begin()));
       return mark;
     }
     case Kind::expand: return mark;
@@ -180,21 +177,30 @@ LogMark Folds::see(std::string_view line, bool from_source) {
 }
 
 void Folds::open(std::string name) {
-  if (names_.size() >= kDeepest) return;
-  names_.push_back(std::move(name));
-  keys_.emplace_back();
-  top_is_flat_ = false;
-  changed();
+  end_siblings();
+  push(std::move(name), {}, false);
 }
 
 void Folds::close() {
-  if (names_.empty()) return;
-  names_.pop_back();
-  keys_.pop_back();
-  top_is_flat_ = false;
-  changed();
+  end_siblings();
+  if (!names_.empty()) cut(names_.size() - 1);
 }
 
-void Folds::changed() { path_ = join(names_, " / "); }
+void Folds::push(std::string name, Group group, bool from_source) {
+  if (names_.size() >= kDeepest) return;
+  names_.push_back(std::move(name));
+  groups_.push_back(std::move(group));
+  if (from_source) ++siblings_;
+  path_ = join(names_, " / ");
+}
+
+// Always true.
+bool Folds::cut(std::size_t depth) {
+  siblings_ -= std::min(siblings_, names_.size() - depth);
+  names_.resize(depth);
+  groups_.resize(depth);
+  path_ = join(names_, " / ");
+  return true;
+}
 
 }  // namespace slipway::wire

@@ -63,9 +63,12 @@ class Folds {
  public:
   static constexpr std::size_t kDeepest = 16;
 
-  /// What `line` is, and what that does to the groups. Of a sibling's only groups are marks.
-  /// `next` or `see`, not both, for a line.
+  /// What `line` is, and what that does to the groups. Of a sibling's only groups are marks: they lie within those of
+  /// job code, end none of them, and end where job code goes on.
   LogMark see(std::string_view line, bool from_source);
+  /// To be called for a line that is not a sibling's and no mark: what siblings began ends before it. Whether anything
+  /// did.
+  bool end_siblings() { return siblings_ > 0 && cut(names_.size() - siblings_); }
   /// Groups from the outermost on that hold the next line.
   const std::vector<std::string>& open() const { return names_; }
   /// `Build / Link`; empty outside of all.
@@ -75,9 +78,15 @@ class Folds {
   void close();
 
  private:
-  void changed();
-  std::vector<std::string> names_, keys_;
-  bool top_is_flat_ = false;
+  struct Group {
+    std::string key;
+    bool is_flat = false;
+  };
+  void push(std::string name, Group group, bool from_source);
+  bool cut(std::size_t depth);
+  std::vector<std::string> names_;
+  std::vector<Group> groups_;  // as many as names
+  std::size_t siblings_ = 0;   // the innermost ones, which siblings began
   std::string stopped_until_, path_;
 };
 

@@ -83,6 +83,24 @@ TEST(Folds, ASiblingFoldsButNeitherAnnotatesNorMasks) {
   EXPECT_EQ(folds.see("::group::x", true).kind, Kind::open);
 }
 
+TEST(Folds, GroupsOfSiblingsEndNoneOfJobCodeAndHoldNoneOfItsLines) {
+  Folds folds;
+  folds.see("section_start:1:release\r\x1b[0KRelease", false);
+  folds.open("sandbox: make");
+  for (const char* line : {"::endgroup::", "section_end:2:release\r", "--- a", "--- b", "::group::c"})
+    folds.see(line, true);
+  EXPECT_EQ(folds.path(), "Release / sandbox: make / b / c");
+  for (std::size_t i = 0; i < 2 * Folds::kDeepest; ++i) folds.see("::group::deep", true);
+  folds.close();
+  EXPECT_EQ(folds.path(), "Release");
+  folds.see("::group::fake", true);
+  EXPECT_TRUE(folds.end_siblings());
+  EXPECT_FALSE(folds.end_siblings());
+  EXPECT_EQ(folds.path(), "Release");
+  folds.see("section_end:2:release\r", false);
+  EXPECT_TRUE(folds.open().empty());
+}
+
 TEST(Folds, NothingIsAMarkBetweenStopAndItsToken) {
   Folds folds;
   folds.see("::stop-commands::t0k", false);

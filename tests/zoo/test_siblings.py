@@ -310,6 +310,22 @@ def test_no_line_of_it_is_obeyed(attack, way, slipway):
         assert not re.search(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x7f]", text), text
 
 
+def test_groups_of_source_hold_and_end_nothing_of_job_code(slipway, tmp_path):
+    source = "echo ::endgroup::; echo ::endgroup::; echo ::group::fake; echo ::group::fakes; echo inside"
+    file = slipway.project.job(run=f"echo ::group::Release; slipway sandbox -- sh -c '{source}'; echo held; echo ::endgroup::; echo after")
+    ran = slipway.run(file).expect(0)
+    logged = [json.loads(line) for line in slipway("logs", ran.finished["run"], "--json").expect(0).out.splitlines()]
+    for events in (ran.of("output"), logged):
+        groups = {event["text"]: event.get("group") for event in events if not event["text"].startswith("::")}
+        inside = groups.pop("inside")
+        assert inside.startswith("Release / sandbox: ") and inside.endswith(" / fake / fakes"), inside
+        assert groups == {"held": "Release", "after": None}
+    page = tmp_path / "report.html"
+    slipway("runs", "report", ran.finished["run"], "-o", str(page)).expect(0)
+    [folds] = re.findall(r'"folds":(\[\[.*?\]\])', page.read_text())
+    assert [fold[:2] for fold in json.loads(folds)] == [[1, 9], [2, 7], [5, 7], [6, 7]]  # line 7: `inside`
+
+
 # --- the network ---
 
 @pytest.mark.nat
