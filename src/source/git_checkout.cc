@@ -129,9 +129,10 @@ Result<void> GitCheckout::take_part_of_history() {
 // repository of the user's, for the jobs of a stranger's commit to read.
 std::vector<std::string> GitCheckout::own_submodules() const {
   std::vector<std::string> settings;
-  const fs::path own = from_.git_dir();
   constexpr std::size_t kMost = 1000;
   std::error_code error;
+  fs::path own = from_.local_path();
+  if (fs::is_directory(own / ".git", error)) own /= ".git";
   for (fs::directory_iterator at(own / "modules", error), end; !error && at != end && settings.size() < kMost;
        at.increment(error)) {
     const std::string name = at->path().filename().string();
@@ -157,9 +158,13 @@ Result<void> GitCheckout::take_submodules() {
     if (from_.git_dir().filename() == ".git") readable.push_back(from_.git_dir().parent_path());
   }
   arguments.insert(arguments.end(), {"submodule", "--quiet", "update", "--init", "--recursive"});
-  return with_remote({.arguments = std::move(arguments),
-                      .readable = std::move(readable),
-                      .is_anonymous = spec_.trust == model::Trust::untrusted});
+  auto done = with_remote({.arguments = std::move(arguments),
+                           .readable = std::move(readable),
+                           .is_anonymous = spec_.trust == model::Trust::untrusted});
+  if (!done && from_.is_local()) {
+    done.error().what += "; of a repository on this machine only submodules that lie in its own .git/modules come";
+  }
+  return done;
 }
 
 // By git-lfs as a filter, so that git knows the files as they are then. It is the only one, whatever the commit says.

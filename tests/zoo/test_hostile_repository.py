@@ -85,7 +85,9 @@ def test_submodules_lead_to_no_repository_beside(slipway, hostile, private):
     file = hostile.job(run="cat sub/secret.txt || true", keys={"checkout": {"submodules": True}})
     hostile.git("add", "-A", ".gitmodules", ".slipway")
     hostile.git("commit", "-q", "-m", "submodule")
-    assert "PRIVATE-TEXT" not in str(slipway.run(file, "--commit", "HEAD"))
+    for more in (("--commit", "HEAD"), ("--source-url", f"file://{hostile.path}")):
+        refused = slipway.run(file, *more)
+        assert "PRIVATE-TEXT" not in str(refused) and "that lie in its own .git/modules" in str(refused), refused
 
 
 def test_submodules_that_the_repository_has_itself_still_come(slipway, hostile, private):
@@ -93,6 +95,8 @@ def test_submodules_that_the_repository_has_itself_still_come(slipway, hostile, 
     file = hostile.job(run="cat sub/secret.txt", keys={"checkout": {"submodules": True}})
     hostile.commit("submodule")
     assert slipway.run(file, "--commit", "HEAD").expect(0).output() == "PRIVATE-TEXT\n"
+    for url in (hostile.path, f"file://{hostile.path}"):
+        assert slipway.run(file, "--source-url", url).expect(0).output() == "PRIVATE-TEXT\n"
 
 
 def test_a_job_on_code_from_elsewhere_is_told_of_that_code(slipway, hostile, private):
