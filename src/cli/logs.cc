@@ -171,7 +171,9 @@ Result<void> check_service(const LogsOptions& options, const RunEntry& run) {
 class Printer {
  public:
   Printer(const LogsOptions& options, LineFilter filter, Sink& sink, const LogsStyle& style, std::string run)
-      : options_(options), filter_(std::move(filter)), sink_(sink), style_(style), run_(std::move(run)) {}
+      : options_(options), filter_(std::move(filter)), sink_(sink), style_(style), run_(std::move(run)) {
+    named_ = options.service.empty() || options.job.empty() ? options.job : options.job + " / " + options.service;
+  }
 
   struct Open {
     std::string job;
@@ -332,11 +334,11 @@ class Printer {
     if (style_.json) return append_json(out, open, step, line);
     out += dim(style_.colour);
     if (options_.timestamps) out += to_rfc3339(line.time) + " ";
-    if (options_.job.empty() || open.job != options_.job) {
+    if (open.job != named_) {
       append_printable(out, open.job, Colour::strip);
       out += " | ";
     }
-    if (options_.step.empty()) {
+    if (options_.step.empty() && options_.service.empty()) {
       append_printable(out, step, Colour::strip);
       out += " | ";
     }
@@ -374,6 +376,7 @@ class Printer {
   Sink& sink_;
   const LogsStyle& style_;
   std::string run_;
+  std::string named_;  // what was asked for by its whole name need not be said with every line
 };
 
 // Watches the journals that grow; new attempts are found by asking the history.

@@ -271,7 +271,7 @@ void JobBuilder::read_steps(model::JobDefinition& job, Node& node, bool code_may
   const bool entry_point = (job.ci_code && !job.ci_code->path.empty()) || code_may_run;
   if (entry_point) return;
   source_.report_at(job.place, "E036", fmt::format("job `{}` has nothing to do", job.name),
-                    "add `steps`, `run` or `command`");
+                    "add `steps`, `run` or `command`, or name the image whose own entrypoint is to run");
 }
 
 model::StepDefinition JobBuilder::step_of(Node& node, std::size_t index, model::JobDefinition& job) {

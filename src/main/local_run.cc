@@ -32,6 +32,7 @@
 #include "main/visit_server.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
+#include "source/git_command.h"
 #include "store/owner.h"
 #include "store/sqlite/sqlite_store.h"
 #include "worker/journal_files.h"
@@ -214,7 +215,8 @@ class LocalEngine {
   std::optional<worker::Caches> caches_;
 };
 
-void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned>& planned) {
+void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned>& planned,
+                        const cli::Selection& what) {
   std::string text = fmt::format("slipway: nothing starts on {}{}\n", to_string(selected.event.kind),
                                  selected.event.branch.empty() ? "" : " on " + selected.event.branch);
   for (const cli::Planned& one : planned) {
@@ -222,8 +224,14 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
       text += fmt::format("  {}: {} → {}\n", one.workflow->file, entry.text, entry.outcome);
     }
   }
-  if (!planned.empty())
-    text += fmt::format("  to run one all the same: slipway run {}\n", planned.front().workflow->file);
+  if (!planned.empty()) {
+    text += fmt::format("  to run one all the same: slipway run {}", planned.front().workflow->file);
+    if (!what.source_url.empty()) {
+      text += " --source-url " + cli::shell_quoted(source::RemoteUrl::parse(what.source_url).clean);
+    }
+    if (!what.source_ref.empty()) text += " --source-ref " + cli::shell_quoted(what.source_ref);
+    text += '\n';
+  }
   std::fputs(text.c_str(), stderr);
 }
 
@@ -334,7 +342,7 @@ Result<int> look_up_and_run(const Surroundings& around, const cli::RunOptions& o
     if (one.run) runs.push_back(*std::move(one.run));
   }
   if (runs.empty()) {
-    say_nothing_starts(selected, planned);
+    say_nothing_starts(selected, planned, options.what);
     return cli::kExitSucceeded;
   }
   kit.hush();

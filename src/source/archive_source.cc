@@ -86,7 +86,10 @@ Result<std::string> ArchiveStore::unpack(const std::string& digest, const fs::pa
   os::UnpackOrder order;
   order.most_bytes = most_.bytes;
   order.most_entries = most_.files;
-  SW_CHECK(os::unpack(unpack_program_, archive.get(), directory, order, limit));
+  if (auto done = os::unpack(unpack_program_, archive.get(), directory, order, limit); !done) {
+    if (done.error().kind == ErrorKind::exhausted) done.error().what += ": see source.limit";
+    return std::unexpected(std::move(done).error());
+  }
   ::unlink(file.c_str());  // the tree is what stays
   return only_directory(directory).value_or("");
 }
@@ -154,21 +157,24 @@ Result<SourceSpec> ArchiveSource::pin(const SourceSpec& spec, const os::CallLimi
     return fail(ErrorKind::invalid, "an archive has no revision `" + printable(spec.revision, Colour::strip) +
                                         "`: leave it out, or say sha256:HEX");
   }
-  SW_TRY(pinned.revision, archives_.take([&](const fs::path& file) { return fetch(spec.location, file, limit); }));
+  auto digest = archives_.take([&](const fs::path& file) { return fetch(spec.location, file, limit); });
+  if (!digest) return wrap(std::move(digest).error(), address_of(spec.location).clean);
+  pinned.revision = *std::move(digest);
   return pinned;
 }
 
 Result<Prepared> ArchiveSource::prepare(const SourceSpec& given, const os::CallLimit& limit) {
   SW_TRY(const SourceSpec spec, pin(given, limit));
-  SW_TRY(CheckoutStore::Kept kept,
-         archives_.tree(spec.revision, [&](const fs::path& file) { return fetch(spec.location, file, limit); }, limit));
-  return Prepared{.directory = kept.directory,
+  auto kept =
+      archives_.tree(spec.revision, [&](const fs::path& file) { return fetch(spec.location, file, limit); }, limit);
+  if (!kept) return wrap(std::move(kept).error(), address_of(spec.location).clean);
+  return Prepared{.directory = kept->directory,
                   .owner = static_cast<std::uint32_t>(::geteuid()),
                   .sha = spec.revision,
                   .branch = {},
                   .url = address_of(spec.location).clean,
                   .git_dir = {},
-                  .in_use = std::move(kept.in_use)};
+                  .in_use = std::move(kept->in_use)};
 }
 
 }  // namespace slipway::source

@@ -87,6 +87,7 @@ std::string message_of(std::string_view error_output) {
     const std::string_view text = trim(whole.substr(whole.rfind('\r') + 1));
     if (text.empty() || text.starts_with("hint:") || text.starts_with("warning:")) continue;
     lines.push_back(printable(text, Colour::strip));
+    if (std::ranges::find(complaints, lines.back()) != complaints.end()) continue;  // git tries submodules twice
     if (text.starts_with("fatal:") || text.starts_with("error:") || text.starts_with("ssh:") ||
         text.starts_with("abort:") || text.starts_with("svn: E") || text.starts_with("curl:") ||
         text.find("Smudge error:") != std::string_view::npos ||  // git-lfs: git itself says only that it failed
@@ -144,7 +145,9 @@ std::vector<std::string> git_guards() {
 Error tool_error(const std::string& tool, int exit_code, std::string_view error_output) {
   std::string message = message_of(error_output);
   if (message.empty()) message = fmt::format("exit code {}", exit_code);
-  return {kind_of(message), tool + ": " + message};
+  const ErrorKind kind = kind_of(message);
+  if (message.starts_with(tool + ": ")) return {kind, message};
+  return {kind, tool + ": " + message};
 }
 
 Error git_error(const std::vector<std::string>& arguments, int exit_code, std::string_view error_output) {

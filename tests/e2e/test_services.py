@@ -76,7 +76,8 @@ def test_a_services_log_is_its_own(slipway):
     ran = slipway.run(job(slipway.project, [shell("echo of the service; sleep 60", ready={"log": "service"})], "echo of the job")).expect(0)
     run = ran.finished["run"]
     assert ran.output() == "of the job\n"
-    assert "of the service" in slipway("logs", run, "job", "--service", "db").expect(0).out
+    assert slipway("logs", run, "job", "--service", "db").expect(0).out == "of the service\n"
+    assert slipway("logs", run, "--service", "db").expect(0).out == "job / db | of the service\n"
     assert "of the service" not in slipway("logs", run).expect(0).out
     events = [json.loads(line) for line in slipway("logs", run, "job", "--service", "db", "--json").expect(0).out.splitlines()]
     assert any(event.get("text") == "of the service" for event in events), events

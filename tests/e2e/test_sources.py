@@ -143,7 +143,8 @@ def test_an_archive_by_path_and_by_http(slipway, tmp_path):
     assert by_path[0] == "from an archive" and by_path[1].startswith("revision=sha256:")
     with FileServer(tmp_path / "site") as server:
         assert shown(slipway, f"{server.url}/project.tar.gz?download=1") == by_path
-        assert "404" in show(slipway, f"{server.url}/none.tar.gz").expect(2).err
+        missing = show(slipway, f"{server.url}/none.tar.gz").expect(2).err
+        assert f"{server.url}/none.tar.gz: curl: (22)" in missing and "404" in missing, missing
     digest = by_path[1].removeprefix("revision=").split()[0]
     archive.write_bytes(archive_of({"hello.txt": "another\n"}))
     assert shown(slipway, archive, "--source-ref", digest) == by_path  # it is kept by its digest
@@ -163,6 +164,7 @@ def test_an_archive_that_leads_outside_is_refused(slipway, tmp_path, name):
     archive = tmp_path / "evil.tgz"
     archive.write_bytes(archive_of({name: "x"}, top=""))
     refused = show(slipway, archive)
+    assert str(archive) in refused.err
     assert refused.code != 0 and "output" not in {event["type"] for event in refused.events}
     assert not list(tmp_path.rglob("escape")) and not os.path.exists("/tmp/slipway-escape")
 

@@ -150,4 +150,8 @@ def test_the_image_of_the_command_line_is_that_of_every_job(slipway):
 
 def test_nothing_that_starts_says_how_to_run_it(slipway):
     file = slipway.project.job(run="true")  # without `on`
-    assert f"to run one all the same: slipway run {file}" in slipway("run").expect(0).err
+    assert f"to run one all the same: slipway run {file}\n" in slipway("run").expect(0).err
+    slipway.project.commit()
+    url = f"file://{slipway.project.path}"
+    said = slipway("run", "--source-url", url, "--source-ref", "main").expect(0).err
+    assert f"to run one all the same: slipway run {file} --source-url {url} --source-ref main\n" in said

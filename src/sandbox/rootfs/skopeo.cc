@@ -65,6 +65,10 @@ std::string message_of(std::string_view output) {
   constexpr std::size_t kMost = 600;
   std::string text = printable(last.substr(0, kMost), Colour::strip);
   std::erase(text, '\\');  // of the quotes in it
+  // It begins so whatever was wrong when it opened the image, whose name was right.
+  constexpr std::string_view kMisleading = "Error parsing image name \"";
+  const std::size_t end = text.starts_with(kMisleading) ? text.find("\": ", kMisleading.size()) : std::string::npos;
+  if (end != std::string::npos) text.erase(0, end + 3);
   return text;
 }
 
