@@ -200,8 +200,10 @@ bool has_errors(const std::vector<DefinitionFile>& files) {
 
 std::string problems_text(const std::vector<DefinitionFile>& files, const Style& style) {
   std::string text;
+  std::set<std::string> told;  // a file that others name with `job_file` is read with each of them
   for (const DefinitionFile& file : files) {
     for (const definition::Problem& problem : file.problems) {
+      if (!told.insert(definition::to_json(problem)).second) continue;
       text += style.json
                   ? definition::to_json(problem)
                   : definition::render(problem, problem.place.file == file.name ? file.text : std::string_view());

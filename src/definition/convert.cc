@@ -297,7 +297,7 @@ Converted convert(std::string_view text, const std::string& file_name, const Rea
   ReadResult read = read_workflow(text, file_name, options);
   if (has_errors(read.problems) || read.dialect == Dialect::slipway) {
     converted.problems = std::move(read.problems);
-    converted.is_ours = read.dialect == Dialect::slipway;
+    converted.is_ours = read.dialect == Dialect::slipway && !has_errors(converted.problems);
     return converted;
   }
   Source source(text, file_name);

@@ -273,8 +273,9 @@ ReadResult read_workflow(std::string_view text, const std::string& file_name, co
   Source source(text, file_name);
   ReadResult result;
   const auto document = parse_document(source);
+  // Of a file that cannot be read at all, its place still says whose it is.
+  result.dialect = dialect_of(file_name, document != nullptr ? document->root : nullptr);
   if (document != nullptr) {
-    result.dialect = dialect_of(file_name, document->root);
     // Holds nodes of other files until the workflow is built.
     Translation translation = translate(result.dialect, source, *document, options);
     if (result.dialect == Dialect::registry) {

@@ -83,6 +83,23 @@ def test_a_broken_file_of_theirs_is_left_out_and_the_others_run(slipway, project
     assert "unknown key `comand`" in slipway("run", ".reactorcide/workflows/broken.yaml").expect(2).err
 
 
+def test_one_that_is_no_yaml_is_left_out_too(slipway, project):
+    project.write(".reactorcide/jobs/broken.yaml", "name: broken\ntriggers: {events: [push]\n")
+    ran = slipway.run().expect(0)
+    assert "broken.yaml is left out: .reactorcide/jobs/broken.yaml:3:1: this is not YAML" in ran.err
+    converted = slipway("convert", ".reactorcide/jobs/broken.yaml").expect(2)
+    assert "this is not YAML" in converted.err and "our language" not in converted.err
+    # The project's own are not passed over.
+    project.write(".slipway/jobs/broken.yaml", "job: {name: a")
+    assert "this is not YAML" in slipway("run").expect(2).err
+
+
+def test_what_is_said_of_a_job_file_is_said_once(slipway, project):
+    project.write(".reactorcide/jobs/shell.yaml", "name: shell\ntriggers: {events: [push]}\njob: {image: host, command: a && b}\n")
+    project.write(".reactorcide/workflows/two.yaml", "name: two\non: {events: [push]}\njobs: {a: {job_file: shell.yaml}, b: {job_file: shell.yaml}}\n")
+    assert slipway("lint").expect(0).out.count("shell.yaml:3:29: note: `&&` is an argument here") == 1
+
+
 def test_a_job_file_stays_in_the_project(slipway, project, tmp_path):
     outside = tmp_path / "outside.yaml"
     outside.write_text("name: x\njob: {command: cat}\n")
