@@ -51,7 +51,10 @@ std::string command_for(const std::string& program, const model::Triggered& trig
 }
 
 std::string asked_text(const model::Triggered& triggered) {
-  if (!triggered.reason.empty()) return fmt::format("{}, which is refused: {}", triggered.job, triggered.reason);
+  if (!triggered.reason.empty()) {
+    return fmt::format("{}, which is refused: {}", triggered.job.empty() ? "without a name" : triggered.job,
+                       triggered.reason);
+  }
   if (!triggered.accepted) return triggered.job;
   return triggered.job + ", which joins this run" + (triggered.as == triggered.job ? "" : " as " + triggered.as);
 }

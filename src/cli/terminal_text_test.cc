@@ -120,6 +120,9 @@ TEST(Commands, OfTriggersRunTheSameThing) {
   triggered.reason = "no";
   EXPECT_EQ(command_for("slipway", triggered), "");
   EXPECT_EQ(asked_text(triggered), "deploy, which is refused: no");
+  triggered.job.clear();
+  EXPECT_EQ(asked_text(triggered), "without a name, which is refused: no");
+  triggered.job = "deploy";
   triggered.reason.clear();
   triggered.accepted = true;
   triggered.as = "deploy (2)";

@@ -70,6 +70,8 @@ class Mover {
   struct Joined {
     std::string as;       // empty: it is not part of the run
     std::string refused;  // why; empty for one that nobody wants followed
+
+    std::string text() const;
   };
   Joined join_run(JobIndex by, const AskedJob& asked, std::vector<std::pair<std::string, std::string>>& renamed);
   void cancel_jobs(Promptness promptness);

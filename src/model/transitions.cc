@@ -299,6 +299,11 @@ void Mover::apply(const TriggerRequested& event) {
   if (at != run_.job_by_attempt.end()) take_triggers(at->second, event);
 }
 
+std::string Mover::Joined::text() const {
+  if (!as.empty()) return fmt::format("joins the run as `{}`", as);
+  return refused.empty() ? "triggers are not followed in this run" : "refused: " + refused;
+}
+
 void Mover::take_triggers(JobIndex index, const TriggerRequested& request) {
   Job& job = run_.jobs[index];
   if (!request.operation.empty() && !job.operations.insert(request.operation).second) return;  // sent again
@@ -323,11 +328,9 @@ void Mover::take_triggers(JobIndex index, const TriggerRequested& request) {
     notice.reason = joined.refused;
     notice.as = joined.as;
     if (asked.definition) describe(*asked.definition, notice);
-    if (!notice.accepted) {
-      note(notice.by_job, "trigger",
-           {{fmt::format("asked for `{}`", asked.name),
-             joined.refused.empty() ? "triggers are not followed in this run" : "refused: " + joined.refused}});
-    }
+    note(notice.by_job, "trigger",
+         {{asked.name.empty() ? "asked for a job without a name" : fmt::format("asked for `{}`", asked.name),
+           joined.text()}});
     notify(std::move(notice));
   }
 }

@@ -360,12 +360,17 @@ AskedJob asked(std::string job_name, std::vector<std::string> depends_on = {}) {
 TEST(Trigger, JoinsTheRunWhenTriggersAreFollowed) {
   Player player({job("a"), job("b")}, {.follow_triggers = true});
   player.start_all();
-  player.feed(TriggerRequested{player.attempt("a"), "", {asked("more"), asked("b", {"more"})}});
+  const Changes changes = player.feed(TriggerRequested{player.attempt("a"), "", {asked("more"), asked("b", {"more"})}});
   player.play();
   EXPECT_EQ(player.outcome("more"), Outcome::succeeded);
   EXPECT_EQ(player.outcome("b (2)"), Outcome::succeeded);
   EXPECT_LT(std::find(player.started.begin(), player.started.end(), "more"),
             std::find(player.started.begin(), player.started.end(), "b (2)"));
+  std::vector<std::string> said;
+  for (const Decision& decision : changes.decisions) {
+    if (decision.what == "trigger") said.push_back(decision.job + " " + decision.because.front().outcome);
+  }
+  EXPECT_EQ(said, (std::vector<std::string>{"a joins the run as `more`", "a joins the run as `b (2)`"}));
 }
 
 TEST(Trigger, IsOnlyToldOtherwise) {

@@ -44,7 +44,9 @@ Request mask_of(const Fields& fields) {
 
 Request trigger_of(const Fields& fields) {
   Trigger trigger{fields.required_text("json")};
-  if (auto object = parse_object(trigger.json, "trigger"); !object) fields.refuse("json", "one JSON object");
+  if (auto object = parse_object(trigger.json, ""); !object && fields.problem()->empty()) {
+    *fields.problem() = object.error().what;
+  }
   return trigger;
 }
 

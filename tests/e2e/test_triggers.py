@@ -60,6 +60,7 @@ def test_followed_jobs_join_the_run_with_a_name_of_their_own(slipway):
     run = ran.finished["run"]
     assert "deployed to mars" in slipway("logs", run, "deploy (2)").expect(0).out
     assert "asked for by `build`" in slipway("explain", "check", "--run", run).expect(0).out
+    assert "asked for `deploy` -> joins the run as `deploy (2)`" in slipway("explain", "build", "--run", run).expect(0).out
     viewed = json.loads(slipway("runs", "view", run, "--json").expect(0).out)
     assert {job["name"] for job in viewed["jobs"]} == set(ran.outcomes())
 
@@ -97,6 +98,11 @@ def test_the_same_operation_twice_is_one(slipway):
     assert sorted(ran.outcomes()) == ["job", "next"], ran
     ran = slipway.run(slipway.project.job(run="slipway trigger --job a --run true; slipway trigger --job a --run true"), "--follow").expect(0)
     assert sorted(ran.outcomes()) == ["a", "a (2)", "job"], ran
+
+
+def test_what_cannot_be_read_says_where_it_breaks_off(slipway):
+    ran = slipway.run(slipway.project.job(run="slipway trigger '{broken' || echo ended with $?")).expect(0)
+    assert "trigger: 1:2: not JSON: syntax error" in ran.output() and "ended with 1" in ran.output(), ran
 
 
 def test_a_job_that_asks_for_itself_ends(slipway):
