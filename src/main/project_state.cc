@@ -31,10 +31,12 @@ std::string result_json(const store::JobResult& result) {
   json::object outputs;
   for (const auto& [name, value] : result.job.outputs) outputs[name] = value;
   const model::Outcome outcome = result.job.outcome.value_or(model::Outcome::infra_failed);
+  // What never came to an exit code must not look like success to `exit_code == 0`.
+  const int exit_code = result.job.exit_code != 0 ? result.job.exit_code : model::exit_code_of(outcome);
   return json::serialize(json::object{{"run", result.run.value},
                                       {"job", result.job.name},
                                       {"outcome", text_of(model::to_string(outcome))},
-                                      {"exit_code", result.job.exit_code},
+                                      {"exit_code", exit_code},
                                       {"outputs", std::move(outputs)}});
 }
 
