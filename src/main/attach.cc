@@ -128,16 +128,17 @@ Result<Found> choose(const Surroundings& around, const cli::LiveChoice& choice, 
   const auto is_held = [](const Found& one) { return !one.job.step.empty(); };
   if (wanted == Wanted::held && std::ranges::any_of(fit, is_held)) keep(is_held);
   if (fit.size() == 1) return fit.front();
-  std::string text;
+  std::string text = "several jobs run now: which one?";
   if (fit.empty()) {
-    text = fmt::format("`{}` does not run now; these do:",
+    text = fmt::format("`{}` does not run now; what does:",
                        choice.job.empty() ? choice.run : choice.run + " " + choice.job);
     fit = live;
-  } else {
-    text = "several jobs run now: which one?";
   }
-  for (const Found& one : fit) text += fmt::format("\n  slipway {} {}", command, shown(one));
-  return fail(ErrorKind::invalid, text);
+  std::vector<std::string> commands;
+  for (const Found& one : fit) {
+    commands.push_back(fmt::format("`slipway {} {} {}`", command, one.job.run, cli::shell_quoted(one.job.job)));
+  }
+  return fail(ErrorKind::invalid, text + " " + join(commands, ", "));
 }
 
 Result<std::string> list_live(const Surroundings& around) {

@@ -39,6 +39,15 @@ Check check_program() {
   return {"slipway-init", Health::good, init->string(), ""};
 }
 
+Check check_sdk() {
+  const std::filesystem::path sdk = find_sdk();
+  if (sdk.empty()) {
+    return {"sdk", Health::degraded, "not found: jobs cannot `import slipway` or include slipway.hpp",
+            "install the directory `sdk` of the build, as docs/install.md says"};
+  }
+  return {"sdk", Health::good, sdk.string(), ""};
+}
+
 Check check_state(const cli::Settings& settings) {
   if (const auto made = os::make_directories(settings.state_dir, 0700); !made) {
     return {"state directory", Health::broken, made.error().what, "set state_dir to a directory of yours"};
@@ -132,7 +141,7 @@ std::vector<Check> check_docker(const cli::Settings& settings, Log& log) {
 }  // namespace
 
 std::vector<cli::Check> examine_machine(const cli::Settings& settings) {
-  std::vector<Check> checks = {check_kernel(), check_program(), check_state(settings), check_git()};
+  std::vector<Check> checks = {check_kernel(), check_program(), check_sdk(), check_state(settings), check_git()};
   StderrLog log(LogLevel::error);
   const std::vector<Check> docker = check_docker(settings, log);
   checks.insert(checks.end(), docker.begin(), docker.end());

@@ -199,6 +199,7 @@ Result<void> EarlierRun::take_over(const Again& wanted, model::Run& run, std::ve
     }
   }
   for (const auto& [name, row] : jobs_) {
+    if (wanted.alone) break;
     if (run.job_by_name.contains(name) || !row.outcome || *row.outcome == model::Outcome::skipped) continue;
     const bool expands = std::ranges::any_of(run.groups, [&](const model::Group& group) {
       return group.expands_later && name.starts_with(group.name + " (");

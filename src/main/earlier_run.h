@@ -38,6 +38,7 @@ class EarlierRun {
     std::vector<std::string> jobs;      ///< by instance or definition
     bool with_dependents = true;        ///< and what depends on them
     std::string begin_job, begin_step;  ///< instance: with its kept workspace, from this step on
+    bool alone = false;                 ///< the run has none but these jobs, and what they depend on
   };
   /// Sets what `run` takes over.
   Result<void> take_over(const Again& again, model::Run& run, std::vector<std::string>& notes);

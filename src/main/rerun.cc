@@ -65,16 +65,20 @@ void ask_for_secrets(const EarlierRun& earlier, const model::Run& run, cli::RunO
 // The one job of the plan that has the step, or that `--from` is of by name.
 Result<std::string> job_of_step(const EarlierRun& earlier, const model::Run& run, const std::string& step,
                                 const std::vector<std::string>& jobs) {
-  std::vector<std::string> found;
+  std::vector<std::string> found, known;
   for (const model::Job& job : run.jobs) {
     const model::Group& group = run.groups[job.group];
     if (!jobs.empty() && job.name != jobs.front() && group.name != jobs.front()) continue;
     const auto& steps = group.definition->steps;
+    for (const model::StepDefinition& one : steps) known.push_back(one.name);
     if (std::ranges::find(steps, step, &model::StepDefinition::name) != steps.end()) found.push_back(job.name);
   }
   if (found.size() == 1) return found.front();
-  if (found.empty())
-    return fail(ErrorKind::invalid, fmt::format("--from: no job of {} has a step `{}`", earlier.name(), step));
+  if (found.empty()) {
+    const auto near = nearest(step, known);
+    return fail(ErrorKind::invalid, fmt::format("--from: no job of {} has a step `{}`{}", earlier.name(), step,
+                                                near ? fmt::format("; did you mean `{}`?", *near) : ""));
+  }
   return fail(ErrorKind::invalid,
               fmt::format("--from: {} have a step `{}`: name one of them", join(found, ", "), step));
 }
@@ -228,7 +232,8 @@ Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& a
   variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
     SW_CHECK(earlier.choose(planned));
     run = planned.front().run->id;
-    const EarlierRun::Again again{.jobs = {job}, .with_dependents = false, .begin_job = job, .begin_step = {}};
+    const EarlierRun::Again again{
+        .jobs = {job}, .with_dependents = false, .begin_job = job, .begin_step = {}, .alone = true};
     SW_CHECK(earlier.take_over(again, *planned.front().run, notes));
     ask_for_secrets(earlier, *planned.front().run, options);  // before they are gathered
     say(around, notes);

@@ -104,7 +104,12 @@ def test_completion(slipway, shell):
 
 def test_doctor_tells_what_this_machine_offers(slipway):
     assert slipway("doctor").out
-    json.loads(slipway("doctor", "--json").out)
+    checks = {check["name"]: check for check in json.loads(slipway("doctor", "--json").out)["checks"]}
+    assert checks["sdk"]["detail"].endswith("/sdk")
+
+
+def test_a_project_without_runs_says_so(slipway):
+    assert "this project has no runs yet" in slipway("runs", "view").expect(2).err
 
 
 def test_version(slipway):

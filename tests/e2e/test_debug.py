@@ -177,7 +177,8 @@ def test_which_job_is_asked_where_several_run(alone):
     run = json.loads(running.text().splitlines()[0])["run"]
     for name in (run, run[:20], "latest", "1"):
         assert alone("attach", name, "right", "--", "sh", "-c", "echo $SLIPWAY_JOB").expect(0).out == "right\n"
-    assert "`up` does not run now" in alone("attach", "up", "--", "true").expect(2).err
+    gone = alone("attach", "up", "--", "true").expect(2).err
+    assert f"`up` does not run now; what does: `slipway attach {run} left`, `slipway attach {run} right`\n" in gone
     assert {"left", "right", run} <= set(alone("completion", "--words", "live").expect(0).out.split())
     refused = alone("continue", "left")
     assert refused.code != 0 and "the job is not held" in refused.err

@@ -155,6 +155,7 @@ Result<RunPage> list_runs(Database& database, const RunFilter& filter, std::size
 
 Result<RunRow> find_run(Database& database, const std::string& project, const std::string& text) {
   const auto missing = [&] {
+    if (text == "latest") return fail(ErrorKind::not_found, "this project has no runs yet");
     return fail(ErrorKind::not_found, fmt::format("there is no run `{}`", printable(text, Colour::strip)));
   };
   std::vector<RunRow> found;
