@@ -309,12 +309,6 @@ constexpr OptionRow kRunsRemove[] = {
     {.names = "-y,--yes", .doc = "do not ask"},
 };
 constexpr OptionRow kRunsArtifacts[] = {
-    {.names = "RUN",
-     .arity = Arity::one,
-     .value = "RUN",
-     .doc = "an id or its beginning, a number, or `latest`",
-     .completes = Completes::run,
-     .required = true},
     {.names = "NAME", .arity = Arity::one, .value = "NAME", .doc = "the artifact; without it, they are listed"},
     {.names = "-o,--output",
      .arity = Arity::one,
@@ -482,7 +476,7 @@ std::vector<CommandRow> make_rows() {
       {"runs artifacts",
        "list or get what a run stored",
        "slipway runs artifacts latest dist -o out",
-       {kRunsArtifacts, kJson}},
+       {kRun1, kRunsArtifacts, kJson}},
       {"runs tests",
        "test results of a run: what failed, what is new, what is flaky",
        "slipway runs tests latest\nslipway runs tests --slowest",

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/attempt_notes.h"
 #include "cli/configuration.h"
+#include "cli/entry_state.h"
 #include "cli/json_writer.h"
 #include "cli/line_filter.h"
 #include "cli/log_line.h"
@@ -199,7 +200,7 @@ class Printer {
         case journal::LineReader::Next::What::line: print(open, next.line); break;
         case journal::LineReader::Next::What::group: begin_or_end_group(open, next.line); break;
         case journal::LineReader::Next::What::damaged:
-          remark(open, fmt::format("{} bytes of the journal are damaged", next.lost));
+          remark(open.job, fmt::format("{} bytes of the journal are damaged", next.lost));
           break;
         case journal::LineReader::Next::What::end: return false;
       }
@@ -218,6 +219,13 @@ class Printer {
     open.tail.clear();
     open.reader.reset();
     folds_of_ = nullptr;  // it goes with `open`
+  }
+
+  /// What stands for lines that are not there.
+  void remark(std::string_view job, const std::string& text) {
+    if (style_.json || !options_.grep.empty() || options_.tail) return;
+    emit(fmt::format("{}... {}: {}{}\n", dim(style_.colour), printable(job, Colour::strip),
+                     printable(text, Colour::strip), reset(style_.colour)));
   }
 
   /// `not_found` with the nearest, if the group that was asked for was nowhere.
@@ -258,7 +266,7 @@ class Printer {
 
   void print(Open& open, const journal::Line& line) {
     if (line.lost_bytes > 0)
-      return remark(open, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
+      return remark(open.job, fmt::format("{} of output were cut here by the log cap", size_text(line.lost_bytes)));
     ++open.lines;
     if (folds_of_ == nullptr || folds_job_ != &open || folds_step_ != line.step) {
       folds_of_ = &open.folds[line.step];  // most lines are of the step of the line before
@@ -321,12 +329,6 @@ class Printer {
   void emit(const std::string& text) {
     sink_.buffer() += text;
     sink_.written();
-  }
-
-  void remark(const Open& open, const std::string& text) {
-    if (style_.json || !options_.grep.empty() || options_.tail) return;
-    emit(fmt::format("{}... {}: {}{}\n", dim(style_.colour), printable(open.job, Colour::strip), text,
-                     reset(style_.colour)));
   }
 
   void append_line(std::string& out, const Open& open, std::string_view step, const journal::Line& line,
@@ -406,6 +408,10 @@ class Waiter {
 Result<void> show_ended(const LogsOptions& options, const RunEntry& run, Printer& printer) {
   for (const JobEntry& job : run.jobs) {
     if (!is_of_job(job.name, options.job)) continue;
+    if (job.attempts.empty() && !options.job.empty()) {
+      const std::string why = job.reason.empty() ? "" : ": " + job.reason;
+      printer.remark(job.name, fmt::format("there is no log: {}{}", state_text(job), why));
+    }
     for (const AttemptEntry* attempt : attempts_of(job, options)) {
       Printer::Open open{.job = shown_name(job, options),
                          .attempt = shown_log(*attempt, options),

@@ -296,7 +296,8 @@ Result<Command> command_of(const Arguments& arguments) {
   if (name == "runs shell") return runs_shell_of(arguments);
   if (name == "runs rm") return runs_remove_of(arguments);
   if (name == "runs artifacts") {
-    return RunsArtifactsOptions{arguments.one("RUN"), arguments.one("NAME"), arguments.one("--output")};
+    return RunsArtifactsOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest", arguments.one("NAME"),
+                                arguments.one("--output")};
   }
   if (name == "images ls") return ImagesListOptions{};
   if (name == "images rm") return ImagesRemoveOptions{arguments.all("IMAGE")};

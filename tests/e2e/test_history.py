@@ -92,3 +92,12 @@ def test_a_run_whose_slipway_was_killed_is_not_shown_as_running(alone):
     shown = alone("runs", "view").expect(0).out
     assert "⊘ ci did not end" in shown and "⊘ first  did not end" in shown and "⊘ second  never began" in shown and "running" not in shown
     assert "running" not in alone("runs", "report", "-o", "-").expect(0).out.split("<script")[0].split("<body>")[1]
+
+
+def test_a_job_without_a_log_says_why(alone):
+    alone.run(alone.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [
+        {"image": "host", "network": "none", "name": "first", "run": "exit 1", "artifacts": [{"name": "kept", "paths": ["*"], "when": "always"}]},
+        {"image": "host", "network": "none", "name": "second", "depends_on": ["first"], "run": "true"}]}}))).expect(1)
+    assert alone("logs", "latest", "second").expect(0).out == "... second: there is no log: skipped: first failed\n"
+    assert alone("logs", "latest", "second", "--json").expect(0).out == ""
+    assert "kept" in alone("runs", "artifacts").expect(0).out, "of the latest run, as the other commands"
