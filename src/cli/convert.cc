@@ -34,15 +34,31 @@ std::string file_name_of(const Made& made, bool of_registry) {
   return name + ".yaml";
 }
 
+bool is_definition_of_project(const std::string& below) {
+  return below.starts_with(".slipway/") || below.starts_with(".reactorcide/");
+}
+
+// `.slipway` of a stranger's checkout may be a link, and no file is made where it leads.
+Result<void> check_inside(const std::filesystem::path& project, const std::filesystem::path& directory) {
+  std::error_code unreadable;
+  const auto place = std::filesystem::weakly_canonical(directory, unreadable);
+  const auto below =
+      unreadable ? std::filesystem::path() : place.lexically_relative(std::filesystem::canonical(project, unreadable));
+  if (!unreadable && !below.empty() && *below.begin() != "..") return {};
+  return fail(ErrorKind::denied, directory.string() + " is a link that leads out of the project");
+}
+
 Result<std::vector<Made>> convert_one(const std::string& name, const ConvertOptions& options,
                                       const std::filesystem::path& working_dir, const std::filesystem::path& project) {
   std::vector<Made> all;
-  auto text = os::read_stream(working_dir / name, definition::kMaxFileBytes);
-  if (!text && text.error().kind == ErrorKind::not_found) return fail(ErrorKind::not_found, "there is no file " + name);
-  if (!text) return std::unexpected(std::move(text).error());
   const std::filesystem::path below = (working_dir / name).lexically_normal().lexically_relative(project);
   const bool inside = !below.empty() && !below.string().starts_with("..");
   const std::string shown = inside ? below.string() : name;
+  auto text = inside && is_definition_of_project(shown)
+                  ? read_of_project(project, shown)
+                  : os::read_stream(working_dir / name, definition::kMaxFileBytes);
+  if (!text && text.error().kind == ErrorKind::not_found) return fail(ErrorKind::not_found, "there is no file " + name);
+  if (!text) return std::unexpected(std::move(text).error());
   const bool of_registry = definition::is_registry(*text);
   if (of_registry) {
     SW_TRY(std::vector<definition::Converted> jobs,
@@ -56,7 +72,10 @@ Result<std::vector<Made>> convert_one(const std::string& name, const ConvertOpti
   }
   for (Made& made : all) {
     const std::string file = file_name_of(made, of_registry);
-    if (options.write) made.target = project / ".slipway" / (made.file.is_job ? "jobs" : "workflows") / file;
+    if (options.write) {
+      made.target = project / ".slipway" / (made.file.is_job ? "jobs" : "workflows") / file;
+      SW_CHECK(check_inside(project, made.target.parent_path()));
+    }
     if (!options.output.empty()) made.target = working_dir / options.output / file;
   }
   return all;

@@ -148,6 +148,20 @@ def test_what_is_converted_plans_the_same(slipway, tmp_path):
     assert compared >= 6
 
 
+def test_convert_follows_no_link_out_of_the_project(slipway, project, tmp_path):
+    (tmp_path / "private.yaml").write_text("password: of-whoever-converts\n")
+    link = project.path / ".reactorcide/jobs/link.yaml"
+    link.symlink_to(tmp_path / "private.yaml")
+    for name in ((), (".reactorcide/jobs/link.yaml",)):
+        told = slipway("convert", *name)
+        assert told.code != 0 and "is a link that leads out of the project" in told.err and "of-whoever-converts" not in str(told), told
+    link.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (project.path / ".slipway").symlink_to(tmp_path / "elsewhere")
+    told = slipway("convert", "--write")
+    assert told.code != 0 and "is a link that leads out of the project" in told.err and not list((tmp_path / "elsewhere").iterdir()), told
+
+
 def test_convert_writes_files_and_replaces_none(slipway, project):
     made = slipway("convert", "--write").expect(0)
     assert ".reactorcide/workflows/My CI.yml → .slipway/workflows/My CI.yaml" in made.out
