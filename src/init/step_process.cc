@@ -138,7 +138,8 @@ Result<StepProcess> start_step(const StepCommand& command, const os::StepCgroup&
     if (std::min(error.write.get(), answer.write.get()) <= kAnswerFd || command.identity.user_namespace == kAnswerFd)
       return fail(ErrorKind::internal, "the descriptors of a hook are taken");
   }
-  SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY));
+  // Root of the job may have put something else there: nothing that it can be is waited for.
+  SW_TRY(const os::Fd null, os::open_file("/dev/null", O_RDONLY | O_NONBLOCK));
   ::fcntl(error.read.get(), F_SETFL, O_NONBLOCK);
 
   Prepared prepared;

@@ -85,7 +85,9 @@ Result<Subprocess> Subprocess::start(const Options& options) {
     if (standard[target] >= 0) {
       SW_CHECK(pass(standard[target], target));
     } else {
-      ::posix_spawn_file_actions_addopen(&actions, target, "/dev/null", target == 0 ? O_RDONLY : O_WRONLY, 0);
+      // In a sandbox its job may have put something else there, which is not waited for.
+      const int flags = (target == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK;
+      ::posix_spawn_file_actions_addopen(&actions, target, "/dev/null", flags, 0);
     }
   }
   for (const auto& [ours, theirs] : options.fds) SW_CHECK(pass(ours, theirs));

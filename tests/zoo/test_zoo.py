@@ -259,6 +259,13 @@ def test_no_step_leads_init_to_another_place(slipway, run_as):
 
 
 @BOTH
+def test_devices_that_root_of_a_job_replaces_do_not_hold_init_up(slipway):
+    swap = "for name in null ptmx; do rm /dev/$name && mkfifo -m 666 /dev/$name; done; echo '<testsuite><testcase name=\"t\"/></testsuite>' >t.xml"
+    began = time.monotonic()
+    ran = slipway.run(slipway.project.job(steps=[("swap", swap), ("next", "echo went on")], keys={"run_as": "root", "timeout": "20s", "tests": ["*.xml"]}))
+    assert ran.output(step="next") == "went on\n" and ran.step("next")["outcome"] == "succeeded" and time.monotonic() - began < 20, ran
+
+
 def test_what_init_writes_lies_on_mounts_of_its_own(slipway):
     ran = slipway.run(slipway.project.job(run="stat -c '%d %U' /run/slipway /job/secrets / /job /run; grep -E ' (/run/slipway|/job/secrets) ' /proc/self/mountinfo | grep -o 'size=[0-9]*k'")).expect(0)
     *places, first, second = ran.output().splitlines()
