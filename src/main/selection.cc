@@ -436,9 +436,11 @@ Result<Selected> select(const cli::Selection& what, const std::optional<EventFil
   const std::string& ref = first_ref.empty() ? ref_of(what) : first_ref;
   if (what.event_file.empty() && names_a_proposal(ref)) {
     selected.source_trust = model::Trust::untrusted;
-    selected.warnings.push_back(printable(ref, Colour::strip) +
-                                " is taken for a fork's, whose code is not trusted; an event file says otherwise: "
-                                R"(--event-file with "pr": {"fork": false})");
+    std::string taken = printable(ref, Colour::strip) +
+                        " is taken for a fork's, whose code is not trusted; an event file says otherwise: "
+                        R"(--event-file with "pr": {"fork": false})";
+    if (!what.event_given) taken += ". The event is a push all the same: --event pull_request says otherwise";
+    selected.warnings.push_back(std::move(taken));
   }
   selected.source_spec.trust = selected.source_trust;
   selected.checkout_trust = selected.source_trust;

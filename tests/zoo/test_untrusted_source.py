@@ -58,7 +58,7 @@ def test_a_proposal_of_a_stranger_is_one_when_its_run_is_run_again(alone, fork, 
     alone.project.write("ci.yaml", json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "j", "image": "host", "network": "none", "secrets": ["KEY"], "run": "test -n \"$KEY\""}]}}))
     alone.project.commit()
     first = run(alone, "ci.yaml", "--source-url", f"file://{fork.path}", "--source-ref", "refs/pull/7/head").expect(0)
-    assert "is taken for a fork's" in first.err
+    assert "is taken for a fork's" in first.err and "--event pull_request" in first.err
     told = alone("runs", *again, env={"KEY": SECRET}).expect(0)
     assert "is taken for a fork's" in told.err and "the text of the fork" not in told.out and SECRET[::-1] not in told.out, told
 
