@@ -89,6 +89,10 @@ void OutputPump::record(const Pipe& pipe) {
 
 void OutputPump::on_ready(std::uint64_t id) {
   Pipe& pipe = pipes_.at(id);
+  // What came to the step's other stream while that rested came first: an error stands behind what led to it.
+  for (auto& [other, sibling] : pipes_) {
+    if (other != id && sibling.step == pipe.step && sibling.rest != Poller::kNone) take_waiting(sibling);
+  }
   std::size_t got = 0;
   if (read_once(pipe, kReadBytes, got) == More::ended) {
     close(id);
@@ -120,11 +124,14 @@ void OutputPump::close(std::uint64_t id) {
   pipes_.erase(found);
 }
 
+void OutputPump::take_waiting(Pipe& pipe) {
+  std::size_t left = waiting_in(pipe.fd), got = 0;
+  while (left > 0 && read_once(pipe, left, got) == More::maybe) left -= got;
+}
+
 void OutputPump::catch_up(std::uint16_t step) {
   for (auto& [id, pipe] : pipes_) {
-    if (pipe.step != step) continue;
-    std::size_t left = waiting_in(pipe.fd), got = 0;
-    while (left > 0 && read_once(pipe, left, got) == More::maybe) left -= got;
+    if (pipe.step == step) take_waiting(pipe);
   }
 }
 

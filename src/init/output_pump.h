@@ -67,6 +67,7 @@ class OutputPump {
 
   void on_ready(std::uint64_t id);
   More read_once(Pipe& pipe, std::size_t most, std::size_t& got);
+  void take_waiting(Pipe& pipe);
   void take(Pipe& pipe, std::string_view bytes);
   void record(const Pipe& pipe);
   void close(std::uint64_t id);

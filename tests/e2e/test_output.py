@@ -35,3 +35,11 @@ def test_a_group_of_the_command_stands_behind_what_was_printed_before_it(slipway
     run = slipway.run(slipway.project.job(run=script)).expect(0).finished["run"]
     lines = slipway("logs", run, "job", "--step", "run").expect(0).out.splitlines()
     assert lines == [line for i in range(1, 6) for line in (f"before {i}", f"▸ G{i}", f"inside {i}")]
+
+
+def test_an_error_stands_behind_what_led_to_it(slipway):
+    """The two streams are two pipes, and one that was just read rests: the other must not overtake it meanwhile."""
+    script = r"$| = 1; for my $n (1..30) { print qq(one $n\n); select undef, undef, undef, 0.002; print qq(two $n\n); print STDERR qq(oops $n\n); select undef, undef, undef, 0.013 }"
+    ran = slipway.run(slipway.project.job(run=f"perl -e '{script}'")).expect(0)
+    lines = ran.output().splitlines()
+    assert [line for line in lines if not line.startswith("one")] == [f"{word} {n}" for n in range(1, 31) for word in ("two", "oops")], lines
