@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/json_text.h"
 
 #include <gtest/gtest.h>
 
@@ -65,6 +66,15 @@ TEST(Printable, OnlyColoursReachATerminal) {
                       "evil",
                       Colour::keep),
             "\\xe2\\x80\\xaeevil");
+}
+
+TEST(JsonText, IsValidWhateverTheBytes) {
+  std::string out;
+  append_json_text(out, "q\" b\\ n\n t\t \x01 é \xff \xed\xa0\x80 \xf4\x90\x80\x80 漢");
+  EXPECT_TRUE(out.starts_with(R"("q\" b\\ n\n t\t \u0001 é )"
+                              "\xEF\xBF\xBD"))
+      << out;
+  EXPECT_TRUE(out.ends_with("漢\"")) << out;
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "cli/planned.h"
-#include "cli/resolved.h"
 #include "cli/view_test_support.h"
 #include "model/plan.h"
 
@@ -119,7 +118,7 @@ TEST_F(DefinitionsTest, PlanSaysWhatRunsAndWhyNot) {
 TEST_F(DefinitionsTest, ResolvedPlanShowsDefaultsWithTheirOrigin) {
   const std::string text = show_plan(plan("main"), {.what = {}, .resolved = true}, {}).value();
   for (const char* part :
-       {"  - name: \"test (gcc)\"\n", "    definition: test\n", "    timeout: 20m  # ", "      CC: gcc\n",
+       {"  - name: test (gcc)\n", "    definition: test\n", "    timeout: 20m  # ", "      CC: gcc\n",
         "    network: nat  # ", "      - name: build\n        run: |\n          make\n          make check\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
@@ -143,15 +142,6 @@ TEST_F(DefinitionsTest, GraphsInAllFormats) {
   const std::string json = show_graph(plan("main"), Format::json);
   const std::string expected = R"j({"name":"deploy","level":1,"depends_on":["test"],"instances":["deploy"]})j";
   EXPECT_NE(json.find(expected), std::string::npos) << json;
-}
-
-TEST(Yaml, ScalarsStayWhatTheyAre) {
-  EXPECT_EQ(yaml_scalar("plain-1.2", 2), "plain-1.2");
-  for (const char* quoted : {"true", "1", "", "a: b", "- x", "on"})
-    EXPECT_EQ(yaml_scalar(quoted, 2).front(), '"') << quoted;
-  EXPECT_EQ(yaml_scalar("a\nb\n", 2), "|\n  a\n  b");
-  EXPECT_EQ(yaml_scalar("a\n\nb", 2), "|-\n  a\n\n  b");
-  EXPECT_EQ(yaml_scalar(" a\nb", 2), "\" a\\nb\"");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "model/test_results.h"
 
@@ -43,8 +44,5 @@ class JsonWriter {
 
 /// `"passed":812,"failed":3,...`
 void tests_fields(JsonWriter& json, const model::TestCounts& counts);
-
-/// In quotes; bytes that are not UTF-8 become U+FFFD.
-void append_json_text(std::string& out, std::string_view text);
 
 }  // namespace slipway::cli

@@ -7,6 +7,8 @@
 
 namespace slipway::cli {
 
+using definition::yaml_scalar;
+
 namespace {
 
 // The largest unit that is exact: `5m` as people write it, not `300s`.
@@ -20,16 +22,9 @@ std::string duration_text(Duration duration) {
 }
 
 std::string list_text(const std::vector<std::string>& items) {
-  std::vector<std::string> quoted;
-  for (const std::string& item : items) {
-    std::string text;
-    if (definition::is_plain_yaml(item))
-      text = item;
-    else
-      append_json_text(text, item);
-    quoted.push_back(std::move(text));
-  }
-  return fmt::format("[{}]", join(quoted, ", "));
+  std::vector<std::string> texts;
+  for (const std::string& item : items) texts.push_back(yaml_scalar(item));
+  return fmt::format("[{}]", join(texts, ", "));
 }
 
 std::string_view network_text(model::Network network) {
@@ -96,15 +91,15 @@ class Mapping {
     begin(key);
     out_ += '\n';
     for (const auto& [name, value] : values)
-      out_ += fmt::format("{:{}}{}: {}\n", "", indent_ + 2, yaml_scalar(name, 0), yaml_scalar(value, indent_ + 4));
+      out_ += fmt::format("{:{}}{}: {}\n", "", indent_ + 2, yaml_scalar(name), yaml_scalar(value, indent_ + 4));
   }
   void secrets(const std::vector<model::SecretUse>& uses) {
     if (uses.empty()) return;
     begin("secrets");
     out_ += '\n';
     for (const model::SecretUse& use : uses) {
-      out_ += fmt::format("{:{}}- {{name: {}, {}: {}}}\n", "", indent_ + 2, yaml_scalar(use.name, 0),
-                          use.file.empty() ? "env" : "file", list_item(use.file.empty() ? use.env : use.file));
+      out_ += fmt::format("{:{}}- {{name: {}, {}: {}}}\n", "", indent_ + 2, yaml_scalar(use.name),
+                          use.file.empty() ? "env" : "file", yaml_scalar(use.file.empty() ? use.env : use.file));
     }
   }
   void begin(const std::string& key) {
@@ -114,11 +109,6 @@ class Mapping {
   }
 
  private:
-  static std::string list_item(const std::string& text) {
-    const std::string list = list_text({text});
-    return list.substr(1, list.size() - 2);
-  }
-
   std::string& out_;
   std::size_t indent_;
   const model::JobDefinition* definition_;
@@ -173,8 +163,7 @@ std::string code_text(const model::CodeSpec& code) {
   std::vector<std::string> parts;
   const auto add = [&](std::string_view key, const std::string& value) {
     if (value.empty()) return;
-    const std::string list = list_text({value});
-    parts.push_back(fmt::format("{}: {}", key, list.substr(1, list.size() - 2)));
+    parts.push_back(fmt::format("{}: {}", key, yaml_scalar(value)));
   };
   add("url", code.url);
   add("ref", code.revision.empty() ? code.ref : code.revision);
@@ -223,17 +212,15 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
     map.begin("cache");
     out += '\n';
     for (const model::CacheSpec& cache : job.cache) {
-      out += fmt::format("      - {{key: {}, restore: {}, paths: {}}}\n",
-                         list_text({cache.key}).substr(1, list_text({cache.key}).size() - 2), list_text(cache.restore),
-                         list_text(cache.paths));
+      out += fmt::format("      - {{key: {}, restore: {}, paths: {}}}\n", yaml_scalar(cache.key),
+                         list_text(cache.restore), list_text(cache.paths));
     }
   }
   if (!job.artifacts.empty()) {
     map.begin("artifacts");
     out += '\n';
     for (const model::ArtifactSpec& artifact : job.artifacts) {
-      const std::string name = list_text({artifact.name});
-      out += fmt::format("      - {{name: {}, paths: {}, when: {}{}}}\n", name.substr(1, name.size() - 2),
+      out += fmt::format("      - {{name: {}, paths: {}, when: {}{}}}\n", yaml_scalar(artifact.name),
                          list_text(artifact.paths), when_text(artifact.when),
                          artifact.expires ? ", expires: " + duration_text(*artifact.expires) : "");
     }
@@ -246,14 +233,6 @@ void append_passed_on(std::string& out, Mapping& map, const model::JobSpec& job)
 }
 
 }  // namespace
-
-std::string yaml_scalar(const std::string& text, std::size_t indent) {
-  if (definition::is_plain_yaml(text)) return text;
-  if (definition::fits_yaml_block(text)) return definition::yaml_block(text, indent);
-  std::string quoted;
-  append_json_text(quoted, text);
-  return quoted;
-}
 
 std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,
                           const std::map<std::string, std::string>& known_images) {

@@ -13,7 +13,4 @@ namespace slipway::cli {
 std::string resolved_yaml(const model::JobSpec& job, const model::JobDefinition& definition,
                           const std::map<std::string, std::string>& known_images);
 
-/// A YAML scalar for any text: plain where that is safe, else double-quoted; several lines as a block at `indent`.
-std::string yaml_scalar(const std::string& text, std::size_t indent);
-
 }  // namespace slipway::cli

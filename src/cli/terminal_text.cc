@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/byte_prefix.h"
+#include "base/byte_prefix.h"
 
 namespace slipway::cli {
 

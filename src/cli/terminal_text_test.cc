@@ -77,15 +77,6 @@ TEST(LineSplitter, SplitsEndlessLinesButForgetsWhatWasDrawnOver) {
   EXPECT_TRUE(visible_line(lines[0], drawn).starts_with("done"));
 }
 
-TEST(JsonText, IsValidWhateverTheBytes) {
-  std::string out;
-  append_json_text(out, "q\" b\\ n\n t\t \x01 é \xff \xed\xa0\x80 \xf4\x90\x80\x80 漢");
-  EXPECT_TRUE(out.starts_with(R"("q\" b\\ n\n t\t \u0001 é )"
-                              "\xEF\xBF\xBD"))
-      << out;
-  EXPECT_TRUE(out.ends_with("漢\"")) << out;
-}
-
 TEST(Errors, AreFoundAndHarmlessLinesAreNot) {
   for (const char* line :
        {"a.c:3: error: x", "FAILED tests/x.py::test_a", "make: *** [all] Error 1", "thread 'main' panicked at",

@@ -3,8 +3,6 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <boost/json/serialize.hpp>
-#include <boost/json/string.hpp>
 
 #include "base/text.h"
 #include "definition/dialects/files.h"
@@ -18,8 +16,6 @@ namespace slipway::definition {
 namespace {
 
 constexpr std::size_t kMostOfALine = 90;
-
-std::string quoted(const std::string& text) { return boost::json::serialize(boost::json::string(text)); }
 
 /// `{{` as text, where our language would read an expression.
 std::string without_expressions(const std::string& text) {
@@ -38,17 +34,6 @@ std::string without_expressions(const std::string& text) {
   return made;
 }
 
-/// Words that need no quotes, wherever they stand: `go test ./...`, `debian:12`.
-bool is_plain_sentence(const std::string& text) {
-  if (text.empty() || text.back() == ' ' || text.back() == ':') return false;
-  const bool begins = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '$' ||
-                      text.starts_with("./");
-  if (!begins || text.find(": ") != std::string::npos) return false;
-  if (text.find_first_of(",[]{}#`") != std::string::npos) return false;
-  if (!std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; })) return false;
-  return text.find_first_of(" ./:$-") != std::string::npos;  // one word may be `true`: is_plain_yaml knows
-}
-
 class Writer {
  public:
   explicit Writer(const Translation& translation) : translation_(translation) {}
@@ -62,11 +47,7 @@ class Writer {
   static std::string scalar(const Node& node, std::size_t indent) {
     if (node.plain) return node.text;
     const std::string text = node.literal ? without_expressions(node.text) : node.text;
-    if (is_plain_yaml(text) || is_plain_sentence(text)) return text;
-    if (indent > 0 && fits_yaml_block(text)) return yaml_block(text, indent);
-    const bool single = text.find('"') != std::string::npos && text.find_first_of("'\\\n\t\r") == std::string::npos &&
-                        std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
-    return single ? "'" + text + "'" : quoted(text);
+    return yaml_scalar(text, indent);
   }
 
   /// A key of ours, or a variable's name: YAML 1.2 takes `on` and `NO` for texts.
@@ -200,7 +181,7 @@ class Fitter {
     while (fitting.starts_with('-') || fitting.starts_with(' ')) fitting.erase(0, 1);
     if (!is_name(fitting)) fitting = "job";
     for (int number = 2; taken_.contains(fitting); ++number) fitting = fmt::format("job-{}", number);
-    tell(name, &near, fmt::format("was called {}", quoted(name.text)));
+    tell(name, &near, "was called " + expression_text(name.text));
     renamed_[name.text] = fitting;
     taken_.insert(fitting);
     name.text = fitting;
@@ -268,8 +249,10 @@ class Fitter {
     }
     if (Node* condition = member(&job, "condition")) {
       for (const auto& [old, fitting] : renamed_) {
-        const std::size_t at = condition->text.find('"' + old + '"');
-        if (at != std::string::npos) condition->text.replace(at + 1, old.size(), fitting);
+        const std::string written = expression_text(old), now = expression_text(fitting);
+        for (std::size_t at = condition->text.find(written); at != std::string::npos;
+             at = condition->text.find(written, at + now.size()))
+          condition->text.replace(at, written.size(), now);
       }
     }
   }

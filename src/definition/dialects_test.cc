@@ -189,6 +189,25 @@ TEST(Dialects, ASecretsValueIsInNoMessage) {
             std::string::npos);
 }
 
+TEST(Dialects, AJobThatIsCalledOtherwiseNowIsSoWhereverItIsNamed) {
+  const Converted made = convert(R"(
+name: x
+on: {events: [push]}
+jobs:
+  - {name: 'a/b', command: make}
+  - {name: 'a "b"', command: make}
+  - {name: d, command: make, needs: ['a "b"', 'a/b'], condition: any_failed}
+  - {name: e, command: make, needs: ['a/b', 'a/b', d], condition: any_failed}
+)",
+                                 "x.yaml");
+  const ReadResult again = read_workflow(made.yaml, "converted.yaml");
+  ASSERT_TRUE(again.workflow.has_value()) << made.yaml << shown(again.problems, made.yaml, "converted.yaml");
+  const auto& jobs = again.workflow->jobs;
+  EXPECT_EQ(jobs[2].depends_on, (std::vector<std::string>{"a -b-", "a-b"}));
+  EXPECT_EQ(jobs[2].condition->text, R"(any_failed || cancelled("a -b-", "a-b"))");
+  EXPECT_EQ(jobs[3].condition->text, R"(any_failed || cancelled("a-b", "a-b", "d"))");
+}
+
 TEST(Dialects, AJobForServersOnlyIsSkippedHere) {
   const std::string text = "name: a\njob: {command: make, disable_run_local: true, condition: always}";
   const ReadResult here = read_workflow(text, "x.yaml");

@@ -13,9 +13,11 @@
 #include <boost/json.hpp>
 
 #include "definition/codes.h"
+#include "definition/document.h"
 #include "definition/keys.h"
 #include "definition/reader.h"
 #include "definition/schema.h"
+#include "definition/yaml_text.h"
 
 namespace slipway::definition {
 namespace {
@@ -137,6 +139,29 @@ TEST(Keys, EveryKeyHasWordsAndAnExample) {
       EXPECT_FALSE(key.example.empty()) << context->name << "." << key.name;
     }
   }
+}
+
+TEST(YamlScalar, ReadsBackAsTheTextThatItWas) {
+  for (const std::string text :
+       {"plain-1.2", "true",      "yes",         "1",          "",      "a: b", "- x",  "on", "go test ./...",
+        "debian:12", "a, b",      "it's \"so\"", "say \"so\"", "a # b", "~",    "null", " a", "a ",
+        "a:",        "a\nb\n",    "a\n\nb",      " a\nb",      "\n",    "a\tb", "\x01", "é",  "a\\\"",
+        "{{ x }}",   "a\nb\n\n\n"}) {
+    for (const std::size_t indent : {0, 4}) {
+      const std::string yaml =
+          indent == 0 ? "{key: [" + yaml_scalar(text) + "]}" : "key: " + yaml_scalar(text, indent) + "\n";
+      Source source(yaml, "x.yaml");
+      const auto document = parse_document(source);
+      ASSERT_TRUE(document != nullptr && document->root != nullptr && source.problems().empty()) << yaml;
+      const Node* value = document->root->entries.at(0).value;
+      if (indent == 0) value = value->items.at(0);
+      EXPECT_EQ(value->text, text) << yaml;
+      EXPECT_EQ(value->kind, Node::Kind::scalar) << yaml;
+    }
+  }
+  EXPECT_EQ(yaml_scalar("a\nb\n", 2), "|\n  a\n  b");
+  EXPECT_EQ(yaml_scalar("a\nb\n"), R"("a\nb\n")");
+  EXPECT_EQ(yaml_scalar("\"so\""), "'\"so\"'");
 }
 
 }  // namespace

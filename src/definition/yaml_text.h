@@ -3,14 +3,10 @@
 #include <cstddef>
 #include <string>
 
-/// How a text is written in YAML so that it reads back as the same text.
 namespace slipway::definition {
 
-/// Needs no quotes.
-bool is_plain_yaml(const std::string& text);
-/// Several lines that `|` can show: control characters, or a first line that begins with a blank, need quotes.
-bool fits_yaml_block(const std::string& text);
-/// `|`, and the lines at `indent`; no line end at the end.
-std::string yaml_block(const std::string& text, std::size_t indent);
+/// A YAML scalar that reads back as `text`, whatever it is, also inside of `[]` and `{}`: plain where that is safe,
+/// else quoted. `indent` over 0: of several lines a block, its lines at `indent`, without a line end at the end.
+std::string yaml_scalar(const std::string& text, std::size_t indent = 0);
 
 }  // namespace slipway::definition

@@ -43,6 +43,15 @@ void drop_reported(Node& node) {
 
 }  // namespace
 
+std::string expression_text(std::string_view text) {
+  std::string written = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') written += '\\';
+    written += c;
+  }
+  return written + '"';
+}
+
 std::string_view to_string(Dialect dialect) {
   switch (dialect) {
     case Dialect::slipway: return "slipway";

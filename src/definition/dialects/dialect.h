@@ -35,6 +35,9 @@ struct Translation {
 /// Reports what is wrong with the file to `source`.
 Translation translate(Dialect dialect, Source& source, Document& document, const ReadOptions& options);
 
+/// A text as an expression of ours writes it, in quotes.
+std::string expression_text(std::string_view text);
+
 /// Makes nodes that stand where `at` does.
 class NodeMaker {
  public:

@@ -232,11 +232,7 @@ Node* translate_condition(const Desk& desk, Node& condition, const std::vector<s
     // There, a job that was cancelled has failed.
     std::string text = "any_failed";
     std::vector<std::string> quoted;
-    for (const std::string& name : depends_on) {
-      std::string escaped;
-      for (const char c : name) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
-      quoted.push_back('"' + escaped + '"');
-    }
+    for (const std::string& name : depends_on) quoted.push_back(expression_text(name));
     if (!quoted.empty()) text += fmt::format(" || cancelled({})", join(quoted, ", "));
     return desk.make.expression(condition, text);
   }

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace slipway::cli {
+namespace slipway {
 
 /// How many bytes at the front of `text` are not `is_odd`. In blocks, so that the compiler makes vector code of the
 /// inner loop: `is_odd` takes an unsigned char, and has no branch (`|`, not `||`).
@@ -22,4 +22,4 @@ std::size_t prefix_without(std::string_view text, IsOdd is_odd) {
   return at;
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway
