@@ -54,3 +54,43 @@ inline Answer ask(os::MessageSocket& leash, const std::string& text) {
 }
 
 }  // namespace slipway::sandbox
+
+namespace slipway::sandbox::native {
+
+/// One sandbox with a shell that obeys.
+class Native : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "init cannot enter a user namespace with a thread beside it, which ThreadSanitizer makes";
+#endif
+    auto made = NativeBackend::open(place_.options(), log_);
+    if (!made) GTEST_SKIP() << made.error().what;
+    backend_ = std::move(*made);
+    spec_.id = SandboxId(new_id());
+    spec_.network = model::Network::none;
+  }
+  void TearDown() override {
+    if (!backend_) return;
+    EXPECT_TRUE(backend_->destroy(spec_.id, os::within(std::chrono::seconds(10))));
+  }
+  void start() {
+    auto started = backend_->start(spec_, os::within(std::chrono::seconds(10)));
+    ASSERT_TRUE(started) << started.error().what;
+    leash_ = std::make_unique<os::MessageSocket>(std::move(started->leash));
+  }
+  // What `command` printed, run as `who`; its exit code must be `code`.
+  std::string run(const std::string& command, const std::string& who = "runner", int code = 0) {
+    const Answer answer = ask(*leash_, who + " " + command);
+    EXPECT_EQ(answer.code, code) << command << ": " << answer.output;
+    return answer.output;
+  }
+
+  TestPlace place_;
+  SilentLog log_;
+  std::unique_ptr<NativeBackend> backend_;
+  SandboxSpec spec_;
+  std::unique_ptr<os::MessageSocket> leash_;
+};
+
+}  // namespace slipway::sandbox::native
