@@ -47,7 +47,7 @@ Result<OwnerLink::Received> OwnerLink::receive_orders() {
       return Received{std::move(*orders), std::move(message.fds)};
     }
     if (auto* keep = std::get_if<wire::Keep>(&said)) {
-      SW_CHECK(take_legacy(std::move(*keep), std::move(message.fds)));
+      SW_CHECK(take_estate(std::move(*keep), std::move(message.fds)));
       continue;
     }
     auto* more = std::get_if<wire::Inputs>(&said);
@@ -65,11 +65,11 @@ void OwnerLink::attach(Events events) {
   watch_ = poller_.watch(socket_.fd(), POLLIN, [this] { on_ready(); });
 }
 
-Result<void> OwnerLink::take_legacy(wire::Keep keep, std::vector<os::Fd> fds) {
-  if (legacy_ || fds.empty()) return fail(ErrorKind::invalid, "`keep` came twice, or without its socket");
+Result<void> OwnerLink::take_estate(wire::Keep keep, std::vector<os::Fd> fds) {
+  if (estate_ || fds.empty()) return fail(ErrorKind::invalid, "`keep` came twice, or without its socket");
   os::Fd listener = std::move(fds.front());
   fds.erase(fds.begin());
-  legacy_.emplace(Legacy{std::move(keep), std::move(listener), std::move(fds)});
+  estate_.emplace(Estate{std::move(keep), std::move(listener), std::move(fds)});
   return {};
 }
 
@@ -158,15 +158,15 @@ void OwnerLink::reply(const wire::Reply& given, std::vector<os::Fd> fds) {
 void OwnerLink::lose() {
   if (state_ != State::here) return;
   poller_.unwatch(watch_);
-  if (!legacy_) return give_up();
+  if (!estate_) return give_up();
   state_ = State::away;
   std::vector<std::uint64_t> ended;
   for (auto& [id, pending] : pending_) {
     poller_.cancel(std::exchange(pending.timeout, Poller::kNone));
     if (pending.with_fds) ended.push_back(id);
   }
-  watch_ = poller_.watch(legacy_->listener.get(), POLLIN, [this] { on_knock(); });
-  grace_ = poller_.at(os::Clock::now() + legacy_->keep.orphan_grace, [this] { give_up(); });
+  watch_ = poller_.watch(estate_->listener.get(), POLLIN, [this] { on_knock(); });
+  grace_ = poller_.at(os::Clock::now() + estate_->keep.orphan_grace, [this] { give_up(); });
   for (const std::uint64_t id : ended) reply({id, false, kGone}, {});
 }
 
@@ -189,17 +189,17 @@ bool OwnerLink::may_own(int socket) const {
 
 Result<void> OwnerLink::greet(os::MessageSocket& next) const {
   std::vector<int> fds;
-  fds.reserve(legacy_->held.size());
-  for (const os::Fd& fd : legacy_->held) fds.push_back(fd.get());
+  fds.reserve(estate_->held.size());
+  for (const os::Fd& fd : estate_->held) fds.push_back(fd.get());
   const os::CallLimit limit = os::within(kReceiveLimit);
-  SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Kept{legacy_->keep.estate, note_})), fds, limit));
+  SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Kept{estate_->keep.estate, note_})), fds, limit));
   SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Running{})), {}, limit));
   if (said_ready_) SW_CHECK(next.send(wire::encode(wire::ToOwner(wire::Ready{})), {}, limit));
   return {};
 }
 
 void OwnerLink::on_knock() {
-  os::Fd peer(::accept4(legacy_->listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  os::Fd peer(::accept4(estate_->listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!peer || !may_own(peer.get())) return;
   os::MessageSocket next(std::move(peer));
   if (!greet(next)) return;

@@ -69,12 +69,12 @@ class OwnerLink {
     std::vector<os::Fd> fds{};  // of one that no owner has heard yet
     Poller::Token timeout = Poller::kNone;
   };
-  struct Legacy {
+  struct Estate {
     wire::Keep keep;
     os::Fd listener;
     std::vector<os::Fd> held;
   };
-  Result<void> take_legacy(wire::Keep keep, std::vector<os::Fd> fds);
+  Result<void> take_estate(wire::Keep keep, std::vector<os::Fd> fds);
   void on_ready();
   void lose();
   void give_up();
@@ -88,7 +88,7 @@ class OwnerLink {
   Poller& poller_;
   os::MessageSocket socket_;
   ucred first_owner_{};
-  std::optional<Legacy> legacy_;
+  std::optional<Estate> estate_;
   std::string note_;
   Events events_;
   Poller::Token watch_ = Poller::kNone, grace_ = Poller::kNone;
