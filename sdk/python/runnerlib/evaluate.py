@@ -1,9 +1,8 @@
 """`runnerlib eval`: which jobs an event would start, by Slipway's planner, as a trigger file.
 
 Not done, because no file can say it here: policies and approvals (a coordinator's), the base's and the head's job code
-side by side (`--ci-source-dir` is the one that is read), files that are wrong beside good ones (Slipway refuses all, so
-that none is forgotten), and workflows whose jobs hang on the outcome of others in ways that the trigger format has no
-word for: their condition is left to `depends_on`.
+side by side (`--ci-source-dir` is the one that is read), and workflows whose jobs hang on the outcome of others in ways
+that the trigger format has no word for: their condition is left to `depends_on`.
 """
 from __future__ import annotations
 
