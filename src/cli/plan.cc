@@ -118,16 +118,20 @@ Prospect prospect_of(const model::Run& run, model::JobIndex index) {
     prospect.runs = false;
   else
     prospect.runs = model::foreseen(run, index, prospect.trace);
-  const bool has_condition = group.definition->condition != nullptr;
-  if (!prospect.runs && !has_condition && group.depends_on.empty()) prospect.runs = true;
+  const model::ExpressionPtr& condition = group.definition->condition;
+  const bool holds = prospect.runs.value_or(!condition);  // what the job says itself
+  const bool asks_success = !condition || !model::calls_status_function(*condition);
+  const bool runs_after = holds && asks_success && !group.depends_on.empty();
+  if (holds) prospect.runs = true;
+  if (runs_after) prospect.runs.reset();
   if (prospect.runs) {
     prospect.text = *prospect.runs ? "runs" : "skipped";
     return prospect;
   }
   const std::vector<std::string> names = dependencies_of(run, group);
   prospect.text =
-      fmt::format("{} when {} {} {}", has_condition ? "decided" : "runs", names.empty() ? "it" : join(names, ", "),
-                  names.size() > 1 ? "have" : "has", has_condition ? "ended" : "succeeded");
+      fmt::format("{} when {} {} {}", runs_after ? "runs" : "decided", names.empty() ? "it" : join(names, ", "),
+                  names.size() > 1 ? "have" : "has", runs_after ? "succeeded" : "ended");
   return prospect;
 }
 

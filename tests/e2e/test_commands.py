@@ -221,6 +221,24 @@ def test_an_event_file_is_checked_and_applied(slipway, tmp_path):
     assert "did you mean `branch`?" in plan('{"brnch": "x"}').expect(0).err
 
 
+def test_a_condition_that_holds_still_waits_for_success(slipway):
+    file = slipway.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: a, run: "true"}
+            - {name: b, depends_on: [a], condition: branch == "main", run: "true"}
+            - {name: c, depends_on: [b], condition: always && branch == "main", run: "true"}
+            - {name: d, depends_on: [a], condition: branch == "dev", run: "true"}
+            - {name: e, depends_on: [a, b], condition: any_failed, run: "true"}
+        """)
+    planned = slipway("plan", file).expect(0).out
+    found = dict(re.findall(r"^  \S ([a-e]) +(.*)$", planned, re.M))
+    assert found == {"a": "runs", "b": "runs when a has succeeded", "c": "decided when b has ended", "d": 'skipped: branch == "dev" -> false (branch is "main")',
+                     "e": "decided when a, b have ended"}, planned
+
+
 def test_resolved_shows_every_default_and_where_it_is_from(slipway, file):
     slipway.project.commit()
     resolved = slipway("plan", "--resolved", file).expect(0).out
