@@ -26,7 +26,7 @@ constexpr std::int64_t kMostPriority = 100;
 constexpr std::size_t kMostVariables = 1'000, kMostItems = 1'000;
 constexpr std::string_view kVarsJson = "RC_WF_VARS_JSON";
 
-/// A key and what may stand behind it: `kind_of` of its value, or `null`.
+/// A key and what may stand behind it: `kind_of` of its value (empty: said elsewhere), or `null`.
 struct Key {
   std::string_view name, kind = "a text", of_what = {};
 };
@@ -62,6 +62,8 @@ constexpr Key kJobKeys[] = {{"job_name"},
 constexpr Key kEnvelopeKeys[] = {
     {"type"}, {"operation_id"}, {"trigger_type"}, {"jobs", "a list"}, {"workflow", "an object"}};
 constexpr Key kWorkflowKeys[] = {{"name"}, {"vars", "an object"}};
+constexpr Key kResourceKeys[] = {{"cpu", "an object", " with a `limit`"}, {"memory", "an object", " with a `limit`"}};
+constexpr Key kAmountKeys[] = {{"limit", ""}, {"request", ""}};
 
 /// Of the format, without a meaning for a job that asks here: may be there, empty.
 struct Meaningless {
@@ -89,34 +91,37 @@ std::unexpected<Error> wrong_type(std::string_view key, std::string_view expecte
   return fail(ErrorKind::invalid, fmt::format("`{}` must be {}, not {}", shown(key), expected, kind_of(got)));
 }
 
-Result<void> check_type(const Key& key, const json::value& value, std::string_view before = {}) {
-  if (value.is_null() || kind_of(value) == key.kind) return {};
-  return wrong_type(fmt::format("{}{}", before, key.name), fmt::format("{}{}", key.kind, key.of_what), value);
-}
+/// What an object may hold. `within`: before its keys in errors.
+struct Shape {
+  std::span<const Key> keys;
+  std::span<const Meaningless> meaningless = {};
+  std::string within = {};
+};
 
-Result<void> check_one(std::string_view key, const json::value& value, std::span<const Key> known,
-                       std::span<const Meaningless> meaningless) {
-  const auto found = std::ranges::find(known, key, &Key::name);
-  if (found != known.end()) return check_type(*found, value);
+Result<void> check_one(std::string_view key, const json::value& value, const Shape& shape) {
+  const auto found = std::ranges::find(shape.keys, key, &Key::name);
+  if (found != shape.keys.end()) {
+    if (value.is_null() || found->kind.empty() || kind_of(value) == found->kind) return {};
+    return wrong_type(fmt::format("{}{}", shape.within, key), fmt::format("{}{}", found->kind, found->of_what), value);
+  }
   if (key == "version") return fail(ErrorKind::invalid, "`version` is not a key of triggers");
   if (key == "org" || key == "org_id" || key == "organization") {
     return fail(ErrorKind::denied, fmt::format("`{}`: whose a job is, is not for the job to say", key));
   }
-  const auto at = std::ranges::find(meaningless, key, &Meaningless::key);
-  if (at != meaningless.end()) {
+  const auto at = std::ranges::find(shape.meaningless, key, &Meaningless::key);
+  if (at != shape.meaningless.end()) {
     if (is_empty(value)) return {};
     return fail(ErrorKind::denied, fmt::format("`{}`: {}", key, at->why));
   }
   std::vector<std::string> names;
-  for (const Key& one : known) names.emplace_back(one.name);
+  for (const Key& one : shape.keys) names.emplace_back(one.name);
   const auto near = nearest(key, names);
-  return fail(ErrorKind::invalid, fmt::format("unknown key `{}` in a trigger{}", shown(key),
+  return fail(ErrorKind::invalid, fmt::format("unknown key `{}{}` in a trigger{}", shape.within, shown(key),
                                               near ? fmt::format(": did you mean `{}`?", *near) : std::string()));
 }
 
-Result<void> check_all(const json::object& object, std::span<const Key> known,
-                       std::span<const Meaningless> meaningless) {
-  for (const auto& [key, value] : object) SW_CHECK(check_one(std::string_view(key), value, known, meaningless));
+Result<void> check_all(const json::object& object, const Shape& shape) {
+  for (const auto& [key, value] : object) SW_CHECK(check_one(std::string_view(key), value, shape));
   return {};
 }
 
@@ -140,8 +145,11 @@ Result<std::vector<std::string>> texts_at(const json::object& object, std::strin
 /// The conditions that the trigger format knows; expressions belong into files, where they are checked.
 Result<model::ExpressionPtr> condition_of(const std::string& text) {
   const std::string_view name = trim(std::string_view(text).substr(0, text.find('(')));
-  if (text.empty() || name == "all_success") return nullptr;
-  if (name != "any_failed" && name != "always") {
+  const std::string_view inside = trim(std::string_view(text).substr(std::min(text.find('('), text.size())));
+  // The jobs that it depends on may stand there: they are what it asks in any case.
+  const bool is_of_needs = inside.empty() || inside == "()" || (inside.ends_with(')') && name != "always");
+  if (is_of_needs && name == "all_success") return nullptr;
+  if (!is_of_needs || (name != "any_failed" && name != "always")) {
     return fail(ErrorKind::invalid,
                 fmt::format("condition `{}`: a trigger knows all_success, any_failed and always", shown(text)));
   }
@@ -249,10 +257,11 @@ Result<void> take_directory(const json::object& object, JobDefinition& job) {
 Result<void> take_resources(const json::object& object, JobDefinition& job) {
   const json::value* resources = there(object, "resources");
   if (resources == nullptr) return {};
+  SW_CHECK(check_all(resources->get_object(), {.keys = kResourceKeys, .within = "resources."}));
   const auto limit_of = [&](std::string_view key) -> Result<std::string> {
     const json::value* one = there(resources->get_object(), key);
     if (one == nullptr) return std::string();
-    if (!one->is_object()) return wrong_type(fmt::format("resources.{}", key), "an object with a `limit`", *one);
+    SW_CHECK(check_all(one->get_object(), {.keys = kAmountKeys, .within = fmt::format("resources.{}.", key)}));
     const json::value* limit = there(one->get_object(), "limit");
     if (limit == nullptr) return std::string();
     return plain_text(*limit, fmt::format("resources.{}.limit", key));
@@ -275,7 +284,7 @@ Result<void> take_resources(const json::object& object, JobDefinition& job) {
 /// What chooses workers.
 Result<void> take_labels(const json::object& object, JobDefinition& job) {
   SW_TRY(std::vector<std::string> labels, texts_at(object, "capabilities"));
-  if (std::string one = text_at(object, "worker_class"); !one.empty()) labels.push_back("class=" + one);
+  if (std::string one = text_at(object, "worker_class"); !one.empty()) labels.push_back("worker_class=" + one);
   if (const json::value* map = there(object, "characteristics")) {
     for (const auto& [key, entry] : map->get_object()) {
       SW_TRY(const std::string text, plain_text(entry, fmt::format("characteristics.{}", std::string_view(key))));
@@ -346,10 +355,10 @@ void OfRun::take(const JobDefinition& job) {
 
 std::string shown(std::string_view text) { return printable(text.substr(0, 200), Colour::strip); }
 
-Result<void> check_keys(const json::object& job) { return check_all(job, kJobKeys, kOfJob); }
+Result<void> check_keys(const json::object& job) { return check_all(job, {kJobKeys, kOfJob}); }
 
 Result<void> check_envelope(const json::object& trigger) {
-  SW_CHECK(check_all(trigger, kEnvelopeKeys, kOfEnvelope));
+  SW_CHECK(check_all(trigger, {kEnvelopeKeys, kOfEnvelope}));
   const std::string type = text_at(trigger, "type");
   if (!type.empty() && type != "trigger_job")
     return fail(ErrorKind::invalid, fmt::format("unknown type of trigger `{}`", shown(type)));
@@ -358,11 +367,7 @@ Result<void> check_envelope(const json::object& trigger) {
     return fail(ErrorKind::invalid, fmt::format("`trigger_type`: `{}` is not for jobs", shown(kind)));
   const json::value* workflow = there(trigger, "workflow");
   if (workflow == nullptr) return {};
-  for (const Key& key : kWorkflowKeys) {
-    const json::value* value = there(workflow->get_object(), key.name);
-    if (value != nullptr) SW_CHECK(check_type(key, *value, "workflow."));
-  }
-  return {};
+  return check_all(workflow->get_object(), {.keys = kWorkflowKeys, .within = "workflow."});
 }
 
 void take_vars(const json::object& trigger, JobDefinition& job) {

@@ -117,12 +117,20 @@ TEST(Triggers, NamesTheKeyWhatWasExpectedAndWhatItIs) {
            {R"({"job_name":"x","run":"y","timeout":"10m"})", "`timeout` must be a number of seconds, not a text"},
            {R"({"job_name":"x","run":"y","priority":101})", "`priority` is a number from 0 to 100, not 101"},
            {R"({"job_name":"x","run":"y","env":{"A":null}})", "`env.A` must be a text, number or boolean, not null"},
+           {R"j({"job_name":"x","run":"y","condition":"always(needs)"})j",
+            "condition `always(needs)`: a trigger knows all_success, any_failed and always"},
+           {R"j({"job_name":"x","run":"y","condition":"any_failed(needs"})j",
+            "condition `any_failed(needs`: a trigger knows all_success, any_failed and always"},
+           {R"({"job_name":"x","run":"y","resources":{"cpu":{"limt":"2"}}})",
+            "unknown key `resources.cpu.limt` in a trigger: did you mean `limit`?"},
+           {R"({"jobs":[],"workflow":{"org":"x"}})", "`org`: whose a job is, is not for the job to say"},
            {R"({"job_name":"deploy","with":"eu"})", "`with` must be an object, not a text"},
            {R"({"job_name":"deploy","with":{"to":[]}})", "`with.to` must be a text, number or boolean, not a list"},
            {R"({"type":"trigger_job","jobs":"x"})", "`jobs` must be a list, not a text"}}) {
     EXPECT_EQ(read(bad).at(0).problem, problem);
   }
   EXPECT_EQ(read(R"({"job_name":"x","run":"y","image":null,"timeout":null})").at(0).problem, "");
+  EXPECT_EQ(read(R"j({"job_name":"x","run":"y","condition":"any_failed (needs)"})j").at(0).problem, "");
 }
 
 TEST(Triggers, RefusesTooManyJobsAndTooMuchText) {
