@@ -41,13 +41,6 @@ void put(std::vector<std::string>& environment, const std::string& name, const s
   environment.push_back(name + "=" + value);
 }
 
-std::string shown_command(const std::vector<std::string>& argv) {
-  constexpr std::size_t kMost = 200;
-  std::string text = join(argv, " ");
-  if (text.size() > kMost) text = text.substr(0, kMost) + "...";
-  return text;
-}
-
 }  // namespace
 
 void Attachments::open(const wire::Attach& visit) {
@@ -102,7 +95,7 @@ Result<std::string> Attachments::try_open(const wire::Attach& visit, Ends& ends)
   running_.emplace(number, std::move(running));
   parts_.children.expect(pid, [this, number](const ChildEnd& ended) { end(number, ended); });
   parts_.records.notice(static_cast<std::uint16_t>(place.step), "attached",
-                        "someone attached: " + shown_command(command.argv));
+                        "someone attached: " + parts_.records.title_of(join(command.argv, " ")));
   return place.name;
 }
 

@@ -102,6 +102,16 @@ TEST_F(ChildStepsTest, ItsSecretsAreMaskedInItsNameAndCommandToo) {
   }
 }
 
+TEST_F(ChildStepsTest, ASecretThatItsTitleIsTooShortForLeavesNoHalfBehind) {
+  job.secrets = {{"TOKEN", "hunter2hunter2"}};
+  const std::string filler(200 - std::string("echo ").size() - 8, 'x');  // 8 bytes of the secret are within the title
+  job.add("slipway step s -- echo " + filler + "hunter2hunter2");
+  const Outcome outcome = job.run();
+  for (const Recorded& record : outcome.records) {
+    EXPECT_EQ(record.payload.find("hunter2"), std::string::npos) << record.payload;
+  }
+}
+
 TEST_F(ChildStepsTest, WhatItAsksToKeepIsStoredWhenItHasEnded) {
   job.add("slipway step build -- sh -c 'echo x > app; slipway artifact app app; echo y > app'; test $? = 0; rm app");
   const Outcome outcome = job.run();

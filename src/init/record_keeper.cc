@@ -37,6 +37,14 @@ std::string RecordKeeper::masked_cut(std::string_view text, std::size_t most) co
   return out;
 }
 
+std::string RecordKeeper::title_of(std::string_view command) const {
+  constexpr std::size_t kMost = 200;
+  std::string title = masked(command);
+  if (title.size() <= kMost) return title;
+  title.resize(kMost);
+  return title;
+}
+
 void RecordKeeper::append_text(journal::RecordType type, std::uint16_t step, std::string_view payload) {
   if (!writer_.append(type, step, 0, wall_now(), payload)) broken_ = true;
 }

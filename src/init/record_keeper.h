@@ -27,6 +27,8 @@ class RecordKeeper {
   /// The same for text that somebody else cut when it was `most` bytes long or nearly so: where it ends within what may
   /// be a secret, that goes too.
   std::string masked_cut(std::string_view text, std::size_t most) const;
+  /// What people know a command by: masked, and cut to 200 bytes only then, since nobody recognizes half a secret.
+  std::string title_of(std::string_view command) const;
 
   template <class Payload>
   void append(journal::RecordType type, std::uint16_t step, const Payload& payload) {

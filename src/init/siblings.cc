@@ -26,15 +26,7 @@ namespace {
 using journal::RecordType;
 
 constexpr std::size_t kMostAtOnce = 256;  // the owner runs few of them at a time
-constexpr std::size_t kTitleBytes = 200;
 constexpr std::size_t kCopyBytes = 1U << 20U;
-
-/// Masked before it is cut, which could leave a part of a secret that nobody recognizes.
-std::string title_of(const std::vector<std::string>& argv, const RecordKeeper& records) {
-  std::string title = records.masked(join(argv, " "));
-  if (title.size() > kTitleBytes) title.resize(kTitleBytes);
-  return printable(title, Colour::strip);
-}
 
 /// The directory of the file `name` below `top`, made where it is missing, through no link: a sibling may have had a
 /// part of it as a share, and left one.
@@ -136,7 +128,7 @@ Result<std::uint64_t> Siblings::start(wire::SandboxRequest request, OnEnd on_end
   request.step = parts_.root_of(step);  // the owner knows those of the job
   running.on_end = std::move(on_end);
   if (!request.argv.empty()) {
-    running.title = title_of(request.argv, parts_.records);
+    running.title = printable(parts_.records.title_of(join(request.argv, " ")), Colour::strip);
     parts_.records.append(RecordType::group, step, wire::payload::Group{true, "sandbox: " + running.title});
   }
   running.out = parts_.output.add(step, journal::Stream::out, std::move(out.read), OutputPump::Origin::source);

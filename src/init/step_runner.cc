@@ -149,10 +149,10 @@ Result<void> StepRunner::start_beside(std::size_t index) {
 
 void StepRunner::record_start(std::size_t index) {
   has_begun_ = true;
-  parts_.records.append(
-      RecordType::step_started, static_cast<std::uint16_t>(index),
-      wire::payload::StepStarted{parts_.records.masked(spec(index).name), parts_.records.masked(title_of(spec(index))),
-                                 tries(index), results_[index].parent});
+  parts_.records.append(RecordType::step_started, static_cast<std::uint16_t>(index),
+                        wire::payload::StepStarted{parts_.records.masked(spec(index).name),
+                                                   parts_.records.title_of(first_words(spec(index))), tries(index),
+                                                   results_[index].parent});
 }
 
 std::string StepRunner::socket_of(std::size_t index) { return fmt::format("{}.sock", index); }

@@ -6,8 +6,6 @@ namespace slipway::init {
 
 namespace {
 
-constexpr std::size_t kTitleBytes = 200;
-
 /// What the shells of the SDKs are given: people wrote that.
 const std::string* script_in(const model::Argv& argv) {
   const std::vector<std::string>& words = argv.words;
@@ -21,7 +19,7 @@ const std::string* script_in(const model::Argv& argv) {
 
 }  // namespace
 
-std::string title_of(const model::StepSpec& step) {
+std::string first_words(const model::StepSpec& step) {
   const auto* argv = std::get_if<model::Argv>(&step.action);
   const std::string* const script = argv == nullptr ? &std::get<model::Script>(step.action).text : script_in(*argv);
   std::string title;
@@ -34,7 +32,6 @@ std::string title_of(const model::StepSpec& step) {
       break;
     }
   }
-  if (title.size() > kTitleBytes) title.resize(kTitleBytes);
   return title;
 }
 

@@ -16,7 +16,7 @@ Result<std::vector<std::string>> argv_of(const model::StepSpec& step, const OwnD
 /// Absolute; what the step says is below the source directory.
 std::string working_dir_of(const model::StepSpec& step, const std::string& workspace);
 
-/// The first line of a script, or the argv: at most 200 bytes.
-std::string title_of(const model::StepSpec& step);
+/// The first line of a script, or the argv.
+std::string first_words(const model::StepSpec& step);
 
 }  // namespace slipway::init

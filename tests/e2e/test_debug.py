@@ -131,15 +131,19 @@ def test_ctrl_c_ends_a_held_job(alone):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_command_passes_input_output_and_exit_code_through(alone):
-    running = alone.start("run", "--json", alone.project.job(run="export INSIDE=1; echo up; sleep 40"))
+    file = alone.project.job(run="export INSIDE=1; echo up; sleep 40", keys={"secrets": ["TOKEN"]})
+    running = alone.start("run", "--json", "--secret", "TOKEN", file, env={"TOKEN": SECRET})
     running.wait_for('"text":"up"')
     ran = alone("attach", "--", "sh", "-c", "cat; echo err >&2; pwd; exit 7", stdin="typed\n")
     assert (ran.code, ran.out.splitlines(), ran.err) == (7, ["typed", "/job/src"], "err\n")
     big = alone("attach", "--", "sh", "-c", "wc -c; head -c 3000000 /dev/zero", stdin="x" * 2_000_000).expect(0)
     assert big.out.startswith("2000000") and len(big.out) == 3_000_000 + len("2000000\n")
     assert alone("attach", "--", "no-such-program").code == 127
+    half = "x" * (200 - len("sh -c : ") - 8)  # what is told of a command ends within the secret
+    alone("attach", "--", "sh", "-c", ": " + half + SECRET).expect(0)
     running.signal(SIGTERM)
     journal = running.ended().expect(143)
+    assert SECRET[:8] not in journal.out
     notices = [event["message"] for event in journal.of("notice") if event["code"] == "attached"]
     assert any("someone attached: sh -c" in message for message in notices)
     assert "typed" not in journal.out.replace("someone attached", "")
