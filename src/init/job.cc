@@ -161,7 +161,8 @@ Result<void> Job::set_up() {
                          [this](std::uint16_t step, const std::vector<wire::payload::OutputVariable>& variables) {
                            return requests_->set_all(step, variables);
                          },
-                         [this](std::size_t step, const StepRunner::Hold& hold) { on_held(step, hold); }});
+                         [this](std::size_t step, const StepRunner::Hold& hold) { on_held(step, hold); },
+                         [this](std::size_t step) { requests_->begin(static_cast<std::uint16_t>(step)); }});
   attachments_ = std::make_unique<Attachments>(
       Attachments::Parts{poller_, *children_, owner_, *records_, *control_, entry_, *runtime_},
       [this](const std::string& socket) { return place_of_visitor(socket); });

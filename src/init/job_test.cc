@@ -344,6 +344,13 @@ TEST(Job, FilesLeftInTheWorkspaceSetOutputsAndTriggers) {
   ASSERT_EQ(outcome.payloads(RecordType::trigger).size(), 1U);
 }
 
+TEST(Job, WhatATryAskedNotToObeyTheNextOneDoes) {
+  TestJob job;
+  job.add("echo ::warning::heard; test -e ../again || { touch ../again; echo ::stop-commands::x; exit 1; }").retry = {
+      1, {model::Outcome::failed}, 1ms};
+  EXPECT_EQ(job.run().count(RecordType::annotation, 0), 2U);
+}
+
 TEST(Job, LinksFifosAndHugeFilesInTheWorkspaceAreRefused) {
   for (const char* script :
        {"ln -s /etc/hostname ../outputs.env", "mkfifo ../triggers.json", "head -c 2000000 /dev/zero > ../outputs.env",

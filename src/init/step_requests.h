@@ -34,6 +34,8 @@ class StepRequests {
   ControlServer::OnGone handle(std::uint16_t step, wire::control::Request request,
                                const ControlServer::Respond& respond);
 
+  /// A try of the step begins: what the one before told us not to obey, it did not mean this one.
+  void begin(std::uint16_t step) { stopped_.erase(step); }
   /// A line of a step's output that begins with `::` (wire/log_marks.h): what is none of the known is just a line.
   void printed(std::uint16_t step, journal::Stream stream, std::string_view line);
   /// From here on `::slipway-trigger::JSON` on standard output is one of the known.

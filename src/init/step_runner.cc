@@ -149,6 +149,7 @@ Result<void> StepRunner::start_beside(std::size_t index) {
 
 void StepRunner::record_start(std::size_t index) {
   has_begun_ = true;
+  events_.begins(index);
   parts_.records.append(RecordType::step_started, static_cast<std::uint16_t>(index),
                         wire::payload::StepStarted{parts_.records.masked(spec(index).name),
                                                    parts_.records.title_of(first_words(spec(index))), tries(index),

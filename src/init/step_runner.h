@@ -53,6 +53,7 @@ class StepRunner {
     std::function<void()> done;    ///< nothing runs and nothing will; called once
     Hooks::SetVariables set_variables;
     std::function<void(std::size_t, const Hold&)> held;
+    std::function<void(std::size_t)> begins;  ///< a try of a step
   };
 
   StepRunner(Parts parts, Events events);
