@@ -201,7 +201,7 @@ void Job::begin() {
     fds_.clear();
     // What was stopped half-way failed by no fault.
     if (!done && !forced_) not_run_ = not_run(done.error());
-    if (!done || forced_) return gather();
+    if (!done || forced_) return end_children();  // people may have looked in already
     run_steps();
   });
 }

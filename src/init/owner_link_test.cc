@@ -125,6 +125,61 @@ TEST_F(Orphan, StoresWithTheNextOwnerWhatItHadBegunWithTheFirst) {
   EXPECT_FALSE(outcome.has_notice("artifact_not_stored"));
 }
 
+// A job that waits for a person when its owner dies.
+class HeldOrphan : public testing::Test {
+ protected:
+  HeldOrphan() {
+    job.orphan_grace = 20s;
+    job.breaks = {{wire::Breakpoint::When::on_failure, {}}};
+    job.add("echo once >> ../tries; test $(wc -l < ../tries) = 2");
+  }
+
+  TestJob job;
+};
+
+TEST_F(HeldOrphan, IsHeldStillAndObeysTheNextOwner) {
+  int told = 0;
+  job.when_held = [&](const wire::Held& held) {
+    EXPECT_EQ(held.step, "s0");
+    EXPECT_EQ(held.why, "exit code 1");
+    EXPECT_TRUE(held.can_retry);
+    if (++told == 2) return job.send(wire::Resume::retry);
+    job.close_leash();
+    job.adopt();
+  };
+  const Outcome outcome = job.run();
+  EXPECT_EQ(told, 2) << "each owner hears of it";
+  EXPECT_EQ(outcome.report.outcome, model::Outcome::succeeded) << outcome.report.reason;
+  EXPECT_EQ(outcome.report.steps.at(0).tries, 2);
+}
+
+TEST_F(HeldOrphan, WaitsNoLongerThanItsLimitWhereNobodyComes) {
+  job.hold_limit = 300ms;
+  job.when_held = [&](const wire::Held&) { job.close_leash(); };
+  const Outcome outcome = job.run();
+  EXPECT_TRUE(outcome.finished);
+  EXPECT_EQ(outcome.report.outcome, model::Outcome::cancelled);
+  EXPECT_EQ(outcome.report.reason, "it was held for 300 ms, and nobody said how it goes on");
+}
+
+TEST_F(HeldOrphan, SeesOffWhoCameThroughTheDeadOwner) {
+  int told = 0, ended = 0;
+  job.when_left = [&](const wire::AttachEnded&) { ++ended; };
+  job.when_held = [&](const wire::Held&) {
+    if (++told == 1) {
+      job.send(wire::Attach{1, {{"sleep", "1000"}, false}});
+      job.close_leash();
+      job.adopt();
+    } else {
+      job.send(wire::Resume::abort);
+    }
+  };
+  const Outcome outcome = job.run();
+  EXPECT_TRUE(outcome.has_notice("attached") && outcome.has_notice("detached"));
+  EXPECT_EQ(ended, 0) << "another owner knows nothing of it";
+  EXPECT_EQ(outcome.report.reason, "aborted while it was held");
+}
+
 // The exit status of a process that is another user's and knocks: 0 when it is sent away without a word.
 int knock_as_nobody(const std::string& directory, const std::string& name) {
   const pid_t child = ::fork();

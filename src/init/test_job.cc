@@ -141,6 +141,8 @@ void TestJob::start() {
                              {socket.get(), journal_.get()}, os::within(5s)));
   }
   wire::Orders orders{spec, secrets, {}, {}, ready};
+  orders.breaks = breaks;
+  orders.hold_limit = hold_limit;
   std::vector<int> fds = {journal_.get(), ring_.get()};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i < inputs_ahead) {
@@ -178,6 +180,8 @@ void TestJob::serve_one() {
   ASSERT_TRUE(said) << said.error().what;
   if (const auto* request = std::get_if<wire::Request>(&*said)) answer(*request);
   if (std::holds_alternative<wire::Ready>(*said)) when_ready();
+  if (const auto* held = std::get_if<wire::Held>(&*said)) when_held(*held);
+  if (const auto* left = std::get_if<wire::AttachEnded>(&*said)) when_left(*left);
   if (!std::holds_alternative<wire::Progress>(*said) || triggers_.empty()) return;
   const Outcome now = read_journal();
   std::string all;

@@ -47,6 +47,10 @@ class TestJob {
   Duration orphan_grace{0};                  ///< more than 0: init is told to wait for another owner
   std::optional<model::Readiness> ready;     ///< makes it a service
   std::function<void()> when_ready = [] {};  ///< called once init says so
+  std::vector<wire::Breakpoint> breaks;
+  Duration hold_limit = std::chrono::seconds(20);
+  std::function<void(const wire::Held&)> when_held = [](const wire::Held&) {};  ///< each time
+  std::function<void(const wire::AttachEnded&)> when_left = [](const wire::AttachEnded&) {};
   std::vector<std::pair<wire::InputBundle, int>> inputs;
   std::size_t inputs_ahead = 0;  ///< so many are sent before the orders
 

@@ -59,7 +59,9 @@ class TestHost final : public AttemptHost {
   }
   void tell_of_service(const model::JobSpec& job, const std::string& text) override { tell(job, text); }
   void progress(const model::JobSpec&, std::uint64_t bytes) override { journal_bytes = bytes; }
-  void held(const model::JobSpec&, const wire::Held&) override {}
+  void held(const model::JobSpec&, const wire::Held&) override {
+    if (on_held) on_held();
+  }
   Result<std::string> answer(const model::JobSpec&, const std::string&, const std::string&,
                              const os::CallLimit&) override {
     return std::string("{}");
@@ -71,7 +73,7 @@ class TestHost final : public AttemptHost {
 
   std::optional<Error> source_error;
   bool source_hangs = false;
-  std::function<void()> on_started, on_sandbox_started;
+  std::function<void()> on_started, on_sandbox_started, on_held;
   std::filesystem::path journal;
   std::uint64_t journal_bytes = 0;
   std::mutex told_mutex;  // services tell on threads of their own
@@ -287,14 +289,10 @@ class LeashInHand final : public sandbox::SandboxBackend {
     return sandbox::ImageFacts{.image = image};
   }
   Result<sandbox::Started> start(const sandbox::SandboxSpec& spec, const os::CallLimit&) override {
-    SW_TRY(os::SocketPair pair, os::make_socket_pair());
-    init = std::jthread([this, leash = std::make_shared<os::MessageSocket>(std::move(pair.second))] { play(*leash); });
-    return sandbox::Started{spec.id, std::move(pair.first)};
+    return begin(spec.id);
   }
   Result<std::vector<SandboxId>> list_orphans() override { return std::vector<SandboxId>{}; }
-  Result<sandbox::Started> adopt(const SandboxId&, const os::CallLimit&) override {
-    return fail(ErrorKind::not_found, "nothing to adopt");
-  }
+  Result<sandbox::Started> adopt(const SandboxId& id, const os::CallLimit&) override { return begin(id); }
   Result<void> wait(const SandboxId&, const os::CallLimit&) override { return {}; }
   Result<sandbox::Usage> usage(const SandboxId&) override { return sandbox::Usage{}; }
   Result<os::Fd> open_source_file(const SandboxId&, const std::string&) override {
@@ -306,6 +304,13 @@ class LeashInHand final : public sandbox::SandboxBackend {
 
   std::function<void(os::MessageSocket&)> play;
   std::jthread init;
+
+ private:
+  Result<sandbox::Started> begin(const SandboxId& id) {
+    SW_TRY(os::SocketPair pair, os::make_socket_pair());
+    init = std::jthread([this, leash = std::make_shared<os::MessageSocket>(std::move(pair.second))] { play(*leash); });
+    return sandbox::Started{id, std::move(pair.first)};
+  }
 };
 
 TEST_F(AttemptDriverTest, MoreInputsThanOneMessageCarriesAllArrive) {
@@ -441,6 +446,45 @@ TEST_F(ResumeTest, LeavesAJobAloneThatSomebodyElseDrives) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, ErrorKind::conflict);
   EXPECT_FALSE(backend->wait(id, os::within(std::chrono::milliseconds(20)))) << "it runs on";
+}
+
+TEST_F(ResumeTest, AJobThatIsHeldGoesOnByTheWordOfWhoComesFirst) {
+  const model::JobSpec job = job_of({"sleep-forever"});
+  ASSERT_TRUE(create_journal_files(dir / "runs", job));
+  LeashInHand init;
+  std::vector<wire::Resume> heard;
+  init.play = [&](os::MessageSocket& leash) {
+    const wire::ToOwner held = wire::Held{"test", "exit code 1", true, std::chrono::hours(1)};
+    ASSERT_TRUE(leash.send(wire::encode(held), {}, os::within(std::chrono::seconds(5))));
+    while (const auto message = leash.receive(os::within(std::chrono::seconds(5)))) {
+      const auto said = wire::decode_to_init(message->text);
+      if (const auto* how = std::get_if<wire::Resume>(&*said)) heard.push_back(*how);
+      if (!heard.empty()) return;  // the leash breaks: that is how this test ends the attempt
+    }
+  };
+  std::vector<os::MessageSocket> people;
+  wire::LiveJob state;
+  host.on_held = [&] {
+    state = control.state();
+    for (int i = 0; i < 2; ++i) {
+      os::SocketPair pair = os::make_socket_pair().value();
+      people.emplace_back(std::move(pair.first));
+      const wire::VisitRequest request{
+          wire::VisitRequest::What::resume, job.run.value, job.job, {}, wire::Resume::retry};
+      ASSERT_TRUE(control.visit({request, os::MessageSocket(std::move(pair.second))}));
+    }
+  };
+  AttemptDriver driver({init, *artifacts, *caches, host, log, dir / "runs", pins, std::chrono::seconds(20)});
+  ASSERT_TRUE(driver.resume(job, control));
+  init.init.join();
+  EXPECT_EQ(state.step, "test");
+  EXPECT_EQ(heard, std::vector<wire::Resume>{wire::Resume::retry});
+  std::vector<std::string> told;
+  for (os::MessageSocket& person : people) {
+    told.push_back(
+        wire::decode_visit_reply(person.receive(os::within(std::chrono::seconds(5))).value().text).value().error);
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"", "the job is not held"}));
 }
 
 TEST_F(ResumeTest, ASecondOwnerKnowsWhatUntrustedSourceMayHaveWritten) {

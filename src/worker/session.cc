@@ -169,7 +169,7 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
     const std::size_t own = fds.size();
     for (const int socket : visitors_.sockets()) fds.push_back(socket);
     // Init holds a job that is held to its limit, and to its own times once it goes on.
-    const os::Deadline until = held_since_ ? hold_ends_ : deadline;
+    const os::Deadline until = held_since_ && !stopping_ ? hold_ends_ : deadline;
     SW_TRY(const std::vector<std::size_t> ready, os::wait_any_readable(fds, {{}, until}));
     for (const std::size_t index : ready) {
       if (index >= own) {
@@ -183,7 +183,7 @@ Result<void> AttemptSession::serve(os::Deadline deadline) {
         const std::optional<os::Deadline> held = held_since_;
         SW_CHECK(serve_one());
         // Time in which init waited for an answer of this thread, or for a person, is not init's.
-        const os::Deadline counts_from = held && !held_since_ ? *held : began;
+        const os::Deadline counts_from = held && !held_since_ && !stopping_ ? *held : began;
         if (deadline != os::Deadline::max()) deadline += os::Clock::now() - counts_from;
         // The steps are done: from here on init's own limit for gathering holds, not the job's timeout.
         if (std::exchange(gathering_began_, false) && !stopping_) deadline = std::max(deadline, began + kGather);
@@ -201,7 +201,8 @@ Result<void> AttemptSession::take_cancel(os::Deadline& deadline) {
   if (!order) return {};
   stopping_ = true;
   SW_CHECK(send(*order, {}));
-  // Init ends the job within its grace; what is later than that is ended from here.
+  // Init ends the job within its grace; what is later than that is ended from here. A hold ends with it.
+  if (held_since_ && deadline != os::Deadline::max()) deadline += os::Clock::now() - *held_since_;
   deadline = std::min(deadline, os::Clock::now() + (order->at_once ? Duration(0) : job_.grace) + kOverrun);
   return {};
 }

@@ -32,6 +32,7 @@ Result<void> Visitors::serve(AttemptControl::Visit visit) {
     reply.error = "step `" + state.step + "` has not run yet: `slipway continue` runs it";
   } else {
     SW_CHECK(send_(how));
+    control_.set_state({});  // whoever comes before init has obeyed means the same hold, not the next
   }
   answer(visit.visitor, reply, {});
   return {};
