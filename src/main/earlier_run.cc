@@ -8,6 +8,7 @@
 
 #include "base/short_sha.h"
 #include "base/text.h"
+#include "main/asked_run.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
 #include "source/working_tree.h"
@@ -27,6 +28,13 @@ bool is_bad(const store::JobRow& job) {
          !job.failure_allowed;
 }
 
+// It has an end that only an attempt gives, and had none.
+bool was_kept(const store::JobRow& job) {
+  using model::Outcome;
+  return job.attempts == 0 && job.outcome && *job.outcome != Outcome::skipped && *job.outcome != Outcome::cancelled &&
+         *job.outcome != Outcome::rejected;
+}
+
 }  // namespace
 
 Result<EarlierRun> EarlierRun::find(const Surroundings& around, const std::string& text) {
@@ -39,13 +47,33 @@ Result<EarlierRun> EarlierRun::find(const Surroundings& around, const std::strin
   if (!earlier.row_.outcome) return fail(ErrorKind::conflict, earlier.name() + " has not ended");
   SW_TRY(const std::vector<store::JobRow> jobs, store->jobs_of(earlier.row_.id));
   for (const store::JobRow& job : jobs) earlier.jobs_.emplace(job.name, job);
-  SW_TRY(const std::vector<store::AttemptRow> attempts, store->attempts_of(earlier.row_.id));
-  for (const store::AttemptRow& attempt : attempts) {
-    if (attempt.report) earlier.made_[attempt.job] = attempt.report->artifacts;
-  }
+  SW_CHECK(earlier.read_attempts(*store));
   SW_TRY(const auto objects, objects::FileObjects::open_at(state / "objects", {}));
   SW_TRY(earlier.artifacts_, worker::Artifacts(*objects, state / "runs").list(earlier.row_.id));
   return earlier;
+}
+
+/// A job that this run had kept has its attempts in the run that it was kept from.
+Result<void> EarlierRun::read_attempts(store::Store& store) {
+  constexpr int kMostRuns = 100;  // that were run again one after the other
+  store::RunRow run = row_;
+  for (int i = 0; i < kMostRuns; ++i) {
+    SW_TRY(const std::vector<store::AttemptRow> attempts, store.attempts_of(run.id));
+    std::map<std::string, model::AttemptReport> last;
+    for (const store::AttemptRow& attempt : attempts) {
+      if (attempt.report) last[attempt.job] = *attempt.report;
+    }
+    for (auto& [job, report] : last) {
+      const auto row = jobs_.find(job);
+      if (i == 0 || (row != jobs_.end() && was_kept(row->second))) reports_.emplace(job, std::move(report));
+    }
+    const auto asked = parse_asked_run(run.options_json);
+    if (!asked || asked->rerun_of.empty()) break;
+    auto found = store.find_run(run.project, asked->rerun_of);
+    if (!found) break;  // it was removed
+    run = *std::move(found);
+  }
+  return {};
 }
 
 std::string EarlierRun::name() const {
@@ -58,10 +86,16 @@ std::vector<std::string> EarlierRun::job_names() const {
   return names;
 }
 
+std::string EarlierRun::definition_of(const std::string& job) const {
+  const auto row = jobs_.find(job);
+  return row == jobs_.end() ? job : row->second.definition;
+}
+
 Result<EventFile> EarlierRun::event() const { return EventFile::parse(row_.event_json, "the event of " + name()); }
 
 Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::vector<std::string>& notes) const {
-  SW_TRY(cli::Selection what, parse_selection(row_.options_json));
+  SW_TRY(AskedRun asked, parse_asked_run(row_.options_json));
+  cli::Selection& what = asked.what;
   what.event_file.clear();  // its text was stored
   what.event_given = false;
   if (!what.git_url.empty()) {
@@ -94,8 +128,13 @@ Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::ve
 }
 
 Result<std::string> EarlierRun::first_ref() const {
-  SW_TRY(const cli::Selection what, parse_selection(row_.options_json));
-  return what.event_file.empty() ? ref_of(what) : std::string();
+  SW_TRY(const AskedRun asked, parse_asked_run(row_.options_json));
+  return asked.what.event_file.empty() ? ref_of(asked.what) : std::string();
+}
+
+std::vector<cli::SettingFlag> EarlierRun::flags() const {
+  auto asked = parse_asked_run(row_.options_json);
+  return asked ? std::move(asked->flags) : std::vector<cli::SettingFlag>();
 }
 
 Result<void> EarlierRun::choose(std::vector<cli::Planned>& planned) const {
@@ -112,17 +151,21 @@ Result<void> EarlierRun::choose(std::vector<cli::Planned>& planned) const {
 
 Result<std::set<std::string>> EarlierRun::asked_for(const Again& again, const model::Run& run) const {
   std::set<std::string> names;
-  for (const model::Job& job : run.jobs) {
-    const auto before = jobs_.find(job.name);
-    if (again.all || before == jobs_.end() || (again.failed && is_bad(before->second))) names.insert(job.name);
+  for (const model::Group& group : run.groups) {
+    for (const std::string& name : jobs_of(run, group)) {
+      const auto before = jobs_.find(name);
+      if (again.all || before == jobs_.end() || (again.failed && is_bad(before->second))) names.insert(name);
+    }
   }
   if (again.failed && names.empty()) return fail(ErrorKind::invalid, "nothing of " + name() + " failed");
   for (const std::string& wanted : again.jobs) {
     bool is_known = false;
-    for (const model::Job& job : run.jobs) {
-      if (job.name != wanted && run.groups[job.group].name != wanted) continue;
-      is_known = true;
-      names.insert(job.name);
+    for (const model::Group& group : run.groups) {
+      for (const std::string& name : jobs_of(run, group)) {
+        if (name != wanted && group.name != wanted) continue;
+        is_known = true;
+        names.insert(name);
+      }
     }
     if (is_known) continue;
     const auto near = nearest(wanted, job_names());
@@ -132,22 +175,26 @@ Result<std::set<std::string>> EarlierRun::asked_for(const Again& again, const mo
   return names;
 }
 
-/// What depends on it runs again too, and what it depends on where that did not succeed.
-void EarlierRun::spread(const model::Run& run, bool with_dependents, std::set<std::string>& again) const {
+/// What depends on it runs again too, what it depends on where that did not succeed, and what left nothing behind.
+void EarlierRun::spread(const model::Run& run, std::set<std::string>& again, std::vector<std::string>& notes) const {
   for (bool grew = true; grew;) {
     const std::size_t before = again.size();
     for (const model::Group& group : run.groups) {
-      const bool any =
-          std::ranges::any_of(group.jobs, [&](model::JobIndex job) { return again.contains(run.jobs[job].name); });
-      if (!any) continue;
+      const auto names = jobs_of(run, group);
+      for (const std::string& name : names) {
+        const std::vector<std::string> lost = lost_artifacts(name);
+        if (lost.empty() || !again.insert(name).second) continue;
+        notes.push_back(fmt::format("job {} runs again: of what it made, {} {} gone", name, join(lost, ", "),
+                                    lost.size() == 1 ? "is" : "are"));
+      }
+      if (std::ranges::none_of(names, [&](const std::string& name) { return again.contains(name); })) continue;
       for (const model::GroupIndex next : group.dependents) {
-        if (!with_dependents) break;
-        for (const model::JobIndex job : run.groups[next].jobs) again.insert(run.jobs[job].name);
+        for (const std::string& name : jobs_of(run, run.groups[next])) again.insert(name);
       }
       for (const model::GroupIndex needed : group.depends_on) {
-        for (const model::JobIndex job : run.groups[needed].jobs) {
-          const auto row = jobs_.find(run.jobs[job].name);
-          if (with_dependents && row != jobs_.end() && is_bad(row->second)) again.insert(run.jobs[job].name);
+        for (const std::string& name : jobs_of(run, run.groups[needed])) {
+          const auto row = jobs_.find(name);
+          if (row != jobs_.end() && is_bad(row->second)) again.insert(name);
         }
       }
     }
@@ -155,11 +202,21 @@ void EarlierRun::spread(const model::Run& run, bool with_dependents, std::set<st
   }
 }
 
+std::vector<std::string> EarlierRun::jobs_of(const model::Run& run, const model::Group& group) const {
+  std::vector<std::string> names;
+  for (const model::JobIndex job : group.jobs) names.push_back(run.jobs[job].name);
+  if (!names.empty() || !group.expands_later) return names;
+  for (const auto& [name, row] : jobs_) {
+    if (row.definition == group.definition->name) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<std::string> EarlierRun::lost_artifacts(const std::string& job) const {
   std::vector<std::string> lost;
-  const auto made = made_.find(job);
-  if (made == made_.end()) return lost;
-  for (const std::string& artifact : made->second) {
+  const auto report = reports_.find(job);
+  if (report == reports_.end()) return lost;
+  for (const std::string& artifact : report->second.artifacts) {
     const bool is_there = std::ranges::any_of(
         artifacts_, [&](const worker::Artifact& stored) { return stored.job == job && stored.name == artifact; });
     if (!is_there) lost.push_back("`" + artifact + "`");
@@ -169,24 +226,15 @@ std::vector<std::string> EarlierRun::lost_artifacts(const std::string& job) cons
 
 Result<void> EarlierRun::take_over(const Again& wanted, model::Run& run, std::vector<std::string>& notes) {
   SW_TRY(std::set<std::string> again, asked_for(wanted, run));
-  for (bool complete = false; !complete;) {
-    complete = true;
-    spread(run, wanted.with_dependents, again);
-    for (const model::Job& job : run.jobs) {
-      if (again.contains(job.name)) continue;
-      const std::vector<std::string> lost = lost_artifacts(job.name);
-      if (lost.empty()) continue;
-      notes.push_back(fmt::format("job {} runs again: of what it made, {} {} gone", job.name, join(lost, ", "),
-                                  lost.size() == 1 ? "is" : "are"));
-      again.insert(job.name);
-      complete = false;
-    }
-  }
+  if (wanted.with_others) spread(run, again, notes);
   model::Kept kept;
   kept.from = name();
   for (const auto& [name, row] : jobs_) {
     if (again.contains(name) || !row.outcome) continue;
-    kept.jobs.emplace(name, model::Kept::JobEnd{*row.outcome, row.exit_code, row.outputs});
+    const auto report = reports_.find(name);
+    kept.jobs.emplace(name,
+                      model::Kept::JobEnd{*row.outcome, row.exit_code, row.outputs,
+                                          report == reports_.end() ? decltype(row.outputs)() : report->second.vars});
   }
   if (!wanted.begin_job.empty()) {
     if (has_workspace(wanted.begin_job)) {
@@ -199,10 +247,10 @@ Result<void> EarlierRun::take_over(const Again& wanted, model::Run& run, std::ve
     }
   }
   for (const auto& [name, row] : jobs_) {
-    if (wanted.alone) break;
+    if (!wanted.with_others) break;
     if (run.job_by_name.contains(name) || !row.outcome || *row.outcome == model::Outcome::skipped) continue;
     const bool expands = std::ranges::any_of(run.groups, [&](const model::Group& group) {
-      return group.expands_later && name.starts_with(group.name + " (");
+      return group.expands_later && group.definition->name == row.definition;
     });
     if (expands) continue;
     kept.jobs.erase(name);  // where it is asked for again, it runs again

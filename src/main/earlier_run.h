@@ -22,6 +22,8 @@ class EarlierRun {
   /// `run #12`
   std::string name() const;
   std::vector<std::string> job_names() const;
+  /// `test` of the job `test (gcc)`.
+  std::string definition_of(const std::string& job) const;
   /// The event as it was. An error: it was stored by another version.
   Result<EventFile> event() const;
   /// What was asked for then, on the code of then. `notes`: what people are to know of where that cannot be so.
@@ -29,34 +31,39 @@ class EarlierRun {
   /// The revision that its code was asked for by; empty where an event file said whose code it is.
   Result<std::string> first_ref() const;
 
+  /// Flags of then that say what jobs run on.
+  std::vector<cli::SettingFlag> flags() const;
+
   /// Leaves the one plan that is of the same workflow.
   Result<void> choose(std::vector<cli::Planned>& planned) const;
 
   /// What of `run` is to be run again.
   struct Again {
     bool all = false, failed = false;
-    std::vector<std::string> jobs;      ///< by instance or definition
-    bool with_dependents = true;        ///< and what depends on them
+    std::vector<std::string> jobs;  ///< by instance or definition
+    bool with_others = true;  ///< and what must then run again too; else the run has none but these and what they need
     std::string begin_job, begin_step;  ///< instance: with its kept workspace, from this step on
-    bool alone = false;                 ///< the run has none but these jobs, and what they depend on
   };
   /// Sets what `run` takes over.
   Result<void> take_over(const Again& again, model::Run& run, std::vector<std::string>& notes);
   /// Makes what it took over its own.
   Result<void> share(const worker::Artifacts& artifacts, const model::Run& run) const;
 
+  /// The jobs of a group of `run`: as they are planned; where that waits for outputs, as they were.
+  std::vector<std::string> jobs_of(const model::Run& run, const model::Group& group) const;
   bool has_workspace(const std::string& job) const;
 
  private:
   explicit EarlierRun(store::RunRow row) : row_(std::move(row)) {}
+  Result<void> read_attempts(store::Store& store);
   Result<std::set<std::string>> asked_for(const Again& again, const model::Run& run) const;
-  void spread(const model::Run& run, bool with_dependents, std::set<std::string>& again) const;
+  void spread(const model::Run& run, std::set<std::string>& again, std::vector<std::string>& notes) const;
   std::vector<std::string> lost_artifacts(const std::string& job) const;
 
   store::RunRow row_;
   std::map<std::string, store::JobRow> jobs_;
-  std::map<std::string, std::vector<std::string>> made_;  // by job: artifacts that its last attempt stored
-  std::vector<worker::Artifact> artifacts_;               // those that are there still
+  std::map<std::string, model::AttemptReport> reports_;  // by job: of its last attempt, in this run or one before
+  std::vector<worker::Artifact> artifacts_;              // those that are there still
 };
 
 }  // namespace slipway::program

@@ -19,6 +19,7 @@
 #include "cli/view.h"
 #include "definition/support.h"
 #include "engine/dispatcher.h"
+#include "main/asked_run.h"
 #include "main/backends.h"
 #include "main/checks.h"
 #include "main/console.h"
@@ -58,11 +59,6 @@ using Secrets = std::map<std::string, std::string>;
 Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& runs) {
   std::vector<std::string> names, flags;
   std::string uses;
-  const auto is_kept = [](const model::Run& run, const model::Group& group) {
-    return run.options.kept && std::ranges::all_of(group.jobs, [&](model::JobIndex job) {
-             return run.options.kept->jobs.contains(run.jobs[job].name);
-           });
-  };
   const auto check = [&](const model::Group& group, const std::vector<model::SecretUse>& asked) {
     for (const model::SecretUse& use : asked) {
       if (given.contains(use.name) || std::ranges::find(names, use.name) != names.end()) continue;
@@ -75,7 +71,7 @@ Result<void> check_secrets(const Secrets& given, const std::vector<model::Run>& 
   for (const model::Run& run : runs) {
     for (const model::Group& group : run.groups) {
       if (group.jobs.empty() && !group.expands_later) continue;
-      if (!group.expands_later && is_kept(run, group)) continue;
+      if (is_kept(run, group)) continue;
       check(group, group.definition->secrets);
       for (const model::StepDefinition& step : group.definition->steps) check(group, step.secrets);
     }
@@ -235,6 +231,31 @@ void say_nothing_starts(const Selected& selected, const std::vector<cli::Planned
   std::fputs(text.c_str(), stderr);
 }
 
+cli::ViewOptions view_options_of(const Surroundings& around, std::size_t runs) {
+  const cli::Settings& settings = around.configuration.settings();
+  cli::ViewOptions options;
+  const auto term = around.environment.find("TERM");
+  options.kind = cli::choose_view(around.common, STDOUT_FILENO, term == around.environment.end() ? "" : term->second);
+  options.colour = cli::choose_colour(settings.colour, STDOUT_FILENO, around.environment);
+  options.journal_root = settings.state_dir;
+  options.several_runs = runs > 1;
+  if (!settings.follow_triggers) {
+    options.follow_command = options.program;
+    for (const std::string& word : around.common.words) options.follow_command += " " + cli::shell_quoted(word);
+    options.follow_command += " --follow";
+  }
+  return options;
+}
+
+std::vector<engine::Submission> submissions_of(std::vector<model::Run> runs, const LocalContext& context,
+                                               const std::string& asked) {
+  std::vector<std::string> secrets;
+  for (const auto& [name, value] : context.secrets) secrets.push_back(name);
+  std::vector<engine::Submission> submissions;
+  for (model::Run& run : runs) submissions.push_back({std::move(run), context.project, asked, secrets});
+  return submissions;
+}
+
 // Plans are made: opens the engine and drives them.
 Result<int> drive(const Surroundings& around, const cli::RunOptions& options, SourceKit& kit, JobCode& job_code,
                   Selected& selected, std::vector<model::Run> runs, SignalWatch& signals, const Variation& variation) {
@@ -247,19 +268,8 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   if (variation.start) SW_CHECK(variation.start(engine.artifacts(), runs));
   SW_CHECK(check_limits(engine.backend().capabilities(), settings, asks_for_disk(runs, around.configuration)));
 
-  cli::ViewOptions view_options;
-  const auto term = around.environment.find("TERM");
-  view_options.kind =
-      cli::choose_view(around.common, STDOUT_FILENO, term == around.environment.end() ? "" : term->second);
-  view_options.colour = cli::choose_colour(settings.colour, STDOUT_FILENO, around.environment);
-  view_options.journal_root = settings.state_dir;
-  view_options.several_runs = runs.size() > 1;
+  cli::ViewOptions view_options = view_options_of(around, runs.size());
   view_options.program_exit_code = [&](int code) { return after_signals(code, signals); };
-  if (!settings.follow_triggers) {
-    view_options.follow_command = view_options.program;
-    for (const std::string& word : around.common.words) view_options.follow_command += " " + cli::shell_quoted(word);
-    view_options.follow_command += " --follow";
-  }
   view_options.on_reader_gone = [&] { signals.request_stop(); };
   os::Fd nowhere;
   if (variation.is_silent) {
@@ -299,15 +309,10 @@ Result<int> drive(const Surroundings& around, const cli::RunOptions& options, So
   if (selected.event.pull_request && selected.event.pull_request->number > 0)
     context.pull_request = std::to_string(selected.event.pull_request->number);
 
-  const std::string asked = variation.asked.empty() ? selection_json(options.what) : variation.asked;
-  std::vector<engine::Submission> submissions;
-  for (model::Run& run : runs) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : context.secrets) names.push_back(name);
-    submissions.push_back({std::move(run), context.project, asked, std::move(names)});
-  }
+  const std::string asked =
+      variation.asked.empty() ? encode(AskedRun{options.what, around.common.settings, {}}) : variation.asked;
   const Result<std::vector<engine::RunOutcome>> outcomes =
-      engine.run(std::move(submissions), context, selected, std::move(breaks), *view, signals);
+      engine.run(submissions_of(std::move(runs), context, asked), context, selected, std::move(breaks), *view, signals);
   const auto closed = view->close();
   if (!closed && closed.error().kind != ErrorKind::unavailable) return std::unexpected(closed.error());
   std::optional<Result<int>> code;

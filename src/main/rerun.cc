@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <mutex>
 #include <thread>
 
 #include <fmt/format.h>
-#include <boost/json.hpp>
 
-#include "base/json.h"
+#include "base/scope_exit.h"
 #include "base/text.h"
+#include "main/asked_run.h"
 #include "main/attach.h"
 #include "main/console.h"
 #include "main/earlier_run.h"
@@ -43,11 +44,7 @@ std::vector<std::string> secrets_of(const EarlierRun& earlier, const model::Run&
     }
   };
   for (const model::Group& group : run.groups) {
-    const bool is_kept =
-        run.options.kept && !group.expands_later && std::ranges::all_of(group.jobs, [&](model::JobIndex job) {
-          return run.options.kept->jobs.contains(run.jobs[job].name);
-        });
-    if (is_kept) continue;
+    if (is_kept(run, group)) continue;
     add(group.definition->secrets);
     for (const model::StepDefinition& step : group.definition->steps) add(step.secrets);
   }
@@ -66,12 +63,14 @@ void ask_for_secrets(const EarlierRun& earlier, const model::Run& run, cli::RunO
 Result<std::string> job_of_step(const EarlierRun& earlier, const model::Run& run, const std::string& step,
                                 const std::vector<std::string>& jobs) {
   std::vector<std::string> found, known;
-  for (const model::Job& job : run.jobs) {
-    const model::Group& group = run.groups[job.group];
-    if (!jobs.empty() && job.name != jobs.front() && group.name != jobs.front()) continue;
+  for (const model::Group& group : run.groups) {
     const auto& steps = group.definition->steps;
-    for (const model::StepDefinition& one : steps) known.push_back(one.name);
-    if (std::ranges::find(steps, step, &model::StepDefinition::name) != steps.end()) found.push_back(job.name);
+    const bool has_step = std::ranges::find(steps, step, &model::StepDefinition::name) != steps.end();
+    for (const std::string& name : earlier.jobs_of(run, group)) {
+      if (!jobs.empty() && name != jobs.front() && group.name != jobs.front()) continue;
+      for (const model::StepDefinition& one : steps) known.push_back(one.name);
+      if (has_step) found.push_back(name);
+    }
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {
@@ -84,16 +83,19 @@ Result<std::string> job_of_step(const EarlierRun& earlier, const model::Run& run
 }
 
 std::string asked_again(const EarlierRun& earlier) {
-  auto asked = parse_object(earlier.row().options_json, "what the run was asked for");
+  auto asked = parse_asked_run(earlier.row().options_json);
   if (!asked) return earlier.row().options_json;
-  (*asked)["rerun_of"] = earlier.row().id.value;
-  return boost::json::serialize(*asked);
+  asked->rerun_of = earlier.row().id.value;
+  return encode(*asked);
 }
 
-// Settings as they hold for its event: a fork's pull request brings none of its own.
-Result<cli::Configuration> configuration_for(const Surroundings& around, const EventFile& event) {
+// Settings as they hold for its event: a fork's pull request brings none of its own. Flags of then hold again.
+Result<cli::Configuration> configuration_for(const Surroundings& around, const EarlierRun& earlier,
+                                             const EventFile& event) {
   SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
-  cli::Configuration::Sources sources = cli::standard_sources(around.environment, tree.root, around.common.settings);
+  std::vector<cli::SettingFlag> flags = earlier.flags();
+  flags.insert(flags.end(), around.common.settings.begin(), around.common.settings.end());  // the last of a name counts
+  cli::Configuration::Sources sources = cli::standard_sources(around.environment, tree.root, std::move(flags));
   sources.distrusts_project = event.trust() == model::Trust::untrusted;
   return cli::Configuration::load(sources);
 }
@@ -101,7 +103,7 @@ Result<cli::Configuration> configuration_for(const Surroundings& around, const E
 Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& asked, SignalWatch& signals) {
   SW_TRY(EarlierRun earlier, EarlierRun::find(around, asked.run));
   SW_TRY(EventFile event, earlier.event());
-  SW_TRY(const cli::Configuration configuration, configuration_for(around, event));
+  SW_TRY(const cli::Configuration configuration, configuration_for(around, earlier, event));
   const std::optional<EventFile> given = std::move(event);
   const Surroundings then{around.environment, around.directory, around.common, configuration, given};
   std::vector<std::string> notes;
@@ -138,6 +140,16 @@ Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& a
 
 // --- a shell ---
 
+// Holds however the jobs ended that it depends on. Not `always`, which spares a job when its run is cancelled.
+model::ExpressionPtr whatever_came_before() {
+  using model::Expression;
+  const auto failed = std::make_shared<const Expression>(Expression{model::Call{"any_failed", {}}, {}, "any_failed"});
+  const auto not_failed = std::make_shared<const Expression>(
+      Expression{model::Unary{model::UnaryOperator::negate, failed}, {}, "!any_failed"});
+  return std::make_shared<const Expression>(Expression{
+      model::Binary{model::BinaryOperator::logical_or, failed, not_failed}, {}, "any_failed || !any_failed"});
+}
+
 // What makes the job `name` more than a place to look around in.
 void quieten(Selected& selected, const std::string& name) {
   for (cli::DefinitionFile& file : selected.files) {
@@ -145,9 +157,9 @@ void quieten(Selected& selected, const std::string& name) {
     auto workflow = std::make_shared<model::Workflow>(*file.workflow);
     workflow->concurrency.reset();
     for (model::JobDefinition& job : workflow->jobs) {
-      if (job.name != name && !name.starts_with(job.name + " (")) continue;
+      if (job.name != name) continue;
       job.concurrency.reset();
-      job.condition = nullptr;
+      job.condition = whatever_came_before();
       job.artifacts.clear();
       job.hooks.clear();
       job.tests.clear();
@@ -169,27 +181,32 @@ Result<std::string> job_for_shell(const EarlierRun& earlier, const std::string& 
                                               near ? fmt::format("; did you mean `{}`?", *near) : ""));
 }
 
-// The command in the job's sandbox, on a thread of its own once the job is held there; then the job is aborted.
+// The command in the job's sandbox, on a thread of its own once the job is held there. With it the run is over,
+// wherever it stands by then.
 class Look {
  public:
-  Look(const Surroundings& around, const cli::RunsShellOptions& asked, const SignalWatch& signals)
-      : around_(around), asked_(asked), signals_(signals) {}
+  Look(const Surroundings& around, const cli::RunsShellOptions& asked, std::string job, SignalWatch& signals)
+      : around_(around), asked_(asked), job_(std::move(job)), signals_(signals) {}
 
   void begin(const model::JobSpec& job, const std::string& owner) {
     const std::scoped_lock lock(mutex_);
-    if (thread_.joinable()) return;  // its sandbox was lost under it: that is its end
+    if (thread_.joinable() || code_) return;  // held at its next step
+    if (job.job != job_) {
+      code_ = fail(ErrorKind::conflict, fmt::format("job {} would have to run before it", job.job));
+      return signals_.request_stop();
+    }
     thread_ = std::jthread([this, owner, live = wire::LiveJob{job.run.value, job.job, {}, {}, false}] {
+      const ScopeExit end_run([this] { signals_.request_stop(); });
       try {
         const bool terminal = asked_.command.empty() || asked_.terminal;
         code_ = look_into(around_, owner, live, asked_.command, terminal, signals_.graceful());
-        (void)resume(around_, owner, live, wire::Resume::abort);  // where it has not ended by itself
-      } catch (const std::exception& problem) {                   // a thread's top frame
+      } catch (const std::exception& problem) {  // a thread's top frame
         code_ = fail(ErrorKind::internal, problem.what());
       }
     });
   }
 
-  /// No value: it never came to that.
+  /// After the run. No value: it never came to that.
   std::optional<Result<int>> end() {
     if (thread_.joinable()) thread_.join();
     return code_;
@@ -198,10 +215,11 @@ class Look {
  private:
   const Surroundings& around_;
   const cli::RunsShellOptions& asked_;
-  const SignalWatch& signals_;
-  std::mutex mutex_;
-  std::optional<Result<int>> code_;
-  std::jthread thread_;  // last: uses all of the above
+  const std::string job_;
+  SignalWatch& signals_;
+  std::mutex mutex_;                 // several jobs may be held at once, each on its thread
+  std::optional<Result<int>> code_;  // once there is a thread: its own
+  std::jthread thread_;              // last: uses all of the above
 };
 
 Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& asked, SignalWatch& signals) {
@@ -209,31 +227,30 @@ Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& a
   SW_TRY(EarlierRun earlier, EarlierRun::find(around, asked.run));
   SW_TRY(const std::string job, job_for_shell(earlier, asked.job));
   SW_TRY(EventFile event, earlier.event());
-  SW_TRY(const cli::Configuration configuration, configuration_for(around, event));
+  SW_TRY(const cli::Configuration configuration, configuration_for(around, earlier, event));
   const std::optional<EventFile> given = std::move(event);
   const Surroundings then{around.environment, around.directory, around.common, configuration, given};
   std::vector<std::string> notes;
   cli::RunOptions options = asked.options;
   SW_TRY(options.what, earlier.selection(around, notes));
-  options.what.jobs = {job};
+  options.what.jobs = {earlier.definition_of(job)};  // its other instances are kept, as all else
   options.what.alone = false;
   options.breaks = {"before:"};  // every step
 
   RunId run;
-  Look look(then, asked, signals);
+  Look look(then, asked, job, signals);
   Variation variation;
   variation.asked = asked_again(earlier);
   SW_TRY(variation.first_ref, earlier.first_ref());
   variation.is_silent = true;
   variation.definitions = [&](Selected& selected) -> Result<void> {
-    quieten(selected, job);
+    quieten(selected, earlier.definition_of(job));
     return {};
   };
   variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
     SW_CHECK(earlier.choose(planned));
     run = planned.front().run->id;
-    const EarlierRun::Again again{
-        .jobs = {job}, .with_dependents = false, .begin_job = job, .begin_step = {}, .alone = true};
+    const EarlierRun::Again again{.jobs = {job}, .with_others = false, .begin_job = job, .begin_step = {}};
     SW_CHECK(earlier.take_over(again, *planned.front().run, notes));
     ask_for_secrets(earlier, *planned.front().run, options);  // before they are gathered
     say(around, notes);

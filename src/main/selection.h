@@ -44,11 +44,6 @@ Result<Selected> select(const cli::Selection& what, const std::optional<EventFil
 /// The revision that code from elsewhere was asked for by.
 const std::string& ref_of(const cli::Selection& what);
 
-/// What was asked for, as JSON for the history: enough to ask for it again. A URL's credentials are not in it.
-std::string selection_json(const cli::Selection& what);
-/// What such JSON asked for.
-Result<cli::Selection> parse_selection(const std::string& json);
-
 /// Asks `on` of every workflow (a named file starts in any case) and plans those that start. Errors: as of model::plan.
 Result<std::vector<cli::Planned>> plan_all(const Selected& selected, const model::RunOptions& options, Time now);
 

@@ -156,6 +156,7 @@ bool Mover::keep(JobIndex index) {
   const auto found = kept->jobs.find(job.name);
   if (found == kept->jobs.end()) return false;
   job.outputs = found->second.outputs;
+  (void)take_vars(found->second.vars);  // one that had another value already failed of that in its own run
   const std::string from = "kept from " + kept->from;
   note(job.name, "keep", {{from, std::string(to_string(found->second.outcome))}});
   finish(index, found->second.outcome, found->second.exit_code, from);
@@ -279,6 +280,7 @@ void Mover::finish(JobIndex index, Outcome outcome, int exit_code, const std::st
 void Mover::fail_fast(GroupIndex index, const std::string& because_of) {
   Group& group = run_.groups[index];
   if (!group.definition->matrix || !group.definition->matrix->fail_fast || group.fail_fast_fired) return;
+  if (run_.options.kept && run_.options.kept->jobs.contains(because_of)) return;  // it failed in another run
   group.fail_fast_fired = true;
   const std::string reason = fmt::format("fail_fast: {} failed", because_of);
   for (const JobIndex job : group.jobs) {

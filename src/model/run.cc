@@ -1,5 +1,6 @@
 #include "model/run.h"
 
+#include <algorithm>
 #include <array>
 
 namespace slipway::model {
@@ -94,5 +95,11 @@ int exit_code_of(Outcome outcome) {
 }
 
 Outcome worse(Outcome a, Outcome b) { return weight(a) >= weight(b) ? a : b; }
+
+bool is_kept(const Run& run, const Group& group) {
+  if (!run.options.kept || group.expands_later) return false;
+  return std::ranges::all_of(group.jobs,
+                             [&](JobIndex job) { return run.options.kept->jobs.contains(run.jobs[job].name); });
+}
 
 }  // namespace slipway::model

@@ -86,6 +86,7 @@ struct Kept {
     Outcome outcome = Outcome::succeeded;
     int exit_code = 0;
     std::map<std::string, std::string> outputs;
+    std::map<std::string, std::string> vars;  ///< of the workflow, that it set
   };
   std::string from;                             ///< that run, as people name it: `#12`
   std::map<std::string, JobEnd> jobs;           ///< by instance: not run again, ended as they did
@@ -160,6 +161,9 @@ struct Run {
   std::uint32_t triggered = 0;  ///< groups that triggers added
   std::uint32_t active = 0;     ///< starting or running
 };
+
+/// Nothing of the group runs: each of its jobs is taken over. False where they are not known yet.
+bool is_kept(const Run& run, const Group& group);
 
 /// The exit code of `slipway run` for one outcome: 0 succeeded or skipped · 1 failed, out of memory · 2 rejected ·
 /// 3 cancelled · 5 infra_failed · 124 timed_out.

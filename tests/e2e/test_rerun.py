@@ -97,6 +97,14 @@ def test_inputs_and_variables_are_those_of_then(alone):
     assert rerun(alone, "latest").expect(0).output() == "here more\n"
 
 
+def test_it_runs_on_what_the_flags_of_then_said(alone):
+    file = alone.project.job(run="echo here", keys={"image": str(alone.home / "no-such-image")})
+    assert alone.run(file).code != 0
+    alone.run("--image", "host", file).expect(0)
+    assert rerun(alone, "latest").expect(0).output() == "here\n"
+    assert rerun(alone, "latest").expect(0).output() == "here\n"  # one that was run again too
+
+
 def test_secrets_are_asked_for_again_and_only_those_that_are_needed(alone):
     file = alone.project.workflow("""
         workflow:
@@ -146,6 +154,79 @@ def test_a_job_whose_artifacts_are_gone_runs_again(alone):
     assert reasons(ran)["make"] == "" and reasons(ran)["other"] == "kept from run #1"
 
 
+def test_artifacts_that_are_gone_are_missed_however_often_they_were_kept(alone):
+    failed_graph(alone)
+    rerun(alone, "1", "--failed").expect(1)
+    rerun(alone, "2", "--failed").expect(1)
+    for note in (alone.state / "runs").glob("*/artifacts/*.json"):
+        note.unlink()
+    alone.project.write("fixed", "")
+    ran = rerun(alone, "3", "--failed").expect(0)
+    assert "job make runs again: of what it made, `dist` is gone" in ran.err
+
+
+FAN = """
+    workflow:
+      name: ci
+      defaults: {image: host, network: none}
+      jobs:
+        - name: list
+          run: slipway output names '["eu","us"]'
+          outputs: [names]
+        - name: deploy
+          depends_on: [list]
+          for_each: {in: "outputs.list.names", as: REGION}
+          steps: [{name: push, run: "echo to $REGION; test $REGION = eu || test -e fixed"}]
+        - {name: after, depends_on: [deploy], run: echo after}
+    """
+
+
+def test_instances_that_are_known_only_later_run_again_by_name_and_by_outcome(alone):
+    file = alone.project.workflow(FAN)
+    alone.project.commit()
+    ran = alone.run(file).expect(1)
+    assert ran.outcomes() == {"list": "succeeded", "deploy (eu)": "succeeded", "deploy (us)": "failed", "after": "skipped"}
+    again = rerun(alone, "1", "deploy (us)").expect(1)
+    assert again.output() == "to us\n" and reasons(again)["deploy (eu)"] == "kept from run #1"
+    assert sorted(rerun(alone, "1", "deploy").expect(1).output().splitlines()) == ["to eu", "to us"]
+    assert sorted(rerun(alone, "1", "list").expect(1).output().splitlines()) == ["to eu", "to us"]  # what depends on it
+    alone.project.write("fixed", "")
+    assert rerun(alone, "1", "--failed").expect(0).output() == "to us\nafter\n"
+    assert "name one of them" in rerun(alone, "1", "--from", "push").expect(2).err
+    assert "made it" in alone("runs", "shell", "1", "deploy (us)", "--", "echo", "made it").expect(0).out
+
+
+def test_an_instance_runs_again_where_another_had_failed(alone):
+    file = alone.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - name: test
+              matrix: {axes: {compiler: [gcc, clang]}, max_parallel: 1}
+              env: {COMPILER: "{{ matrix.compiler }}"}
+              run: echo with $COMPILER; test $COMPILER = clang
+        """)
+    assert alone.run(file).expect(1).outcomes()["test (clang)"] == "cancelled"
+    ran = rerun(alone, "1", "test (clang)").expect(1)
+    assert ran.outcomes() == {"test (gcc)": "failed", "test (clang)": "succeeded"} and ran.output() == "with clang\n"
+
+
+def test_variables_that_a_kept_job_set_are_set(alone):
+    alone.project.write(".reactorcide/workflows/v.yaml", """
+        name: variables
+        on: {events: [push]}
+        jobs:
+          first: {image: host, command: 'printf ''{"vars": {"colour": "red"}}'' > $RC_WF_OUTPUT_FILE'}
+          second: {image: host, command: echo "$RC_WF_VARS_JSON"; exit 1, needs: [first]}
+        """)
+    said = alone.run(".reactorcide/workflows/v.yaml").expect(1).output("second")
+    assert "red" in said
+    for before in ("1", "2"):  # also where it was kept in that run
+        ran = rerun(alone, before, "second").expect(1)
+        assert ran.output("second") == said and reasons(ran)["first"].startswith("kept from")
+
+
 def test_a_dry_run_says_what_is_kept(alone):
     failed_graph(alone)
     ran = alone("runs", "rerun", "--failed", "--dry-run").expect(0)
@@ -186,6 +267,26 @@ def test_the_jobs_that_it_depends_on_are_kept(alone):
     assert ran.out == "same\n" and "left out" not in ran.err
     several = alone("runs", "shell", "latest", "--", "true").expect(2)
     assert "has several jobs: which one? after, check, make, other" in several.err
+
+
+def test_a_shell_is_over_with_its_command_wherever_the_job_stands(alone):
+    alone.run(alone.project.job(steps=[("one", "sleep 0.3"), ("two", "echo two"), ("three", "echo three")])).expect(0)
+    ran = alone("runs", "shell", "--", "slipway", "continue")  # it is held again before its second step
+    assert ran.code == 0, ran
+    assert alone("runs", "shell", "--", "sh", "-c", "slipway continue; sleep 1; slipway continue; exit 4").code == 4
+
+
+def test_a_job_is_looked_into_however_those_ended_that_it_depends_on(alone):
+    file = alone.project.workflow("""
+        workflow:
+          name: ci
+          defaults: {image: host, network: none}
+          jobs:
+            - {name: test, run: exit 1}
+            - {name: report, depends_on: [test], condition: any_failed, run: echo reporting}
+        """)
+    alone.run(file).expect(1)
+    assert alone("runs", "shell", "latest", "report", "--", "echo", "inside").expect(0).out == "inside\n"
 
 
 def test_a_sandbox_that_cannot_be_made_says_why(alone):
