@@ -108,6 +108,30 @@ void copy_size(int from, int to) {
   if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);
 }
 
+// Readable when the window has another size.
+os::Fd watch_size() {
+  sigset_t resized;
+  ::sigemptyset(&resized);
+  ::sigaddset(&resized, SIGWINCH);
+  return os::Fd(::signalfd(-1, &resized, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+void take_signals(int fd) {
+  signalfd_siginfo info;
+  while (::read(fd, &info, sizeof info) > 0) {  // several are one
+  }
+}
+
+// What it printed last may still be on its way; what it left in the background is not waited for.
+void pass_out_rest(const std::array<int, 2>& outs, RawTerminal* terminal) {
+  const os::Deadline last = os::Clock::now() + kLastWords;
+  for (std::size_t i = 0; i < 2; ++i) {
+    while (outs[i] >= 0 && is_readable(outs[i], last) &&
+           pass_out(outs[i], i == 0 ? STDOUT_FILENO : STDERR_FILENO, terminal)) {
+    }
+  }
+}
+
 }  // namespace
 
 WindowSize window_size(int fd) {
@@ -161,10 +185,7 @@ Result<AttachOutcome> relay(AttachedCommand command, RawTerminal* terminal, cons
     const std::uint64_t one = 1;
     (void)!::write(stopping.get(), &one, sizeof one);  // cannot block: the count is tiny
   });
-  sigset_t resized;
-  ::sigemptyset(&resized);
-  ::sigaddset(&resized, SIGWINCH);
-  const os::Fd sizes(::signalfd(-1, &resized, SFD_CLOEXEC | SFD_NONBLOCK));
+  const os::Fd sizes = watch_size();
   if (!stopping || !sizes) return fail_errno(errno, "waiting for the terminal");
 
   for (const os::Fd& fd : command.fds) set_non_blocking(fd.get());
@@ -191,9 +212,7 @@ Result<AttachOutcome> relay(AttachedCommand command, RawTerminal* terminal, cons
     }
     if (polled[1].revents != 0) return fail(ErrorKind::cancelled, "stopped");
     if (polled[2].revents != 0) {
-      signalfd_siginfo info;
-      while (::read(sizes.get(), &info, sizeof info) > 0) {  // several are one
-      }
+      take_signals(sizes.get());
       copy_size(STDIN_FILENO, screen.get());
     }
     for (int i = 0; i < 2; ++i) {
@@ -214,13 +233,7 @@ Result<AttachOutcome> relay(AttachedCommand command, RawTerminal* terminal, cons
       over = true;
     }
   }
-  // What it printed last may still be on its way; what it left in the background is not waited for.
-  const os::Deadline last = os::Clock::now() + kLastWords;
-  for (std::size_t i = 0; i < 2; ++i) {
-    while (outs[i] >= 0 && is_readable(outs[i], last) &&
-           pass_out(outs[i], i == 0 ? STDOUT_FILENO : STDERR_FILENO, terminal)) {
-    }
-  }
+  pass_out_rest(outs, terminal);
   return outcome;
 }
 

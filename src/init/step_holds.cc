@@ -10,7 +10,8 @@ namespace slipway::init {
 
 bool StepRunner::breaks_at(wire::Breakpoint::When when, std::size_t index) const {
   return std::ranges::any_of(parts_.breaks, [&](const wire::Breakpoint& one) {
-    return one.when == when && (one.step.empty() || one.step == spec(index).name);
+    const bool is_named = spec(index).phase == model::Phase::steps && one.step == spec(index).name;
+    return one.when == when && (one.step.empty() || is_named);
   });
 }
 

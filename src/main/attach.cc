@@ -1,6 +1,5 @@
 #include "main/attach.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +17,6 @@
 #include "main/visit_server.h"
 #include "net/unix_socket.h"
 #include "os/files.h"
-#include "source/working_tree.h"
 #include "store/owner.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -30,7 +28,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kAnswerLimit = 10s;
 constexpr auto kSendLimit = 5s;
-constexpr auto kGitLimit = 10s;
 
 // A job that runs now, and the process that runs it.
 struct Found {
@@ -38,15 +35,6 @@ struct Found {
   std::int64_t number = 0;
   std::string workflow, owner;
 };
-
-Result<os::MessageSocket> connect_to(const Surroundings& around, const std::string& owner) {
-  const std::filesystem::path directory = VisitServer::directory_of(around.configuration.settings().state_dir);
-  // By the directory's descriptor: a socket's path may be 107 bytes long.
-  SW_TRY(const os::Fd place, os::open_file(directory, O_PATH | O_DIRECTORY));
-  SW_TRY(os::Fd socket,
-         net::connect_unix(fmt::format("/proc/self/fd/{}/{}", place.get(), VisitServer::name_of(owner))));
-  return os::MessageSocket(std::move(socket));
-}
 
 struct Answered {
   os::MessageSocket socket;
@@ -56,7 +44,9 @@ struct Answered {
 
 Result<Answered> ask(const Surroundings& around, const std::string& owner, const wire::VisitRequest& request,
                      const os::CallLimit& limit) {
-  SW_TRY(os::MessageSocket socket, connect_to(around, owner));
+  const std::filesystem::path directory = VisitServer::directory_of(around.configuration.settings().state_dir);
+  SW_TRY(os::Fd connected, net::connect_unix(directory, VisitServer::name_of(owner)));
+  os::MessageSocket socket(std::move(connected));
   SW_CHECK(socket.send(wire::encode(request), {}, os::within(kSendLimit)));
   auto message = socket.receive(limit);
   if (!message && message.error().kind == ErrorKind::unavailable) {
@@ -68,7 +58,7 @@ Result<Answered> ask(const Surroundings& around, const std::string& owner, const
   return Answered{std::move(socket), std::move(reply), std::move(message->fds)};
 }
 
-// Every job that runs now, of this project first; `run`: only of those that it may mean.
+// Every job that runs now, of whatever project.
 Result<std::vector<Found>> find_live(const Surroundings& around) {
   const std::filesystem::path& state = around.configuration.settings().state_dir;
   SW_CHECK(os::make_directories(state, 0700));
@@ -105,7 +95,7 @@ std::string shown(const Found& one) {
   return printable(text, Colour::strip);
 }
 
-// The one that is meant. Of several: those that are held, where that is asked for, and `held_only`.
+// The one that is meant; of several the one that is held, where such are wanted.
 enum class Wanted { any, held };
 Result<Found> choose(const Surroundings& around, const cli::LiveChoice& choice, Wanted wanted,
                      const std::string& command) {
@@ -151,8 +141,10 @@ Result<std::string> list_live(const Surroundings& around) {
   for (const Found& one : live) {
     cli::JsonWriter json(text);
     json.begin_object().field("run", one.job.run).field("number", one.number).field("workflow", one.workflow);
-    json.field("job", one.job.job).field("held", !one.job.step.empty()).field("step", one.job.step);
-    json.field("why", one.job.why).field("can_retry", one.job.can_retry).end_object();
+    const bool held = !one.job.step.empty();
+    json.field("job", one.job.job).field("held", held);
+    if (held) json.field("step", one.job.step).field("why", one.job.why).field("can_retry", one.job.can_retry);
+    json.end_object();
     text += '\n';
   }
   return text;

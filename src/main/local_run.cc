@@ -98,6 +98,11 @@ Result<Secrets> gather_secrets(const Surroundings& around, const cli::RunOptions
   return given;
 }
 
+// As views name them, or by their phase.
+bool names_hook(std::string_view name) {
+  return name.starts_with("hook ") || name.starts_with("plugins ") || model::phase_of(name);
+}
+
 // Where jobs are held. A step that no job of the runs has is a slip of the pen.
 Result<std::vector<wire::Breakpoint>> breakpoints(const std::vector<std::string>& asked,
                                                   const std::vector<model::Run>& runs) {
@@ -111,6 +116,12 @@ Result<std::vector<wire::Breakpoint>> breakpoints(const std::vector<std::string>
   for (const std::string& text : asked) {
     wire::Breakpoint one = wire::parse_breakpoint(text);
     if (!one.step.empty() && std::ranges::find(steps, one.step) == steps.end()) {
+      if (names_hook(one.step)) {
+        return fail(ErrorKind::invalid,
+                    fmt::format("--break: `{}` is no step: a hook or a plugin is only held where it "
+                                "fails, with on-failure",
+                                one.step));
+      }
       const auto near = nearest(one.step, steps);
       return fail(ErrorKind::invalid, fmt::format("--break: no job of this run has a step `{}`{}", one.step,
                                                   near ? fmt::format("; did you mean `{}`?", *near) : ""));

@@ -9,6 +9,7 @@
 
 #include "net/unix_socket.h"
 #include "os/files.h"
+#include "os/wait.h"
 #include "store/owner.h"
 
 namespace slipway::program {
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kAskLimit = 1s;  // a visitor asks at once; one who does not keeps others waiting
 constexpr auto kAnswerLimit = 1s;
+constexpr auto kAfterTrouble = 1s;
 
 Result<ino_t> mount_namespace_of(const std::string& process) {
   struct stat status{};
@@ -70,10 +72,10 @@ void VisitServer::serve(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     auto peer = net::accept_unix(listener_.get(), {stop, os::Deadline::max()});
     if (!peer) {
-      if (peer.error().kind != ErrorKind::cancelled) {
-        log_.write(LogLevel::warn, "visits_not_served", {{"error", peer.error().what}});
-      }
-      return;
+      if (peer.error().kind == ErrorKind::cancelled) return;
+      log_.write(LogLevel::warn, "visitor_not_served", {{"error", peer.error().what}});
+      (void)os::wait_any_readable({}, os::within(kAfterTrouble, stop));  // no descriptor is left: one may be by then
+      continue;
     }
     if (is_of_this_user(*peer)) {
       let_in(std::move(peer->socket), stop);

@@ -121,6 +121,12 @@ def test_a_step_that_no_job_has_is_a_slip(alone):
     assert "no job of this run has a step `tset`; did you mean `test`?" in ran.err
 
 
+@pytest.mark.parametrize("name", ["before:hook pre_container", "plugins cleanup", "on_error"])
+def test_hooks_and_plugins_cannot_be_named(alone, name):
+    ran = alone("run", "--break", name, two_steps(alone.project)).expect(2)
+    assert "is no step: a hook or a plugin is only held where it fails, with on-failure" in ran.err
+
+
 def test_ctrl_c_ends_a_held_job(alone):
     running = held(alone, "--break", "on-failure", two_steps(alone.project))
     running.signal(SIGTERM)
@@ -175,6 +181,7 @@ def test_which_job_is_asked_where_several_run(alone):
         """)
     running = alone.start("run", "--json", "-j2", file)
     wait_until(lambda: running.text().count('"text":"up"') == 2)
+    assert [set(one) for one in live(alone)] == 2 * [{"run", "number", "workflow", "job", "held"}]
     which = alone("attach", "--", "true").expect(2).err
     assert "several jobs run now: which one?" in which and which.count("slipway attach ") == 2
     assert alone("attach", "left", "--", "sh", "-c", "echo $SLIPWAY_JOB").expect(0).out == "left\n"
