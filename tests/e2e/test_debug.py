@@ -270,7 +270,7 @@ def test_two_are_there_at_once(alone):
         one.type("echo still ''here\r")
         one.wait_for("still here")
         one.type("slipway continue; exit\r")
-        assert one.ended(10) == 0
+        assert one.ended(10) in (0, 129)  # the job may end first, and hang up
     assert "hello" in running.ended().expect(0).output(step="test")
 
 
