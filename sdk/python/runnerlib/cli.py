@@ -36,17 +36,24 @@ def run_slipway(words: List[str], *, cwd: Optional[str] = None) -> int:
     """Runs `slipway WORDS --json`, prints what its jobs print, and returns the exit code that runnerlib would."""
     if "--dry-run" in words:  # nothing runs: what it says is for people
         return 1 if subprocess.call([slipway_program(), *words, "--no-input"], cwd=cwd, stdin=subprocess.DEVNULL) else 0
-    process = subprocess.Popen([slipway_program(), *words, "--json", "--no-input"], cwd=cwd, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+    process: Optional[subprocess.Popen[str]] = None
     ended_by: List[int] = []
+    early: List[int] = []  # came before there was somebody to pass them on to
 
     def pass_on(number: int, _frame: Any) -> None:
         ended_by.append(number)
-        process.send_signal(number)
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     printer = Printer()
     try:
+        process = subprocess.Popen([slipway_program(), *words, "--json", "--no-input"], cwd=cwd, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+        for number in early:
+            process.send_signal(number)
         assert process.stdout is not None
         for line in process.stdout:
             printer.take(line)
