@@ -166,13 +166,13 @@ TEST_F(HeldOrphan, SeesOffWhoCameThroughTheDeadOwner) {
   int told = 0, ended = 0;
   job.when_left = [&](const wire::AttachEnded&) { ++ended; };
   job.when_held = [&](const wire::Held&) {
-    if (++told == 1) {
-      job.send(wire::Attach{1, {{"sleep", "1000"}, false}});
-      job.close_leash();
-      job.adopt();
-    } else {
-      job.send(wire::Resume::abort);
-    }
+    if (++told == 1) return job.send(wire::Attach{1, {{"sleep", "1000"}, false}});
+    job.send(wire::Resume::abort);
+  };
+  job.when_attached = [&](const wire::Attached& answer) {
+    EXPECT_EQ(answer.error, "");
+    job.close_leash();
+    job.adopt();
   };
   const Outcome outcome = job.run();
   EXPECT_TRUE(outcome.has_notice("attached") && outcome.has_notice("detached"));

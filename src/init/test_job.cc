@@ -181,6 +181,7 @@ void TestJob::serve_one() {
   if (const auto* request = std::get_if<wire::Request>(&*said)) answer(*request);
   if (std::holds_alternative<wire::Ready>(*said)) when_ready();
   if (const auto* held = std::get_if<wire::Held>(&*said)) when_held(*held);
+  if (const auto* attached = std::get_if<wire::Attached>(&*said)) when_attached(*attached);
   if (const auto* left = std::get_if<wire::AttachEnded>(&*said)) when_left(*left);
   if (!std::holds_alternative<wire::Progress>(*said) || triggers_.empty()) return;
   const Outcome now = read_journal();

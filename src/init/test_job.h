@@ -50,6 +50,7 @@ class TestJob {
   std::vector<wire::Breakpoint> breaks;
   Duration hold_limit = std::chrono::seconds(20);
   std::function<void(const wire::Held&)> when_held = [](const wire::Held&) {};  ///< each time
+  std::function<void(const wire::Attached&)> when_attached = [](const wire::Attached&) {};
   std::function<void(const wire::AttachEnded&)> when_left = [](const wire::AttachEnded&) {};
   std::vector<std::pair<wire::InputBundle, int>> inputs;
   std::size_t inputs_ahead = 0;  ///< so many are sent before the orders
