@@ -49,9 +49,9 @@ constexpr OptionRow kCompletion[] = {
     {.names = "--words",
      .arity = Arity::one,
      .value = "KIND",
-     .doc = "what the scripts ask for, one a line: runs, live, jobs, steps, images or codes",
+     .doc = "what the scripts ask for, one a line: runs, live, jobs, steps, breaks, images or codes",
      .completes = Completes::choices,
-     .choices = "runs|live|jobs|steps|images|codes"}};
+     .choices = "runs|live|jobs|steps|breaks|images|codes"}};
 constexpr OptionRow kHelp[] = {{.names = "TOPIC",
                                 .arity = Arity::many,
                                 .value = "CODE|COMMAND",

@@ -11,7 +11,7 @@ namespace slipway::cli {
 enum class Arity { flag, one, many };
 
 /// What a shell may offer for a value.
-enum class Completes { nothing, file, directory, choices, job, run, image, code, step, live };
+enum class Completes { nothing, file, directory, choices, job, run, image, code, step, breakpoint, live };
 
 struct OptionRow {
   std::string_view names;  ///< `-j,--max-parallel`; a positional has no dash: `FILE`

@@ -70,6 +70,7 @@ std::string_view words_kind(Completes completes) {
     case Completes::job: return "jobs";
     case Completes::image: return "images";
     case Completes::step: return "steps";
+    case Completes::breakpoint: return "breaks";
     case Completes::live: return "live";
     default: return "codes";
   }
@@ -86,6 +87,7 @@ std::string bash_action(const OptionRow& row) {
     case Completes::job:
     case Completes::image:
     case Completes::step:
+    case Completes::breakpoint:
     case Completes::live:
     case Completes::code: return fmt::format("_slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "COMPREPLY=()";
@@ -185,6 +187,7 @@ std::string zsh_action(const OptionRow& row) {
     case Completes::job:
     case Completes::image:
     case Completes::step:
+    case Completes::breakpoint:
     case Completes::live:
     case Completes::code: return fmt::format(" _slipway_words {}", words_kind(row.completes));
     case Completes::nothing: return "";
@@ -265,6 +268,7 @@ std::string fish_options(const std::string& condition, const OptionRow& row) {
       case Completes::job:
       case Completes::image:
       case Completes::step:
+      case Completes::breakpoint:
       case Completes::live:
       case Completes::code:
         value = fmt::format(" -xa '(slipway completion --words {} 2>/dev/null)'", words_kind(row.completes));
@@ -331,18 +335,20 @@ Result<std::string> job_words(const std::string& file, const std::filesystem::pa
   return one_a_line(names);
 }
 
-Result<std::string> step_words(const std::string& file, const std::filesystem::path& working_dir,
+Result<std::string> step_words(Completes what, const std::string& file, const std::filesystem::path& working_dir,
                                const std::filesystem::path& project) {
   std::vector<std::string> files;
   if (!file.empty()) files.push_back(file);
   SW_TRY(const std::vector<DefinitionFile> read, read_definitions(files, working_dir, project));
-  std::set<std::string> names = {"on-failure"};
+  const bool are_breaks = what == Completes::breakpoint;
+  std::set<std::string> names;
+  if (are_breaks) names.insert("on-failure");
   for (const DefinitionFile& definition : read) {
     if (!definition.workflow) continue;
     for (const model::JobDefinition& job : definition.workflow->jobs) {
       for (const model::StepDefinition& step : job.steps) {
         names.insert(step.name);
-        names.insert("before:" + step.name);
+        if (are_breaks) names.insert("before:" + step.name);
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/command_table.h"
 #include "cli/history.h"
 #include "cli/images.h"
 
@@ -16,8 +17,8 @@ Result<std::string> completion_script(const std::string& shell);
 /// The names of the jobs of a file, or of every definition of the project, one a line; those that can be read.
 Result<std::string> job_words(const std::string& file, const std::filesystem::path& working_dir,
                               const std::filesystem::path& project);
-/// What `--break` may name, in the same way.
-Result<std::string> step_words(const std::string& file, const std::filesystem::path& working_dir,
+/// The names of steps (Completes::step) or what `--break` may name (Completes::breakpoint), in the same way.
+Result<std::string> step_words(Completes what, const std::string& file, const std::filesystem::path& working_dir,
                                const std::filesystem::path& project);
 /// The codes that `slipway help` knows, and the commands.
 std::string help_words();

@@ -92,7 +92,7 @@ struct GraphOptions {
   Format format = Format::text;
 };
 struct SchemaOptions {};
-/// `words`: what a script asks for, `runs`, `jobs` or `codes`; then `shell` is empty.
+/// `words`: what a script asks for, `runs`, `jobs`, ... (--words); then `shell` is empty.
 struct CompletionOptions {
   std::string shell;  ///< bash, zsh or fish
   std::string words;

@@ -100,11 +100,12 @@ int complete(const Surroundings& around, const cli::CompletionOptions& options) 
   if (options.words == "codes") return print(cli::help_words());
   if (options.words == "images") return complete_images(around);
   if (options.words == "live") return print(live_words(around));
-  if (options.words == "jobs" || options.words == "steps") {
+  if (options.words == "jobs" || options.words == "steps" || options.words == "breaks") {
     const auto tree = source::read_working_tree(around.directory, os::within(kGitLimit));
     if (!tree) return complain(tree.error());
+    const auto what = options.words == "steps" ? cli::Completes::step : cli::Completes::breakpoint;
     return print(options.words == "jobs" ? cli::job_words(options.file, around.directory, tree->root)
-                                         : cli::step_words(options.file, around.directory, tree->root));
+                                         : cli::step_words(what, options.file, around.directory, tree->root));
   }
   return with_history(around, [](cli::RunHistory& history, const cli::RunsStyle&) { return cli::run_words(history); });
 }

@@ -190,15 +190,23 @@ Result<std::optional<CodeSpec>> code_of(const Run& run, const std::optional<Code
 }
 
 /// A job that goes on where an earlier run of it was.
-void begin_late(const Kept& kept, JobSpec& spec) {
+Result<void> begin_late(const Kept& kept, JobSpec& spec) {
   const auto at = kept.begin_at.find(spec.job);
-  if (at == kept.begin_at.end()) return;
+  if (at == kept.begin_at.end()) return {};
+  if (spec.separated) {  // nobody but the source writes to its checkout
+    if (at->second.empty()) return {};
+    return fail(ErrorKind::invalid,
+                fmt::format("the source of job {} is kept apart from job code, and no workspace can be put back there: "
+                            "run the whole job again, without --from {}",
+                            spec.job, at->second));
+  }
   spec.restore_workspace = true;
   const auto first = std::ranges::find(spec.steps, at->second, &StepSpec::name);
-  if (first == spec.steps.end()) return;
+  if (first == spec.steps.end()) return {};
   for (auto step = spec.steps.begin(); step != first; ++step) {
     step->done_before = step->phase == Phase::steps;  // hooks are around this sandbox too
   }
+  return {};
 }
 
 /// The one job that is sure to make the artifact; empty: any job of the run.
@@ -358,7 +366,7 @@ Result<JobSpec> resolve(const Run& run, JobIndex index, const AttemptId& attempt
   take_trust(run, definition, spec);
   add_hooks(definition, spec);
   SW_CHECK(check_steering(run, group, definition, spec));
-  if (run.options.kept) begin_late(*run.options.kept, spec);
+  if (run.options.kept) SW_CHECK(begin_late(*run.options.kept, spec));
   return spec;
 }
 

@@ -124,13 +124,29 @@ Changes changed_files(const WorkingTree& tree, const std::string& base, const st
   return unknown(std::move(reason));
 }
 
+namespace {
+
+// Its object says so, whatever a shallow clone has cut off.
+Result<bool> is_first(const std::filesystem::path& git_dir, const std::string& sha, const os::CallLimit& limit) {
+  SW_TRY(const std::string object, run_git(question_to(git_dir, git_dir, {"cat-file", "commit", sha}), limit));
+  return std::string_view(object).substr(0, object.find("\n\n")).find("\nparent ") == std::string_view::npos;
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> changed_between(const std::filesystem::path& git_dir, const std::string& from,
                                                  const std::string& to, const os::CallLimit& limit) {
-  std::vector<std::string> arguments = kDiff;
-  for (const std::string& name : {from, to}) {
-    SW_TRY(arguments.emplace_back(), commit_in(git_dir, name, limit));
+  SW_TRY(const std::string last, commit_in(git_dir, to, limit));
+  bool all = from == to + "^";
+  if (all) {
+    SW_TRY(all, is_first(git_dir, last, limit));
   }
-  arguments.emplace_back("--");
+  std::vector<std::string> arguments = {"ls-tree", "-r", "-z", "--name-only", "--full-tree", last};
+  if (!all) {
+    SW_TRY(const std::string first, commit_in(git_dir, from, limit));
+    arguments = kDiff;
+    arguments.insert(arguments.end(), {first, last, "--"});
+  }
   SW_TRY(const std::string text, run_git(question_to(git_dir, git_dir, std::move(arguments)), limit));
   std::vector<std::string> files = split_nul(text);
   std::ranges::sort(files);

@@ -46,8 +46,8 @@ struct Changes {
 Changes changed_files(const WorkingTree& tree, const std::string& base, const std::string& revision,
                       const os::CallLimit& limit);
 
-/// For `slipway changed-files` in a job: the files that differ between two revisions of the repository.
-/// `not_found`: no such revision.
+/// For `slipway changed-files` in a job: the files that differ between two revisions of the repository. Since `X^`
+/// where `X` is the first commit, all of `X`. `not_found`: no such revision.
 Result<std::vector<std::string>> changed_between(const std::filesystem::path& git_dir, const std::string& from,
                                                  const std::string& to, const os::CallLimit& limit);
 

@@ -211,6 +211,10 @@ TEST_F(WorkingTreeTest, AnswersWhatJobsAsk) {
   const Repository repository = clone();
   const std::string second = repository.commit("b", "x");
   EXPECT_EQ(changed_between(repository.root() / ".git", first_, second, limit()).value(), Paths{"b"});
+  EXPECT_EQ(changed_between(repository.root() / ".git", "HEAD^", "HEAD", limit()).value(), Paths{"b"});
+  EXPECT_EQ(changed_between(repository.root() / ".git", first_ + "^", first_, limit()).value(), Paths{"README"});
+  EXPECT_EQ(changed_between(repository.root() / ".git", first_ + "^", second, limit()).error().kind,
+            ErrorKind::not_found);
   EXPECT_EQ(changed_between(repository.root() / ".git", "nope", second, limit()).error().kind, ErrorKind::not_found);
   EXPECT_EQ(changed_between(repository.root() / ".git", "--all", second, limit()).error().kind, ErrorKind::invalid);
   const auto info = git_info(read(repository.root()), limit());

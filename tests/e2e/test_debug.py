@@ -211,7 +211,8 @@ def test_a_job_that_is_named_like_a_command_is_completed_and_not_run(alone):
 
 def test_steps_are_completed(alone):
     two_steps(alone.project)
-    assert {"on-failure", "build", "before:build"} <= set(alone("completion", "--words", "steps").expect(0).out.split())
+    assert {"on-failure", "build", "before:build"} <= set(alone("completion", "--words", "breaks").expect(0).out.split())
+    assert "before:build" not in alone("completion", "--words", "steps").expect(0).out
 
 
 def test_a_shell_needs_a_terminal(alone):

@@ -295,3 +295,13 @@ def test_a_sandbox_that_cannot_be_made_says_why(alone):
     alone.run(file)
     ran = alone("runs", "shell", "latest", "--", "true")
     assert ran.code not in (0, 2) and "there is no sandbox to look into" in ran.err
+
+
+def test_into_a_checkout_that_is_kept_apart_nothing_is_put_back(alone):
+    alone.project.commit()
+    file = alone.project.workflow(json.dumps({"workflow": {"name": "ci", "jobs": [{"name": "job", "image": "host", "network": "none", "steps": [
+        {"name": "theirs", "run_as": "source", "run": "echo made >made"}, {"name": "judge", "run": "exit 3"}]}]}}))
+    alone.run("--keep", file).expect(1)
+    assert "the source of job job is kept apart" in alone("runs", "rerun", "--from", "judge").expect(2).err
+    looked = alone("runs", "shell", "latest", "job", "--", "sh", "-c", "ls; echo looked").expect(0)
+    assert looked.out.endswith("looked\n") and "made" not in looked.out.split()

@@ -274,10 +274,8 @@ def test_the_package_can_be_installed(tmp_path):
     source = tmp_path / "sdk"
     shutil.copytree(SDK, source, ignore=shutil.ignore_patterns("tests", "__pycache__"))
     venv = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", venv], check=True)
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", venv], check=True)  # Debian's has setuptools
     done = subprocess.run([venv / "bin/pip", "install", "-q", "--no-index", "--no-build-isolation", source], capture_output=True, text=True)
-    if "setuptools" in done.stderr and done.returncode != 0:
-        pytest.skip("there is no setuptools here to build with")
     assert done.returncode == 0, done.stderr
     assert subprocess.run([venv / "bin/runnerlib", "--help"], capture_output=True).returncode == 0
     assert subprocess.run([venv / "bin/python", "-c", "import slipway, runnerlib"], cwd=tmp_path).returncode == 0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def changed_files(from_ref: str = "HEAD^", to_ref: str = "HEAD") -> List[str]:
-    """Files that differ between two revisions, sorted. Works without git in the image: Slipway is asked."""
+    """Files that differ between two revisions, sorted; all of them of a first commit. Works without git in the image: Slipway is asked."""
     files = ask({"do": "changed_files", "from": from_ref, "to": to_ref}, OWNERS_ANSWER).get("files") or []
     return sorted(str(file) for file in files)
 
