@@ -37,7 +37,7 @@ constexpr const char* kLeashName = "leash";
 // In a sandbox's directory: the daemon was asked for its container and has not answered. One may come yet, also after
 // the end of who asked, but not later than this.
 constexpr const char* kAskedName = "asked";
-constexpr auto kMayComeWithin = std::chrono::seconds(10);  // a busy disk takes seconds for one
+constexpr auto kMayComeWithin = std::chrono::seconds(3);
 constexpr auto kLookEvery = std::chrono::milliseconds(50);
 
 std::string container_name(const SandboxId& id) { return "slipway-" + id.value; }
