@@ -10,6 +10,8 @@ namespace slipway::cli {
 
 namespace {
 
+std::string run_or_latest(const Arguments& arguments) { return arguments.has("RUN") ? arguments.one("RUN") : "latest"; }
+
 Result<Pairs> pairs_of(const Arguments& arguments, std::string_view key) {
   Pairs pairs;
   for (const std::string& text : arguments.all(key)) {
@@ -114,7 +116,7 @@ Result<Command> run_of(const Arguments& arguments) {
 
 Result<Command> runs_rerun_of(const Arguments& arguments) {
   RunsRerunOptions again;
-  again.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
+  again.run = run_or_latest(arguments);
   again.jobs = arguments.all("JOB");
   again.failed = arguments.has("--failed");
   again.from_step = arguments.one("--from");
@@ -128,7 +130,7 @@ Result<Command> runs_rerun_of(const Arguments& arguments) {
 
 Result<Command> runs_shell_of(const Arguments& arguments) {
   RunsShellOptions shell;
-  shell.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
+  shell.run = run_or_latest(arguments);
   shell.job = arguments.one("JOB");
   shell.command = arguments.all(std::string(kCommandBehindDashes));
   shell.terminal = arguments.has("--tty");
@@ -203,7 +205,7 @@ Result<Command> runs_remove_of(const Arguments& arguments) {
 
 Result<Command> runs_tests_of(const Arguments& arguments) {
   using Which = RunsTestsOptions::Which;
-  RunsTestsOptions options{.run = arguments.has("RUN") ? arguments.one("RUN") : "latest"};
+  RunsTestsOptions options{.run = run_or_latest(arguments)};
   int ways = 0;
   for (const auto& [flag, which] : {std::pair{"--all", Which::all}, std::pair{"--failed", Which::failed},
                                     std::pair{"--flaky", Which::flaky}, std::pair{"--slowest", Which::slowest}}) {
@@ -217,7 +219,7 @@ Result<Command> runs_tests_of(const Arguments& arguments) {
 
 Result<Command> logs_of(const Arguments& arguments) {
   LogsOptions options;
-  options.run = arguments.has("RUN") ? arguments.one("RUN") : "latest";
+  options.run = run_or_latest(arguments);
   options.job = arguments.one("JOB");
   options.step = arguments.one("--step");
   options.service = arguments.one("--service");
@@ -287,17 +289,16 @@ Result<Command> command_of(const Arguments& arguments) {
   if (name == "graph") return graph_of(arguments);
   if (name == "logs") return logs_of(arguments);
   if (name == "runs ls") return runs_list_of(arguments);
-  if (name == "runs view") return RunsViewOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest"};
+  if (name == "runs view") return RunsViewOptions{run_or_latest(arguments)};
   if (name == "runs tests") return runs_tests_of(arguments);
   if (name == "runs report") {
-    return RunsReportOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest", arguments.one("--output")};
+    return RunsReportOptions{run_or_latest(arguments), arguments.one("--output")};
   }
   if (name == "runs rerun") return runs_rerun_of(arguments);
   if (name == "runs shell") return runs_shell_of(arguments);
   if (name == "runs rm") return runs_remove_of(arguments);
   if (name == "runs artifacts") {
-    return RunsArtifactsOptions{arguments.has("RUN") ? arguments.one("RUN") : "latest", arguments.one("NAME"),
-                                arguments.one("--output")};
+    return RunsArtifactsOptions{run_or_latest(arguments), arguments.one("NAME"), arguments.one("--output")};
   }
   if (name == "images ls") return ImagesListOptions{};
   if (name == "images rm") return ImagesRemoveOptions{arguments.all("IMAGE")};

@@ -8,10 +8,8 @@
 
 #include "base/short_sha.h"
 #include "base/text.h"
-#include "main/asked_run.h"
 #include "objects/file/file_objects.h"
 #include "os/files.h"
-#include "source/working_tree.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace slipway::program {
@@ -41,9 +39,10 @@ Result<EarlierRun> EarlierRun::find(const Surroundings& around, const std::strin
   const std::filesystem::path& state = around.configuration.settings().state_dir;
   SW_CHECK(os::make_directories(state, 0700));
   SW_TRY(const std::unique_ptr<store::Store> store, store::open_sqlite({.file = state / "store.db"}));
-  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
+  SW_TRY(source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
   SW_TRY(store::RunRow row, store->find_run(tree.root.string(), text));
-  EarlierRun earlier(std::move(row));
+  SW_TRY(AskedRun asked, parse_asked_run(row.options_json));
+  EarlierRun earlier(std::move(row), std::move(asked), std::move(tree));
   if (!earlier.row_.outcome) return fail(ErrorKind::conflict, earlier.name() + " has not ended");
   SW_TRY(const std::vector<store::JobRow> jobs, store->jobs_of(earlier.row_.id));
   for (const store::JobRow& job : jobs) earlier.jobs_.emplace(job.name, job);
@@ -93,9 +92,8 @@ std::string EarlierRun::definition_of(const std::string& job) const {
 
 Result<EventFile> EarlierRun::event() const { return EventFile::parse(row_.event_json, "the event of " + name()); }
 
-Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::vector<std::string>& notes) const {
-  SW_TRY(AskedRun asked, parse_asked_run(row_.options_json));
-  cli::Selection& what = asked.what;
+cli::Selection EarlierRun::selection(const std::filesystem::path& directory, std::vector<std::string>& notes) const {
+  cli::Selection what = asked_.what;
   what.event_file.clear();  // its text was stored
   what.event_given = false;
   if (!what.git_url.empty()) {
@@ -106,14 +104,13 @@ Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::ve
     if (!row_.sha.empty()) what.source_ref = row_.sha;
     return what;
   }
-  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
-  if (!what.file.empty() && ::access((around.directory / what.file).c_str(), F_OK) != 0 &&
-      ::access((tree.root / what.file).c_str(), F_OK) == 0) {
-    what.file = (tree.root / what.file).string();  // it was named from the project's own directory
+  if (!what.file.empty() && ::access((directory / what.file).c_str(), F_OK) != 0 &&
+      ::access((tree_.root / what.file).c_str(), F_OK) == 0) {
+    what.file = (tree_.root / what.file).string();  // it was named from the project's own directory
   }
   if (row_.sha.empty()) {
     notes.push_back("on the directory as it is now: it is in no repository");
-  } else if (what.commit.empty() && tree.sha == row_.sha) {
+  } else if (what.commit.empty() && tree_.sha == row_.sha) {
     notes.push_back(fmt::format("on the working tree as it is now, at {} as then", short_sha(row_.sha)));
   } else {
     if (what.commit.empty()) {
@@ -127,14 +124,14 @@ Result<cli::Selection> EarlierRun::selection(const Surroundings& around, std::ve
   return what;
 }
 
-Result<std::string> EarlierRun::first_ref() const {
-  SW_TRY(const AskedRun asked, parse_asked_run(row_.options_json));
-  return asked.what.event_file.empty() ? ref_of(asked.what) : std::string();
+std::string EarlierRun::first_ref() const {
+  return asked_.what.event_file.empty() ? ref_of(asked_.what) : std::string();
 }
 
-std::vector<cli::SettingFlag> EarlierRun::flags() const {
-  auto asked = parse_asked_run(row_.options_json);
-  return asked ? std::move(asked->flags) : std::vector<cli::SettingFlag>();
+std::string EarlierRun::asked_again() const {
+  AskedRun asked = asked_;
+  asked.rerun_of = row_.id.value;
+  return encode(asked);
 }
 
 Result<void> EarlierRun::choose(std::vector<cli::Planned>& planned) const {

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "main/asked_run.h"
 #include "main/local_run.h"
 #include "model/run.h"
+#include "source/working_tree.h"
 #include "store/store.h"
 #include "worker/artifacts.h"
 
@@ -27,12 +29,16 @@ class EarlierRun {
   /// The event as it was. An error: it was stored by another version.
   Result<EventFile> event() const;
   /// What was asked for then, on the code of then. `notes`: what people are to know of where that cannot be so.
-  Result<cli::Selection> selection(const Surroundings& around, std::vector<std::string>& notes) const;
+  cli::Selection selection(const std::filesystem::path& directory, std::vector<std::string>& notes) const;
   /// The revision that its code was asked for by; empty where an event file said whose code it is.
-  Result<std::string> first_ref() const;
+  std::string first_ref() const;
 
   /// Flags of then that say what jobs run on.
-  std::vector<cli::SettingFlag> flags() const;
+  const std::vector<cli::SettingFlag>& flags() const { return asked_.flags; }
+  /// What it was asked for, as the history keeps it of a run that begins from this one.
+  std::string asked_again() const;
+  /// The checkout that its project is in, as it is now.
+  const source::WorkingTree& tree() const { return tree_; }
 
   /// Leaves the one plan that is of the same workflow.
   Result<void> choose(std::vector<cli::Planned>& planned) const;
@@ -54,13 +60,16 @@ class EarlierRun {
   bool has_workspace(const std::string& job) const;
 
  private:
-  explicit EarlierRun(store::RunRow row) : row_(std::move(row)) {}
+  EarlierRun(store::RunRow row, AskedRun asked, source::WorkingTree tree)
+      : row_(std::move(row)), asked_(std::move(asked)), tree_(std::move(tree)) {}
   Result<void> read_attempts(store::Store& store);
   Result<std::set<std::string>> asked_for(const Again& again, const model::Run& run) const;
   void spread(const model::Run& run, std::set<std::string>& again, std::vector<std::string>& notes) const;
   std::vector<std::string> lost_artifacts(const std::string& job) const;
 
   store::RunRow row_;
+  AskedRun asked_;
+  source::WorkingTree tree_;
   std::map<std::string, store::JobRow> jobs_;
   std::map<std::string, model::AttemptReport> reports_;  // by job: of its last attempt, in this run or one before
   std::vector<worker::Artifact> artifacts_;              // those that are there still

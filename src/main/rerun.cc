@@ -12,20 +12,14 @@
 
 #include "base/scope_exit.h"
 #include "base/text.h"
-#include "main/asked_run.h"
 #include "main/attach.h"
 #include "main/console.h"
 #include "main/earlier_run.h"
 #include "main/upkeep.h"
-#include "source/working_tree.h"
 
 namespace slipway::program {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto kGitLimit = 10s;
 
 void say(const Surroundings& around, const std::vector<std::string>& notes) {
   if (around.common.verbosity == cli::Verbosity::quiet) return;
@@ -82,22 +76,35 @@ Result<std::string> job_of_step(const EarlierRun& earlier, const model::Run& run
               fmt::format("--from: {} have a step `{}`: name one of them", join(found, ", "), step));
 }
 
-std::string asked_again(const EarlierRun& earlier) {
-  auto asked = parse_asked_run(earlier.row().options_json);
-  if (!asked) return earlier.row().options_json;
-  asked->rerun_of = earlier.row().id.value;
-  return encode(*asked);
+// What of `run` is run again. Its secrets are asked for before they are gathered.
+Result<void> take_over(const Surroundings& around, EarlierRun& earlier, const EarlierRun::Again& again, model::Run& run,
+                       std::vector<std::string>& notes, cli::RunOptions& options) {
+  SW_CHECK(earlier.take_over(again, run, notes));
+  ask_for_secrets(earlier, run, options);
+  say(around, notes);
+  return {};
 }
 
 // Settings as they hold for its event: a fork's pull request brings none of its own. Flags of then hold again.
 Result<cli::Configuration> configuration_for(const Surroundings& around, const EarlierRun& earlier,
                                              const EventFile& event) {
-  SW_TRY(const source::WorkingTree tree, source::read_working_tree(around.directory, os::within(kGitLimit)));
   std::vector<cli::SettingFlag> flags = earlier.flags();
   flags.insert(flags.end(), around.common.settings.begin(), around.common.settings.end());  // the last of a name counts
-  cli::Configuration::Sources sources = cli::standard_sources(around.environment, tree.root, std::move(flags));
+  cli::Configuration::Sources sources =
+      cli::standard_sources(around.environment, earlier.tree().root, std::move(flags));
   sources.distrusts_project = event.trust() == model::Trust::untrusted;
   return cli::Configuration::load(sources);
+}
+
+// What every run that begins from `earlier` has of it; that outlives it.
+Variation variation_of(const EarlierRun& earlier) {
+  Variation variation;
+  variation.asked = earlier.asked_again();
+  variation.first_ref = earlier.first_ref();
+  variation.start = [&earlier](const worker::Artifacts& artifacts, const std::vector<model::Run>& runs) {
+    return earlier.share(artifacts, runs.front());
+  };
+  return variation;
 }
 
 Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& asked, SignalWatch& signals) {
@@ -108,13 +115,11 @@ Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& a
   const Surroundings then{around.environment, around.directory, around.common, configuration, given};
   std::vector<std::string> notes;
   cli::RunOptions options = asked.options;
-  SW_TRY(options.what, earlier.selection(around, notes));
+  options.what = earlier.selection(around.directory, notes);
   std::string& first = notes.empty() ? notes.emplace_back("on the code of then") : notes.front();
   first = fmt::format("{} again, {}", earlier.name(), first);
 
-  Variation variation;
-  variation.asked = asked_again(earlier);
-  SW_TRY(variation.first_ref, earlier.first_ref());
+  Variation variation = variation_of(earlier);
   variation.plans = [&](std::vector<cli::Planned>& planned) -> Result<void> {
     SW_CHECK(earlier.choose(planned));
     model::Run& run = *planned.front().run;
@@ -127,13 +132,7 @@ Result<int> try_rerun(const Surroundings& around, const cli::RunsRerunOptions& a
       SW_TRY(again.begin_job, job_of_step(earlier, run, asked.from_step, asked.jobs));
       again.jobs = {again.begin_job};
     }
-    SW_CHECK(earlier.take_over(again, run, notes));
-    ask_for_secrets(earlier, run, options);  // before they are gathered
-    say(around, notes);
-    return {};
-  };
-  variation.start = [&](const worker::Artifacts& artifacts, const std::vector<model::Run>& runs) {
-    return earlier.share(artifacts, runs.front());
+    return take_over(around, earlier, again, run, notes, options);
   };
   return run_locally(then, options, signals, variation);
 }
@@ -232,16 +231,14 @@ Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& a
   const Surroundings then{around.environment, around.directory, around.common, configuration, given};
   std::vector<std::string> notes;
   cli::RunOptions options = asked.options;
-  SW_TRY(options.what, earlier.selection(around, notes));
+  options.what = earlier.selection(around.directory, notes);
   options.what.jobs = {earlier.definition_of(job)};  // its other instances are kept, as all else
   options.what.alone = false;
   options.breaks = {"before:"};  // every step
 
   RunId run;
   Look look(then, asked, job, signals);
-  Variation variation;
-  variation.asked = asked_again(earlier);
-  SW_TRY(variation.first_ref, earlier.first_ref());
+  Variation variation = variation_of(earlier);
   variation.is_silent = true;
   variation.definitions = [&](Selected& selected) -> Result<void> {
     quieten(selected, earlier.definition_of(job));
@@ -251,13 +248,7 @@ Result<int> try_shell(const Surroundings& around, const cli::RunsShellOptions& a
     SW_CHECK(earlier.choose(planned));
     run = planned.front().run->id;
     const EarlierRun::Again again{.jobs = {job}, .with_others = false, .begin_job = job, .begin_step = {}};
-    SW_CHECK(earlier.take_over(again, *planned.front().run, notes));
-    ask_for_secrets(earlier, *planned.front().run, options);  // before they are gathered
-    say(around, notes);
-    return {};
-  };
-  variation.start = [&](const worker::Artifacts& artifacts, const std::vector<model::Run>& runs) {
-    return earlier.share(artifacts, runs.front());
+    return take_over(around, earlier, again, *planned.front().run, notes, options);
   };
   variation.held = [&](const model::JobSpec& held, const std::string& owner) { look.begin(held, owner); };
   variation.end = [&](store::Store& store, int) -> Result<int> {

@@ -30,6 +30,19 @@ def held(slipway, *arguments, **options):
     return running
 
 
+def sleeping(slipway):
+    """A run whose job has begun, and ends by a signal."""
+    running = slipway.start("run", "--json", slipway.project.job(run="echo up; sleep 50"))
+    running.wait_for('"text":"up"')
+    return running
+
+
+def shell_of(slipway, person):
+    """The process id, in the sandbox, of the shell that they are in."""
+    person.type("echo $$ >shell\r")
+    return wait_until(lambda: slipway("attach", "--", "cat", "shell").out.strip())
+
+
 def reasons(ran):
     return ran.of("job_finished")[-1]["reason"]
 
@@ -290,8 +303,7 @@ def test_the_sandbox_ends_while_someone_is_attached(alone):
 
 
 def test_whoever_ran_the_job_is_killed_while_someone_is_attached(alone):
-    running = alone.start("run", "--json", alone.project.job(run="echo up; sleep 50"))
-    running.wait_for('"text":"up"')
+    running = sleeping(alone)
     with Person(alone, "attach") as person:
         person.wait_for(PROMPT)
         running.signal(SIGKILL)
@@ -300,12 +312,10 @@ def test_whoever_ran_the_job_is_killed_while_someone_is_attached(alone):
 
 @pytest.mark.parametrize("signal, code", [(SIGTERM, 143), (SIGHUP, 129)])
 def test_a_signal_leaves_the_terminal_as_it_was(alone, signal, code):
-    running = alone.start("run", "--json", alone.project.job(run="echo up; sleep 50"))
-    running.wait_for('"text":"up"')
+    running = sleeping(alone)
     with Person(alone, "attach") as person:
         person.wait_for(PROMPT)
-        person.type("echo $$ >shell\r")
-        pid = wait_until(lambda: alone("attach", "--", "cat", "shell").out.strip())
+        pid = shell_of(alone, person)
         person.process.send_signal(signal)
         assert person.ended(10) == code and person.is_sane()
         wait_until(lambda: alone("attach", "--", "test", "-d", f"/proc/{pid}").code != 0, what="the end of its shell")
@@ -315,12 +325,10 @@ def test_a_signal_leaves_the_terminal_as_it_was(alone, signal, code):
 
 
 def test_a_closed_window_ends_its_shell_and_nothing_else(alone):
-    running = alone.start("run", "--json", alone.project.job(run="echo up; sleep 50"))
-    running.wait_for('"text":"up"')
+    running = sleeping(alone)
     with Person(alone, "attach") as person:
         person.wait_for(PROMPT)
-        person.type("echo $$ >shell\r")
-        pid = wait_until(lambda: alone("attach", "--", "cat", "shell").out.strip())
+        pid = shell_of(alone, person)
         person.close()
         person.ended(10)
     wait_until(lambda: alone("attach", "--", "test", "-d", f"/proc/{pid}").code != 0, what="the end of its shell")
